@@ -1,0 +1,39 @@
+//! What a cloud hands over: the results of the two kinds of look.
+
+use super::identity::ResourceId;
+use super::resource::{Facts, Reading};
+
+/// A resource as listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The cloud's id.
+    pub id: ResourceId,
+    /// What the listing says of it.
+    pub facts: Facts,
+    /// Where the listing already carries the certificates (UCloud).
+    pub reading: Option<Reading>,
+    /// Whether a look at it makes sense now; not while it is being created or released.
+    pub inspectable: bool,
+}
+
+/// The answer to "what is in this scope?".
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Listing {
+    /// Every resource once.
+    pub resources: Vec<Listed>,
+    /// All pages were read to their end. Only a complete listing may remove anything.
+    pub complete: bool,
+    /// Rows that could not be understood; they remove nothing either.
+    pub unreadable_rows: usize,
+}
+
+/// The answer to "what is the state of this resource?".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inspection {
+    /// Read well.
+    Read(Reading),
+    /// The cloud does not know it any more: its series go, and that is no error.
+    Gone,
+    /// In the middle of a change: what was known stays, and it is looked at again soon.
+    Busy,
+}

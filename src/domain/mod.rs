@@ -1,0 +1,11 @@
+//! Floor 0: what `notafter` knows and how it decides, as plain values and plain functions.
+//!
+//! Nothing in here waits, reads a clock, touches a file or a socket, or knows the name of a cloud: `now` is always
+//! an argument. `tests/architecture.rs` holds this module to that. The way of one datum begins with
+//! `schedule` (what is due), goes through `snapshot` (what is known) and ends in `finding` (what is wrong).
+
+pub mod hash;
+pub mod identity;
+pub mod listing;
+pub mod reason;
+pub mod resource;

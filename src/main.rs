@@ -1,0 +1,3 @@
+//! The `notafter` command.
+
+fn main() {}
