@@ -1,6 +1,7 @@
 //! What a cloud hands over: the results of the two kinds of look.
 
 use super::identity::ResourceId;
+use super::reason::Reason;
 use super::resource::{Facts, Reading};
 
 /// A resource as listed.
@@ -21,10 +22,9 @@ pub struct Listed {
 pub struct Listing {
     /// Every resource once.
     pub resources: Vec<Listed>,
-    /// All pages were read to their end. Only a complete listing may remove anything.
-    pub complete: bool,
-    /// Rows that could not be understood; they remove nothing either.
-    pub unreadable_rows: usize,
+    /// Why the listing may lack something; `None` when all pages were read to their end and every row was understood.
+    /// Only a complete listing may remove anything.
+    pub incomplete: Option<(Reason, String)>,
 }
 
 /// The answer to "what is the state of this resource?".

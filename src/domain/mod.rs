@@ -4,8 +4,19 @@
 //! an argument. `tests/architecture.rs` holds this module to that. The way of one datum begins with
 //! `schedule` (what is due), goes through `snapshot` (what is known) and ends in `finding` (what is wrong).
 
+pub mod due;
+pub mod finding;
+pub mod gate;
 pub mod hash;
 pub mod identity;
 pub mod listing;
+pub mod pace;
+pub mod policy;
 pub mod reason;
 pub mod resource;
+pub mod schedule;
+pub mod shelf;
+pub mod snapshot;
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -1,0 +1,152 @@
+//! Whether a key may be used at all: stops after the first refusal, then asks again gently.
+//!
+//! One gate stands before each account (is the key itself accepted?) and one before the detail calls of each scope
+//! (does the key have the permission?). A gate begins unproven: the first call goes alone, so that twenty regions do
+//! not burn a bad key twenty times; some clouds lock a key after five refusals.
+
+use std::time::Duration;
+
+/// Wait after the first refusal; doubles with each further one.
+const FIRST_WAIT: Duration = Duration::from_secs(15);
+/// The longest wait between two probes.
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
+
+/// The gate. Times are points on the daemon's timeline (time since start).
+#[derive(Debug, Clone, Default)]
+pub struct Gate {
+    state: State,
+    refusals: u32,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum State {
+    /// Nobody knows yet; one call finds out.
+    #[default]
+    Unproven,
+    /// The one call that finds out is under way.
+    Probing,
+    /// Accepted.
+    Open,
+    /// Refused; the next probe may go at this time.
+    Closed(Duration),
+}
+
+/// The answer to "may I call now?".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// Yes.
+    Go,
+    /// Not before this point in time.
+    Wait(Duration),
+    /// Somebody else is finding out; ask again when that is done.
+    Probing,
+}
+
+impl Gate {
+    /// A gate that stands open until the first refusal.
+    pub fn open() -> Self {
+        Self { state: State::Open, refusals: 0 }
+    }
+
+    /// Asks, and takes the place of the probe where one is due.
+    pub fn admit(&mut self, now: Duration) -> Admission {
+        match self.state {
+            State::Open => Admission::Go,
+            State::Probing => Admission::Probing,
+            State::Closed(until) if now < until => Admission::Wait(until),
+            State::Closed(_) | State::Unproven => {
+                self.state = State::Probing;
+                Admission::Go
+            }
+        }
+    }
+
+    /// The key was accepted. Returns whether it had been refused before.
+    pub fn accepted(&mut self) -> bool {
+        self.state = State::Open;
+        std::mem::take(&mut self.refusals) > 0
+    }
+
+    /// The key was refused.
+    pub fn refused(&mut self, now: Duration) {
+        let wait = FIRST_WAIT.saturating_mul(1 << self.refusals.min(10)).min(LONGEST_WAIT);
+        self.refusals = self.refusals.saturating_add(1);
+        self.state = State::Closed(now + wait);
+    }
+
+    /// A call ended without telling anything about the key (no answer came).
+    pub fn undecided(&mut self, now: Duration) {
+        if self.state == State::Probing {
+            self.state = if self.refusals == 0 { State::Unproven } else { State::Closed(now + FIRST_WAIT) };
+        }
+    }
+
+    /// Refused at the last word.
+    pub fn is_closed(&self) -> bool {
+        self.refusals > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_first_call_goes_alone() {
+        let mut gate = Gate::default();
+        assert_eq!(gate.admit(at(0)), Admission::Go);
+        assert_eq!(gate.admit(at(0)), Admission::Probing);
+        gate.accepted();
+        assert_eq!([gate.admit(at(1)), gate.admit(at(1))], [Admission::Go; 2]);
+    }
+
+    #[test]
+    fn an_unanswered_first_call_lets_the_next_one_try() {
+        let mut gate = Gate::default();
+        gate.admit(at(0));
+        gate.undecided(at(1));
+        assert_eq!(gate.admit(at(1)), Admission::Go);
+    }
+
+    #[test]
+    fn a_refused_key_is_tried_at_most_five_times_in_any_minute() {
+        let mut gate = Gate::default();
+        let mut tries = Vec::new();
+        for second in 0..3600 {
+            if gate.admit(at(second)) == Admission::Go {
+                tries.push(second);
+                gate.refused(at(second));
+            }
+        }
+        let busiest =
+            tries.iter().map(|start| tries.iter().filter(|t| (*start..start + 60).contains(t)).count()).max();
+        assert_eq!(busiest, Some(3), "{tries:?}");
+        assert!(tries.windows(2).all(|pair| pair[1] - pair[0] <= 300), "it never gives up: {tries:?}");
+    }
+
+    #[test]
+    fn recovery_is_told_once_and_opens_for_all() {
+        let mut gate = Gate::open();
+        gate.refused(at(0));
+        assert!(gate.is_closed());
+        assert_eq!(gate.admit(at(3)), Admission::Wait(at(15)));
+        assert_eq!(gate.admit(at(15)), Admission::Go);
+        assert_eq!(gate.admit(at(15)), Admission::Probing);
+        assert!(gate.accepted());
+        assert!(!gate.accepted());
+        assert!(!gate.is_closed());
+    }
+
+    #[test]
+    fn a_probe_without_an_answer_waits_again() {
+        let mut gate = Gate::open();
+        gate.refused(at(0));
+        gate.admit(at(15));
+        gate.undecided(at(16));
+        assert_eq!(gate.admit(at(17)), Admission::Wait(at(31)));
+    }
+}

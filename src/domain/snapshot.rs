@@ -1,0 +1,424 @@
+//! Everything known now. One owner folds results in; readers hold an immutable clone.
+//!
+//! A clone copies pointers to scopes, never resources. A failed look keeps what was known and its age; only a
+//! complete listing removes anything.
+
+use std::collections::BTreeMap;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::due::Backlog;
+use super::identity::{ResourceId, Scope};
+use super::listing::{Inspection, Listed, Listing};
+use super::reason::{Failure, Reason};
+use super::resource::{Reading, Resource, TlsState};
+use super::shelf::Shelf;
+
+/// This many different resources must fail in a row, for a cause that lies on the way to the cloud, before their
+/// scope counts as failing.
+const FAILING_LOOKS: usize = 3;
+
+/// Everything known now.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// What is known of each scope.
+    pub scopes: BTreeMap<Arc<Scope>, Arc<ScopeView>>,
+    /// How far behind polling is.
+    pub backlog: Backlog,
+    /// Grows with every change; two snapshots with the same number are the same.
+    pub revision: u64,
+}
+
+/// What is known of one scope.
+#[derive(Debug, Clone, Default)]
+pub struct ScopeView {
+    /// Its resources.
+    pub resources: Shelf,
+    /// How many are in which TLS state.
+    pub counts: Counts,
+    /// How many the operator's `include` and `exclude` left out at the last listing.
+    pub excluded: usize,
+    /// When the last listing came back, good or bad.
+    pub attempted_at: Option<DateTime<Utc>>,
+    /// When the last complete listing came back.
+    pub listed_at: Option<DateTime<Utc>>,
+    /// How long the last listing took.
+    pub listing_took: Option<Duration>,
+    /// Why the last listing failed or was incomplete.
+    pub listing_failure: Option<Failure>,
+    /// How many listings in a row failed.
+    pub listing_failures: u32,
+    /// Why looks at single resources fail, once that concerns the scope and not one resource.
+    pub look_failure: Option<Failure>,
+    failing: Vec<ResourceId>,
+}
+
+/// Resources of a scope by TLS state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts([usize; 4]);
+
+impl Counts {
+    /// How many are in this state.
+    pub fn of(&self, state: TlsState) -> usize {
+        self.0[state as usize]
+    }
+
+    fn add(&mut self, state: TlsState) {
+        self.0[state as usize] += 1;
+    }
+
+    fn take(&mut self, state: TlsState) {
+        self.0[state as usize] -= 1;
+    }
+}
+
+/// What a listing changed, for the due list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// New, or changed in a way that may concern its certificate: look at it now.
+    LookNow(ResourceId),
+    /// Carried by the listing itself, or not to be looked at yet: nothing to do before the next listing.
+    Carried(ResourceId),
+    /// No longer there.
+    Gone(ResourceId),
+}
+
+impl Snapshot {
+    /// A snapshot of scopes that were not looked at yet.
+    pub fn of_scopes(scopes: impl IntoIterator<Item = Arc<Scope>>) -> Self {
+        Self { scopes: scopes.into_iter().map(|scope| (scope, Arc::default())).collect(), ..Self::default() }
+    }
+
+    /// The view of a scope, for its owner to fold a result in. Creates it where there is none.
+    pub fn scope_mut(&mut self, scope: &Arc<Scope>) -> &mut ScopeView {
+        self.revision += 1;
+        Arc::make_mut(self.scopes.entry(Arc::clone(scope)).or_default())
+    }
+
+    /// Takes a scope out that is no longer configured or no longer listed.
+    pub fn remove_scope(&mut self, scope: &Scope) {
+        self.revision += 1;
+        self.scopes.remove(scope);
+    }
+
+    /// Every resource with its scope.
+    pub fn resources(&self) -> impl Iterator<Item = (&Arc<Scope>, &Arc<Resource>)> {
+        self.scopes
+            .iter()
+            .flat_map(|(scope, view)| view.resources.iter().map(move |resource| (scope, resource)))
+    }
+
+    /// Each scope had its first attempt (or restored state).
+    pub fn is_ready(&self) -> bool {
+        self.scopes.values().all(|view| view.attempted_at.is_some() || view.listed_at.is_some())
+    }
+}
+
+impl ScopeView {
+    /// The scope was read well at the last word.
+    pub fn is_up(&self) -> bool {
+        self.listed_at.is_some() && self.failure().is_none()
+    }
+
+    /// Why the scope cannot be read, if so.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.listing_failure.as_ref().or(self.look_failure.as_ref())
+    }
+
+    /// Folds a listing in. Costs time in proportion to the listing; resources that did not change are not touched.
+    pub fn absorb_listing(&mut self, listing: Listing, took: Duration, now: DateTime<Utc>) -> Vec<Change> {
+        self.attempted_at = Some(now);
+        self.listing_took = Some(took);
+        let mut changes = Vec::new();
+        if listing.incomplete.is_none() {
+            self.remove_missing(&listing.resources, &mut changes);
+        }
+        for listed in listing.resources {
+            changes.extend(self.absorb_listed(listed));
+        }
+        match listing.incomplete {
+            None => {
+                self.listed_at = Some(now);
+                self.listing_failure = None;
+                self.listing_failures = 0;
+            }
+            Some((reason, text)) => self.fail_listing(Failure { reason, text: text.into(), at: now }),
+        }
+        changes
+    }
+
+    /// Notes that a listing failed. Everything known stays.
+    pub fn listing_failed(&mut self, failure: Failure) {
+        self.attempted_at = Some(failure.at);
+        self.fail_listing(failure);
+    }
+
+    /// Folds the result of a look in. Returns the resource as it is now, `None` if it is gone.
+    pub fn absorb_inspection(
+        &mut self,
+        id: &str,
+        inspection: Inspection,
+        now: DateTime<Utc>,
+    ) -> Option<&Arc<Resource>> {
+        self.failing.clear();
+        self.look_failure = None;
+        match inspection {
+            Inspection::Gone => {
+                self.remove(id);
+                return None;
+            }
+            Inspection::Busy => self.change(id, |resource| {
+                resource.looked_at = Some(now);
+                resource.failure = None;
+                resource.failures_in_a_row = 0;
+            }),
+            Inspection::Read(reading) => self.change(id, |resource| resource.read(reading)),
+        }
+        self.resources.get(id)
+    }
+
+    /// Notes that a look at a resource failed. What was known of it stays, with its age.
+    pub fn inspection_failed(&mut self, id: &str, failure: Failure) {
+        self.note_failing(id, &failure);
+        self.change(id, |resource| {
+            resource.looked_at = Some(failure.at);
+            resource.failures_in_a_row = resource.failures_in_a_row.saturating_add(1);
+            resource.failure = Some(Box::new(failure));
+        });
+    }
+
+    /// Notes when a resource is looked at next.
+    pub fn plan(&mut self, id: &str, due: Duration) {
+        self.change(id, |resource| resource.due = Some(due));
+    }
+
+    fn fail_listing(&mut self, failure: Failure) {
+        self.listing_failures = self.listing_failures.saturating_add(1);
+        self.listing_failure = Some(failure);
+    }
+
+    fn absorb_listed(&mut self, listed: Listed) -> Option<Change> {
+        let Listed { id, facts, reading, inspectable } = listed;
+        let known = self.resources.get(&id);
+        let news = match known {
+            None => true,
+            Some(known) => known.facts.status != facts.status || known.facts.engine != facts.engine,
+        };
+        if known.is_none_or(|known| known.facts != facts) || reading.is_some() {
+            let mut resource =
+                known.map_or_else(|| Resource::new(Arc::clone(&id), facts.clone()), |r| (**r).clone());
+            resource.facts = facts;
+            if let Some(reading) = reading {
+                resource.read(reading);
+                self.put(resource);
+                return Some(Change::Carried(id));
+            }
+            self.put(resource);
+        }
+        match (news, inspectable) {
+            (true, true) => Some(Change::LookNow(id)),
+            (true, false) => Some(Change::Carried(id)),
+            (false, _) => None,
+        }
+    }
+
+    fn remove_missing(&mut self, listed: &[Listed], changes: &mut Vec<Change>) {
+        let listed: HashSet<&str> = listed.iter().map(|listed| &*listed.id).collect();
+        let missing: Vec<ResourceId> = self
+            .resources
+            .iter()
+            .filter(|resource| !listed.contains(&*resource.id))
+            .map(|resource| Arc::clone(&resource.id))
+            .collect();
+        for id in missing {
+            self.remove(&id);
+            changes.push(Change::Gone(id));
+        }
+    }
+
+    fn note_failing(&mut self, id: &str, failure: &Failure) {
+        match failure.reason {
+            Reason::Denied => self.look_failure = Some(failure.clone()),
+            Reason::Unreachable | Reason::Timeout | Reason::Throttled => {
+                if !self.failing.iter().any(|known| &**known == id) && self.failing.len() < FAILING_LOOKS {
+                    self.failing.push(id.into());
+                }
+                let worth_asking = self.counts.of(TlsState::Enabled) + self.counts.of(TlsState::Unknown);
+                if self.failing.len() >= FAILING_LOOKS.min(worth_asking).max(1) {
+                    self.look_failure = Some(failure.clone());
+                }
+            }
+            Reason::Refused | Reason::Unreadable | Reason::TooLarge | Reason::Internal => {}
+        }
+    }
+
+    fn change(&mut self, id: &str, change: impl FnOnce(&mut Resource)) {
+        let Some(known) = self.resources.get(id) else { return };
+        let mut resource = (**known).clone();
+        change(&mut resource);
+        self.put(resource);
+    }
+
+    fn put(&mut self, resource: Resource) {
+        self.counts.add(resource.state());
+        if let Some(old) = self.resources.insert(Arc::new(resource)) {
+            self.counts.take(old.state());
+        }
+    }
+
+    fn remove(&mut self, id: &str) {
+        if let Some(old) = self.resources.remove(id) {
+            self.counts.take(old.state());
+        }
+        self.failing.retain(|known| &**known != id);
+    }
+}
+
+impl Resource {
+    fn read(&mut self, reading: Reading) {
+        self.looked_at = Some(reading.at);
+        self.failure = None;
+        self.failures_in_a_row = 0;
+        self.reading = Some(reading);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::domain::testing::{certificate, listing, moment, reading};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn known() -> ScopeView {
+        let mut view = ScopeView::default();
+        view.absorb_listing(listing(&["a", "b", "c"]), SECOND, moment());
+        for id in ["a", "b", "c"] {
+            let read = reading(vec![certificate(moment() + TimeDelta::days(90))]);
+            view.absorb_inspection(id, Inspection::Read(read), moment());
+        }
+        view
+    }
+
+    fn failure(reason: Reason) -> Failure {
+        Failure { reason, text: "text".into(), at: moment() + TimeDelta::minutes(1) }
+    }
+
+    fn ids(view: &ScopeView) -> Vec<&str> {
+        view.resources.iter().map(|resource| &*resource.id).collect()
+    }
+
+    #[test]
+    fn a_complete_listing_adds_and_removes() {
+        let mut view = known();
+        let changes = view.absorb_listing(listing(&["b", "c", "d"]), SECOND, moment());
+        assert_eq!(changes, [Change::Gone("a".into()), Change::LookNow("d".into())]);
+        assert_eq!(ids(&view), ["b", "c", "d"]);
+        assert_eq!((view.counts.of(TlsState::Enabled), view.counts.of(TlsState::Unknown)), (2, 1));
+    }
+
+    #[test]
+    fn an_incomplete_listing_adds_but_removes_nothing_and_is_a_failure() {
+        let mut view = known();
+        let mut partial = listing(&["c", "d"]);
+        partial.incomplete = Some((Reason::Timeout, "page 2: timed out".into()));
+        view.absorb_listing(partial, SECOND, moment() + TimeDelta::hours(1));
+        assert_eq!(ids(&view), ["a", "b", "c", "d"]);
+        assert!(!view.is_up());
+        assert_eq!(view.listed_at, Some(moment()), "freshness stays at the last complete listing");
+    }
+
+    #[test]
+    fn a_failed_listing_keeps_everything_and_the_next_good_one_heals() {
+        let mut view = known();
+        view.listing_failed(failure(Reason::Unreachable));
+        assert_eq!((ids(&view).len(), view.is_up(), view.listing_failures), (3, false, 1));
+        view.absorb_listing(listing(&["a", "b", "c"]), SECOND, moment());
+        assert_eq!((view.is_up(), view.listing_failures), (true, 0));
+    }
+
+    #[test]
+    fn an_unchanged_listing_touches_no_resource() {
+        let mut view = known();
+        let before = view.resources.clone();
+        assert_eq!(view.absorb_listing(listing(&["a", "b", "c"]), SECOND, moment()), []);
+        assert!(view.resources.chunks().iter().zip(before.chunks()).all(|(a, b)| Arc::ptr_eq(a, b)));
+    }
+
+    #[test]
+    fn a_new_status_or_engine_causes_a_look_and_a_new_name_does_not() {
+        let mut view = known();
+        let mut news = listing(&["a", "b", "c"]);
+        news.resources[0].facts.status = "SSLModifying".into();
+        news.resources[1].facts.engine = "Redis 8.0".into();
+        news.resources[2].facts.name = "renamed".into();
+        let changes = view.absorb_listing(news, SECOND, moment());
+        assert_eq!(changes, [Change::LookNow("a".into()), Change::LookNow("b".into())]);
+        assert_eq!(&*view.resources.get("c").expect("kept").facts.name, "renamed");
+    }
+
+    #[test]
+    fn a_failed_look_keeps_the_reading_and_its_age() {
+        let mut view = known();
+        view.inspection_failed("a", failure(Reason::Timeout));
+        let resource = view.resources.get("a").expect("kept");
+        assert_eq!(resource.reading.as_ref().map(|reading| reading.at), Some(moment()));
+        assert_eq!(resource.failures_in_a_row, 1);
+        assert_eq!(view.counts.of(TlsState::Enabled), 3);
+    }
+
+    #[test]
+    fn gone_removes_and_busy_keeps() {
+        let mut view = known();
+        assert!(view.absorb_inspection("a", Inspection::Gone, moment()).is_none());
+        assert!(view.absorb_inspection("b", Inspection::Busy, moment()).is_some_and(|b| b.reading.is_some()));
+        assert_eq!((ids(&view), view.counts.of(TlsState::Enabled)), (vec!["b", "c"], 2));
+    }
+
+    #[test]
+    fn one_failing_resource_does_not_take_its_scope_down_but_several_do() {
+        let mut view = known();
+        for _ in 0..9 {
+            view.inspection_failed("a", failure(Reason::Timeout));
+        }
+        assert!(view.is_up());
+        view.inspection_failed("b", failure(Reason::Timeout));
+        view.inspection_failed("c", failure(Reason::Timeout));
+        assert!(!view.is_up());
+        view.absorb_inspection("b", Inspection::Busy, moment());
+        assert!(view.is_up());
+    }
+
+    #[test]
+    fn a_missing_permission_takes_the_scope_down_at_once_and_an_odd_answer_never() {
+        let mut view = known();
+        for id in ["a", "b", "c"] {
+            view.inspection_failed(id, failure(Reason::Unreadable));
+        }
+        assert!(view.is_up());
+        view.inspection_failed("a", failure(Reason::Denied));
+        assert!(!view.is_up());
+    }
+
+    #[test]
+    fn a_result_for_a_resource_that_went_meanwhile_is_dropped() {
+        let mut view = known();
+        view.absorb_inspection("zzz", Inspection::Read(reading(vec![])), moment());
+        view.inspection_failed("zzz", failure(Reason::Refused));
+        assert_eq!(ids(&view), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_scope_without_an_attempt_is_not_ready() {
+        let scope = Arc::new(crate::domain::testing::scope("redis"));
+        let mut snapshot = Snapshot::of_scopes([Arc::clone(&scope)]);
+        assert!(!snapshot.is_ready());
+        snapshot.scope_mut(&scope).listing_failed(failure(Reason::Denied));
+        assert!(snapshot.is_ready());
+    }
+}
