@@ -3,3 +3,15 @@
 //! Modules in reading order, lowest floor first; a module uses only lower floors (`tests/architecture.rs`).
 
 pub mod domain;
+
+pub mod call;
+pub mod clock;
+pub mod http;
+pub mod problem;
+pub mod secret;
+pub mod shutdown;
+pub mod telemetry;
+
+pub mod provider;
+
+pub mod daemon;

@@ -11,6 +11,13 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LaneId(usize);
 
+impl LaneId {
+    /// Lanes are numbered in the order in which they were added, from 0.
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
 /// What is due when. `K` says what is to be looked at.
 #[derive(Debug)]
 pub struct DueList<K> {
@@ -114,10 +121,12 @@ impl<K> DueList<K> {
         self.finish(lane);
     }
 
-    /// Lets a parked or held lane run again.
+    /// Lets a parked lane run again; one that is held until a time stays so.
     pub fn unpark(&mut self, lane: LaneId) {
-        self.lanes[lane.0].held = Hold::No;
-        self.index(lane);
+        if self.lanes[lane.0].held == Hold::Parked {
+            self.lanes[lane.0].held = Hold::No;
+            self.index(lane);
+        }
     }
 
     /// Changes how many looks of a lane may be under way.

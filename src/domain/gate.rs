@@ -11,20 +11,26 @@ const FIRST_WAIT: Duration = Duration::from_secs(15);
 /// The longest wait between two probes.
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
 
+/// Calls that may find out together once a first one got no answer: an account whose network hangs must not be asked
+/// one scope after the other, and a key that turns out to be bad must not be used often either.
+const TOGETHER: u32 = 4;
+
 /// The gate. Times are points on the daemon's timeline (time since start).
 #[derive(Debug, Clone, Default)]
 pub struct Gate {
     state: State,
     refusals: u32,
+    /// Calls under way that find out.
+    probes: u32,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 enum State {
-    /// Nobody knows yet; one call finds out.
+    /// Nobody knows yet; the first call finds out.
     #[default]
     Unproven,
-    /// The one call that finds out is under way.
-    Probing,
+    /// Nobody knows yet, and a call that should have found out got no answer.
+    Silent,
     /// Accepted.
     Open,
     /// Refused; the next probe may go at this time.
@@ -45,25 +51,28 @@ pub enum Admission {
 impl Gate {
     /// A gate that stands open until the first refusal.
     pub fn open() -> Self {
-        Self { state: State::Open, refusals: 0 }
+        Self { state: State::Open, ..Self::default() }
     }
 
-    /// Asks, and takes the place of the probe where one is due.
+    /// Asks, and takes the place of a probe where one is free.
     pub fn admit(&mut self, now: Duration) -> Admission {
-        match self.state {
-            State::Open => Admission::Go,
-            State::Probing => Admission::Probing,
-            State::Closed(until) if now < until => Admission::Wait(until),
-            State::Closed(_) | State::Unproven => {
-                self.state = State::Probing;
-                Admission::Go
-            }
+        let places = match self.state {
+            State::Open => return Admission::Go,
+            State::Closed(until) if now < until => return Admission::Wait(until),
+            State::Closed(_) | State::Unproven => 1,
+            State::Silent => TOGETHER,
+        };
+        if self.probes >= places {
+            return Admission::Probing;
         }
+        self.probes += 1;
+        Admission::Go
     }
 
     /// The key was accepted. Returns whether it had been refused before.
     pub fn accepted(&mut self) -> bool {
         self.state = State::Open;
+        self.probes = 0;
         std::mem::take(&mut self.refusals) > 0
     }
 
@@ -71,14 +80,23 @@ impl Gate {
     pub fn refused(&mut self, now: Duration) {
         let wait = FIRST_WAIT.saturating_mul(1 << self.refusals.min(10)).min(LONGEST_WAIT);
         self.refusals = self.refusals.saturating_add(1);
+        self.probes = 0;
         self.state = State::Closed(now + wait);
     }
 
     /// A call ended without telling anything about the key (no answer came).
     pub fn undecided(&mut self, now: Duration) {
-        if self.state == State::Probing {
-            self.state = if self.refusals == 0 { State::Unproven } else { State::Closed(now + FIRST_WAIT) };
-        }
+        self.probes = self.probes.saturating_sub(1);
+        self.state = match self.state {
+            State::Unproven => State::Silent,
+            State::Closed(until) => State::Closed(until.max(now + FIRST_WAIT)),
+            State::Silent | State::Open => return,
+        };
+    }
+
+    /// A call that was admitted was not made after all.
+    pub fn given_back(&mut self) {
+        self.probes = self.probes.saturating_sub(1);
     }
 
     /// Refused at the last word.
@@ -110,6 +128,15 @@ mod tests {
         gate.admit(at(0));
         gate.undecided(at(1));
         assert_eq!(gate.admit(at(1)), Admission::Go);
+        assert_eq!(gate.admit(at(1)), Admission::Go, "silence is tried by a few together");
+    }
+
+    #[test]
+    fn a_place_that_was_not_used_is_free_again() {
+        let mut gate = Gate::default();
+        gate.admit(at(0));
+        gate.given_back();
+        assert_eq!(gate.admit(at(0)), Admission::Go);
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub struct Listed {
     pub id: ResourceId,
     /// What the listing says of it.
     pub facts: Facts,
+    /// The tags in `facts` were read; else those known before stay.
+    pub tags_known: bool,
     /// Where the listing already carries the certificates (UCloud).
     pub reading: Option<Reading>,
     /// Whether a look at it makes sense now; not while it is being created or released.
@@ -32,6 +34,8 @@ pub struct Listing {
 pub enum Inspection {
     /// Read well.
     Read(Reading),
+    /// TLS is on, and its certificate could not be read; says what was found. Certificates known before stay.
+    ReadInPart(Reading, String),
     /// The cloud does not know it any more: its series go, and that is no error.
     Gone,
     /// In the middle of a change: what was known stays, and it is looked at again soon.

@@ -5,11 +5,14 @@
 //! `schedule` (what is due), goes through `snapshot` (what is known) and ends in `finding` (what is wrong).
 
 pub mod due;
+pub mod duration;
 pub mod finding;
 pub mod gate;
 pub mod hash;
 pub mod identity;
 pub mod listing;
+pub mod matcher;
+pub mod nearest;
 pub mod pace;
 pub mod policy;
 pub mod reason;

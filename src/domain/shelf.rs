@@ -49,6 +49,13 @@ impl Shelf {
         slot.ok().map(|slot| &self.chunks[chunk][slot])
     }
 
+    /// The resource with this id, to be changed. It is copied first if a reader holds it.
+    pub fn get_mut(&mut self, id: &str) -> Option<&mut Resource> {
+        let (index, slot) = self.find(id);
+        let slot = slot.ok()?;
+        Some(Arc::make_mut(&mut self.chunk_mut(index)[slot]))
+    }
+
     /// Puts a resource in its place; returns the one that stood there.
     pub fn insert(&mut self, resource: Arc<Resource>) -> Option<Arc<Resource>> {
         let (index, slot) = self.find(&resource.id);

@@ -176,6 +176,9 @@ impl ScopeView {
                 resource.failures_in_a_row = 0;
             }),
             Inspection::Read(reading) => self.change(id, |resource| resource.read(reading)),
+            Inspection::ReadInPart(reading, text) => {
+                self.change(id, |resource| resource.read_in_part(reading, text))
+            }
         }
         self.resources.get(id)
     }
@@ -201,8 +204,11 @@ impl ScopeView {
     }
 
     fn absorb_listed(&mut self, listed: Listed) -> Option<Change> {
-        let Listed { id, facts, reading, inspectable } = listed;
+        let Listed { id, mut facts, tags_known, reading, inspectable } = listed;
         let known = self.resources.get(&id);
+        if let Some(known) = known.filter(|_| !tags_known) {
+            facts.tags.clone_from(&known.facts.tags);
+        }
         let news = match known {
             None => true,
             Some(known) => known.facts.status != facts.status || known.facts.engine != facts.engine,
@@ -242,6 +248,7 @@ impl ScopeView {
     fn note_failing(&mut self, id: &str, failure: &Failure) {
         match failure.reason {
             Reason::Denied => self.look_failure = Some(failure.clone()),
+            Reason::Throttled if self.resources.get(id).is_some_and(|known| known.failures_in_a_row < 2) => {}
             Reason::Unreachable | Reason::Timeout | Reason::Throttled => {
                 if !self.failing.iter().any(|known| &**known == id) && self.failing.len() < FAILING_LOOKS {
                     self.failing.push(id.into());
@@ -256,10 +263,12 @@ impl ScopeView {
     }
 
     fn change(&mut self, id: &str, change: impl FnOnce(&mut Resource)) {
-        let Some(known) = self.resources.get(id) else { return };
-        let mut resource = (**known).clone();
-        change(&mut resource);
-        self.put(resource);
+        let Some(resource) = self.resources.get_mut(id) else { return };
+        let before = resource.state();
+        change(resource);
+        let after = resource.state();
+        self.counts.take(before);
+        self.counts.add(after);
     }
 
     fn put(&mut self, resource: Resource) {
@@ -283,6 +292,19 @@ impl Resource {
         self.failure = None;
         self.failures_in_a_row = 0;
         self.reading = Some(reading);
+    }
+
+    /// The state is news, the certificate is not: what was known of it stays, with its age.
+    fn read_in_part(&mut self, news: Reading, text: String) {
+        self.looked_at = Some(news.at);
+        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        self.failure = Some(Box::new(Failure { reason: Reason::Unreadable, text: text.into(), at: news.at }));
+        let known =
+            self.reading.take().filter(|known| known.state == news.state && !known.certificates.is_empty());
+        self.reading = Some(match known {
+            Some(known) => Reading { certificates: known.certificates, at: known.at, ..news },
+            None => news,
+        });
     }
 }
 
@@ -363,6 +385,18 @@ mod tests {
     }
 
     #[test]
+    fn tags_that_could_not_be_read_stay_as_known() {
+        let mut view = known();
+        let mut tagged = listing(&["a", "b", "c"]);
+        tagged.resources[0].facts.tags = [("env".into(), "prod".into())].into();
+        view.absorb_listing(tagged, SECOND, moment());
+        let mut untold = listing(&["a", "b", "c"]);
+        untold.resources[0].tags_known = false;
+        view.absorb_listing(untold, SECOND, moment());
+        assert_eq!(view.resources.get("a").and_then(|a| a.tag("env")), Some("prod"));
+    }
+
+    #[test]
     fn a_failed_look_keeps_the_reading_and_its_age() {
         let mut view = known();
         view.inspection_failed("a", failure(Reason::Timeout));
@@ -378,6 +412,21 @@ mod tests {
         assert!(view.absorb_inspection("a", Inspection::Gone, moment()).is_none());
         assert!(view.absorb_inspection("b", Inspection::Busy, moment()).is_some_and(|b| b.reading.is_some()));
         assert_eq!((ids(&view), view.counts.of(TlsState::Enabled)), (vec!["b", "c"], 2));
+    }
+
+    #[test]
+    fn a_look_without_a_readable_end_keeps_the_known_certificate_and_its_age() {
+        let mut view = known();
+        let mut news = reading(vec![]);
+        news.at = moment() + TimeDelta::hours(1);
+        view.absorb_inspection("a", Inspection::ReadInPart(news.clone(), "found `-`".into()), news.at);
+        let resource = view.resources.get("a").expect("kept");
+        assert_eq!(
+            (resource.certificates().len(), resource.reading.as_ref().map(|r| r.at)),
+            (1, Some(moment()))
+        );
+        assert_eq!(resource.failure.as_ref().map(|failure| failure.reason), Some(Reason::Unreadable));
+        assert!(view.is_up(), "one odd answer is not a blind scope");
     }
 
     #[test]

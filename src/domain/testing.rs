@@ -53,7 +53,13 @@ pub(crate) fn reading(certificates: Vec<Certificate>) -> Reading {
 pub(crate) fn listing(ids: &[&str]) -> Listing {
     let resources = ids
         .iter()
-        .map(|id| Listed { id: (*id).into(), facts: facts("Normal"), reading: None, inspectable: true })
+        .map(|id| Listed {
+            id: (*id).into(),
+            facts: facts("Normal"),
+            tags_known: true,
+            reading: None,
+            inspectable: true,
+        })
         .collect();
     Listing { resources, incomplete: None }
 }

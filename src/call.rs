@@ -1,0 +1,132 @@
+//! What can go wrong with one call to a cloud, as data.
+//!
+//! The variants are the contract: callers decide by them, never by text. Texts are made here, once, with everything
+//! foreign cut to length and freed of control characters; secrets never get in.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::domain::reason::Reason;
+
+/// The longest foreign text that is kept.
+const LONGEST_TEXT: usize = 300;
+
+/// A call that failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct CallError {
+    /// What kind of failure it is.
+    pub kind: CallErrorKind,
+    /// The call, by the cloud's own name for it (`rds:DescribeDBInstanceSSL`).
+    pub action: &'static str,
+    /// The cloud's error code, where it gave one.
+    pub code: Option<String>,
+    /// What happened, in words; cleaned.
+    pub message: String,
+    /// The cloud's id of the request, for its support.
+    pub request_id: Option<String>,
+}
+
+/// What kind of failure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallErrorKind {
+    /// The key itself is not accepted. Concerns every call with it.
+    KeyDenied,
+    /// The key is accepted and lacks the permission for this call.
+    PermissionDenied,
+    /// Too many calls; with the cloud's hint how long to wait, if it gave one.
+    Throttled(Option<Duration>),
+    /// No answer, or one from a gateway with nobody behind it.
+    Unreachable,
+    /// No answer, or no end of it, in time.
+    Timeout,
+    /// An error answer that fits nothing above.
+    Refused,
+    /// An answer that could not be understood.
+    Unreadable,
+    /// An answer longer than any honest one.
+    TooLarge,
+}
+
+impl CallErrorKind {
+    /// The reason used in labels.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::KeyDenied | Self::PermissionDenied => Reason::Denied,
+            Self::Throttled(_) => Reason::Throttled,
+            Self::Unreachable => Reason::Unreachable,
+            Self::Timeout => Reason::Timeout,
+            Self::Refused => Reason::Refused,
+            Self::Unreadable => Reason::Unreadable,
+            Self::TooLarge => Reason::TooLarge,
+        }
+    }
+}
+
+impl CallError {
+    /// A failure that the cloud did not word itself.
+    pub fn new(kind: CallErrorKind, action: &'static str, message: impl AsRef<str>) -> Self {
+        Self { kind, action, code: None, message: clean(message.as_ref()), request_id: None }
+    }
+
+    /// Adds what the cloud said.
+    #[must_use]
+    pub fn with_code(mut self, code: &str, request_id: Option<&str>) -> Self {
+        self.code = Some(clean(code));
+        self.request_id = request_id.map(clean).filter(|id| !id.is_empty());
+        self
+    }
+}
+
+impl fmt::Display for CallError {
+    /// `rds:DescribeDBInstanceSSL: throttled (Throttling.User, request 7F2A), retry after 12s: too many calls`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.action, self.kind.reason().as_str())?;
+        match (&self.code, &self.request_id) {
+            (Some(code), Some(id)) => write!(f, " ({code}, request {id})")?,
+            (Some(code), None) => write!(f, " ({code})")?,
+            (None, Some(id)) => write!(f, " (request {id})")?,
+            (None, None) => {}
+        }
+        if let CallErrorKind::Throttled(Some(after)) = self.kind {
+            write!(f, ", retry after {after:?}")?;
+        }
+        if self.message.is_empty() { Ok(()) } else { write!(f, ": {}", self.message) }
+    }
+}
+
+/// Foreign text made fit to be shown: control characters become blanks, length is bounded.
+pub fn clean(text: &str) -> String {
+    let mut out: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_TEXT + 1).collect();
+    if out.chars().count() > LONGEST_TEXT {
+        out.pop();
+        out.push('…');
+    }
+    out.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_tells_action_reason_code_request_and_hint() {
+        let error = CallError::new(
+            CallErrorKind::Throttled(Some(Duration::from_secs(12))),
+            "rds:DescribeDBInstanceSSL",
+            "Request was denied due to user flow control.\n",
+        )
+        .with_code("Throttling.User", Some("7F2A"));
+        assert_eq!(
+            error.to_string(),
+            "rds:DescribeDBInstanceSSL: throttled (Throttling.User, request 7F2A), retry after 12s: \
+             Request was denied due to user flow control."
+        );
+    }
+
+    #[test]
+    fn foreign_text_cannot_forge_a_line_or_grow_without_bound() {
+        assert_eq!(clean("a\nb\x1b[31mc\0"), "a b [31mc");
+        assert_eq!(clean(&"证".repeat(1000)).chars().count(), LONGEST_TEXT + 1);
+    }
+}

@@ -1,0 +1,3 @@
+//! Floor 4: the loops that make it a daemon.
+
+pub mod poll;

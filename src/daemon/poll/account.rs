@@ -1,0 +1,98 @@
+//! An account as the poll loop sees it: a provider to ask, a filter, and a gate before its key.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::gate::Gate;
+use crate::domain::identity::Scope;
+use crate::domain::listing::Listed;
+use crate::domain::matcher::{Label, Matcher};
+use crate::provider::Provider;
+
+/// An account to be polled.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Its name, the label `cloud_account`.
+    pub name: Arc<str>,
+    /// Code of its cloud, the label `cloud_provider`.
+    pub provider_name: Arc<str>,
+    /// The services to look at.
+    pub services: Vec<&'static str>,
+    /// Whom to ask.
+    pub provider: Arc<dyn Provider>,
+    /// What to keep of the listings.
+    pub filter: Filter,
+}
+
+/// Which resources an account keeps.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// A resource matching any is kept; empty: all.
+    pub include: Vec<Matcher>,
+    /// A resource matching any is left out.
+    pub exclude: Vec<Matcher>,
+    /// The account's own labels, `label:KEY` in expressions.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Filter {
+    /// Whether a listed resource is kept.
+    pub fn keeps(&self, scope: &Scope, listed: &Listed) -> bool {
+        let lookup = |label: &Label| self.value(scope, listed, label);
+        let included = self.include.is_empty() || self.include.iter().any(|matcher| matcher.matches(&lookup));
+        included && !self.exclude.iter().any(|matcher| matcher.matches(&lookup))
+    }
+
+    fn value<'v>(&'v self, scope: &'v Scope, listed: &'v Listed, label: &Label) -> Option<&'v str> {
+        match label {
+            Label::CloudProvider => Some(&scope.provider),
+            Label::CloudAccount => Some(&scope.account),
+            Label::CloudProject => Some(&scope.project),
+            Label::CloudRegion => Some(&scope.region),
+            Label::CloudService => Some(&scope.service),
+            Label::ResourceId => Some(&listed.id),
+            Label::ResourceName => Some(&listed.facts.name),
+            Label::Tag(key) => {
+                listed.facts.tags.iter().find(|(name, _)| **name == **key).map(|(_, value)| &**value)
+            }
+            Label::AccountLabel(key) => self.labels.get(&**key).map(String::as_str),
+            Label::CertRole | Label::Severity | Label::Stage | Label::Type => None,
+        }
+    }
+}
+
+/// An account with its gate: a refused key stops all its looks but a gentle probe.
+#[derive(Debug)]
+pub(super) struct AccountState {
+    pub account: Account,
+    pub gate: Gate,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::matcher::LabelSet;
+    use crate::domain::testing::{listing, scope};
+
+    #[test]
+    fn any_include_keeps_and_any_exclude_drops() {
+        let matchers = |texts: &[&str]| -> Vec<Matcher> {
+            texts.iter().map(|text| Matcher::parse(text, LabelSet::RESOURCE).expect("valid")).collect()
+        };
+        let mut listed = listing(&["r-1"]).resources.remove(0);
+        listed.facts.tags = [("env".into(), "prod".into())].into();
+        for (name, include, exclude, want) in [
+            ("nothing asked", &[][..], &[][..], true),
+            ("a tag", &[r#"tag:env="prod""#], &[], true),
+            ("another tag", &[r#"tag:env="dev""#], &[], false),
+            ("one of two", &[r#"tag:env="dev""#, r#"cloud_service="redis""#], &[], true),
+            ("excluded by name", &[], &[r#"resource_name=~"ord.*""#], false),
+            ("included and excluded", &[r#"tag:env="prod""#], &[r#"resource_id="r-1""#], false),
+            ("by the account's label", &[r#"label:team="dba""#], &[], true),
+        ] {
+            let labels = BTreeMap::from([("team".to_owned(), "dba".to_owned())]);
+            let filter = Filter { include: matchers(include), exclude: matchers(exclude), labels };
+            assert_eq!(filter.keeps(&scope("redis"), &listed), want, "{name}");
+        }
+    }
+}

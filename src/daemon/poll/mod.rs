@@ -1,0 +1,234 @@
+//! The poll loop: one task owns the snapshot, the due list and the gates; looks run beside it and bring results back.
+//!
+//! It takes what is due, asks the gates whether the key may be used, and lets each look wait for the pace of its own
+//! call. Every result is folded into the snapshot, which is published at most ten times a second. A look may be
+//! dropped at any moment: nothing in here changes anything at a cloud.
+
+mod account;
+mod look;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet};
+
+pub use account::{Account, Filter};
+pub use plan::Mode;
+
+use account::AccountState;
+use look::{Done, Look};
+use plan::ScopeState;
+
+use crate::clock::Clock;
+use crate::domain::due::{DueList, LaneId};
+use crate::domain::gate::Admission;
+use crate::domain::identity::Scope;
+use crate::domain::policy::PollPolicy;
+use crate::domain::snapshot::Snapshot;
+use crate::shutdown::Shutdown;
+use crate::telemetry::Telemetry;
+
+/// Readers see a new snapshot at most this often.
+const PUBLISH_EVERY: Duration = Duration::from_millis(100);
+/// How often the clocks are compared and the backlog is counted.
+const TICK: Duration = Duration::from_secs(5);
+
+/// Polls all accounts.
+#[derive(Debug)]
+pub struct Poller {
+    clock: Clock,
+    policy: PollPolicy,
+    telemetry: Arc<Telemetry>,
+    mode: Mode,
+    accounts: Vec<AccountState>,
+    scopes: Vec<ScopeState>,
+    by_scope: HashMap<Arc<Scope>, usize>,
+    due: DueList<Look>,
+    /// Whose lane it is, by the number of the lane.
+    lanes: Vec<LaneOwner>,
+    under_way: HashMap<Id, Started>,
+    running: JoinSet<Done>,
+    snapshot: Snapshot,
+    publish: watch::Sender<Arc<Snapshot>>,
+    published: (u64, Duration),
+    ticked: Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct LaneOwner {
+    lane: LaneId,
+    account: usize,
+    /// The lane is for detail calls of this scope, which have a gate of their own.
+    details_of: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Started {
+    lane: LaneId,
+    look: Look,
+    at: Duration,
+}
+
+impl Poller {
+    /// A poller that has not looked at anything yet.
+    pub fn new(
+        accounts: Vec<Account>,
+        policy: PollPolicy,
+        mode: Mode,
+        clock: Clock,
+        telemetry: Arc<Telemetry>,
+    ) -> Self {
+        let mut poller = Self {
+            clock,
+            policy,
+            telemetry,
+            mode,
+            accounts: vec![],
+            scopes: vec![],
+            by_scope: HashMap::new(),
+            due: DueList::default(),
+            lanes: vec![],
+            under_way: HashMap::new(),
+            running: JoinSet::new(),
+            snapshot: Snapshot::default(),
+            publish: watch::Sender::new(Arc::default()),
+            published: (0, Duration::ZERO),
+            ticked: Duration::ZERO,
+        };
+        for account in accounts {
+            poller.add_account(account);
+        }
+        poller.publish_now(Duration::ZERO);
+        poller
+    }
+
+    /// Snapshots as they come; the first one is there at once.
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.publish.subscribe()
+    }
+
+    /// Polls until asked to stop; in mode [`Mode::Once`] until everything had its look.
+    pub async fn run(mut self, stop: Shutdown) {
+        loop {
+            self.start_what_is_due();
+            if self.mode.is_once() && self.due.is_idle() {
+                break;
+            }
+            let wake = self.clock.instant_of(self.wake_at());
+            tokio::select! {
+                biased;
+                () = stop.requested() => break,
+                Some(done) = self.running.join_next_with_id() => self.take_in(done),
+                () = tokio::time::sleep_until(wake) => {}
+            }
+            self.housekeeping();
+        }
+        self.publish_now(self.clock.elapsed());
+    }
+
+    fn start_what_is_due(&mut self) {
+        let now = self.clock.elapsed();
+        while let Some((lane, due, look)) = self.due.take(now) {
+            if !self.is_current(&look, due) {
+                self.due.finish(lane);
+                continue;
+            }
+            match self.admit(lane, now) {
+                Admission::Go => self.start(lane, look, now),
+                Admission::Wait(_) if self.mode.is_once() => self.due.finish(lane),
+                Admission::Wait(until) => self.due.put_back(lane, due, look, until),
+                Admission::Probing => self.due.park(lane, due, look),
+            }
+        }
+    }
+
+    /// Both gates must let it through: the account's, and for a detail call the scope's. A place taken at the first is
+    /// given back when the second says no.
+    fn admit(&mut self, lane: LaneId, now: Duration) -> Admission {
+        let owner = self.lanes[lane.index()];
+        let gate = &mut self.accounts[owner.account].gate;
+        let admission = gate.admit(now);
+        let Some(scope) = owner.details_of.filter(|_| admission == Admission::Go) else { return admission };
+        let second = self.scopes[scope].gate.admit(now);
+        if second != Admission::Go {
+            gate.given_back();
+        }
+        second
+    }
+
+    fn start(&mut self, lane: LaneId, look: Look, now: Duration) {
+        let provider = Arc::clone(&self.accounts[self.lanes[lane.index()].account].account.provider);
+        let task = match &look {
+            Look::Regions { service, .. } => self.running.spawn(look::regions(provider, service)),
+            Look::Listing { scope } => {
+                self.running.spawn(look::listing(provider, Arc::clone(&self.scopes[*scope].scope)))
+            }
+            Look::Detail { scope, id } => {
+                let scope = Arc::clone(&self.scopes[*scope].scope);
+                self.running.spawn(look::detail(provider, scope, Arc::clone(id)))
+            }
+        };
+        self.under_way.insert(task.id(), Started { lane, look, at: now });
+    }
+
+    /// Takes in this result and all others that are there already, so that one publication serves many.
+    fn take_in(&mut self, first: Result<(Id, Done), JoinError>) {
+        let mut next = Some(first);
+        while let Some(result) = next {
+            let (id, done) = match result {
+                Ok((id, done)) => (id, done),
+                Err(error) => (error.id(), Done::Panicked),
+            };
+            if let Some(started) = self.under_way.remove(&id) {
+                self.due.finish(started.lane);
+                self.fold(started, done);
+            }
+            next = self.running.try_join_next_with_id();
+        }
+    }
+
+    fn wake_at(&self) -> Duration {
+        let tick = self.ticked + TICK;
+        let next = self.due.next_at().map_or(tick, |due| due.min(tick));
+        if self.snapshot.revision == self.published.0 {
+            next
+        } else {
+            next.min(self.published.1 + PUBLISH_EVERY)
+        }
+    }
+
+    fn housekeeping(&mut self) {
+        let now = self.clock.elapsed();
+        if now >= self.ticked + TICK {
+            self.ticked = now;
+            self.tick(now);
+        }
+        if self.snapshot.revision != self.published.0 && now >= self.published.1 + PUBLISH_EVERY {
+            self.publish_now(now);
+        }
+    }
+
+    fn tick(&mut self, now: Duration) {
+        if let Some(jump) = self.clock.notice_jump() {
+            tracing::warn!(
+                seconds = jump.num_seconds(),
+                "the clock jumped; everything due by now is looked at"
+            );
+        }
+        let backlog = self.due.backlog(now);
+        if backlog != self.snapshot.backlog {
+            self.snapshot.backlog = backlog;
+            self.snapshot.revision += 1;
+        }
+    }
+
+    fn publish_now(&mut self, now: Duration) {
+        self.published = (self.snapshot.revision, now);
+        self.publish.send_replace(Arc::new(self.snapshot.clone()));
+    }
+}

@@ -1,0 +1,276 @@
+//! The loop under a paused clock, over a provider that behaves as a test says. No socket is involved.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use chrono::TimeDelta;
+use tokio::time::Instant;
+
+use super::*;
+use crate::call::{CallError, CallErrorKind};
+use crate::domain::listing::{Inspection, Listing};
+use crate::domain::reason::Reason;
+use crate::domain::testing::{certificate, listing, moment, reading};
+use crate::http::Rate;
+use crate::provider::{BoxFuture, Provider};
+use crate::shutdown::Stop;
+
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// What a fake account does when asked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Behaviour {
+    Well,
+    Hangs,
+    Fails(CallErrorKind),
+    /// Lists well, and refuses details.
+    DetailsFail(CallErrorKind),
+}
+
+#[derive(Debug)]
+struct Fake {
+    account: &'static str,
+    resources: usize,
+    behaviour: Mutex<Behaviour>,
+    /// When which call was made, on the paused clock.
+    calls: Mutex<Vec<(Duration, String)>>,
+    clock: Clock,
+}
+
+impl Fake {
+    fn new(account: &'static str, resources: usize, behaviour: Behaviour, clock: &Clock) -> Arc<Self> {
+        let (behaviour, calls) = (Mutex::new(behaviour), Mutex::default());
+        Arc::new(Self { account, resources, behaviour, calls, clock: clock.clone() })
+    }
+
+    fn behave(&self, behaviour: Behaviour) {
+        *self.behaviour.lock().expect("not poisoned") = behaviour;
+    }
+
+    fn calls(&self) -> Vec<(Duration, String)> {
+        self.calls.lock().expect("not poisoned").clone()
+    }
+
+    async fn ask(&self, what: String) -> Result<(), CallError> {
+        let detail = what.starts_with("r-");
+        self.calls.lock().expect("not poisoned").push((self.clock.elapsed(), what));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let behaviour = *self.behaviour.lock().expect("not poisoned");
+        match behaviour {
+            Behaviour::Hangs => {
+                tokio::time::sleep(Duration::from_secs(15)).await;
+                Err(CallError::new(CallErrorKind::Timeout, "fake:Call", "silence"))
+            }
+            Behaviour::Fails(kind) => Err(CallError::new(kind, "fake:Call", "as told")),
+            Behaviour::DetailsFail(kind) if detail => Err(CallError::new(kind, "fake:Call", "as told")),
+            Behaviour::DetailsFail(_) | Behaviour::Well => Ok(()),
+        }
+    }
+}
+
+impl Provider for Fake {
+    fn configured_scopes(&self, service: &str) -> Option<Vec<Scope>> {
+        let scope = |region: &str| Scope {
+            provider: "fake".into(),
+            account: self.account.into(),
+            project: "".into(),
+            region: region.into(),
+            service: service.into(),
+        };
+        Some(vec![scope("one"), scope("two")])
+    }
+
+    fn scopes<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<Scope>, CallError>> {
+        unreachable!("the scopes are configured")
+    }
+
+    fn discover<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Listing, CallError>> {
+        Box::pin(async move {
+            self.ask(format!("list {}", scope.region)).await?;
+            let ids: Vec<String> =
+                (0..self.resources).map(|n| format!("r-{}-{n:04}", scope.region)).collect();
+            Ok(listing(&ids.iter().map(String::as_str).collect::<Vec<_>>()))
+        })
+    }
+
+    fn inspect<'a>(&'a self, _: &'a Scope, id: &'a str) -> BoxFuture<'a, Result<Inspection, CallError>> {
+        Box::pin(async move {
+            self.ask(id.to_owned()).await?;
+            let mut read = reading(vec![certificate(moment() + TimeDelta::days(365))]);
+            read.at = self.clock.now();
+            Ok(Inspection::Read(read))
+        })
+    }
+
+    fn actions(&self) -> Vec<&'static str> {
+        vec!["fake:Call"]
+    }
+
+    fn rates(&self) -> Vec<Rate> {
+        vec![]
+    }
+
+    fn inspect_rate(&self, _: &Scope) -> f64 {
+        10.0
+    }
+}
+
+fn paused_clock() -> Clock {
+    let start = Instant::now();
+    Clock::with_wall(move || moment() + TimeDelta::from_std(start.elapsed()).expect("in range"))
+}
+
+fn account(fake: &Arc<Fake>) -> Account {
+    Account {
+        name: fake.account.into(),
+        provider_name: "fake".into(),
+        services: vec!["redis"],
+        provider: Arc::clone(fake) as Arc<dyn Provider>,
+        filter: Filter::default(),
+    }
+}
+
+/// Runs the loop over these accounts for a while; returns the last snapshot.
+async fn run_for(time: Duration, fakes: &[&Arc<Fake>], clock: &Clock) -> Arc<Snapshot> {
+    let accounts = fakes.iter().map(|fake| account(fake)).collect();
+    let telemetry = Arc::new(Telemetry::new());
+    let poller = Poller::new(accounts, PollPolicy::default(), Mode::Continuous, clock.clone(), telemetry);
+    let (stop, snapshots) = (Stop::new(), poller.snapshots());
+    let running = tokio::spawn(poller.run(stop.listener()));
+    tokio::time::sleep(time).await;
+    stop.request();
+    running.await.expect("ends well");
+    let last = snapshots.borrow().clone();
+    last
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_certificate_is_seen_within_max_age_for_two_days() {
+    let clock = paused_clock();
+    let fake = Fake::new("well", 300, Behaviour::Well, &clock);
+    let snapshot = run_for(48 * HOUR, &[&fake], &clock).await;
+    assert_eq!(snapshot.resources().count(), 600);
+    let mut looks: HashMap<String, Vec<Duration>> = HashMap::new();
+    for (at, what) in fake.calls().into_iter().filter(|(_, what)| what.starts_with("r-")) {
+        looks.entry(what).or_default().push(at);
+    }
+    for (id, times) in &looks {
+        let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max().expect("many looks");
+        assert!(longest <= 6 * HOUR + MINUTE, "{id} was not looked at for {longest:?}");
+        assert!((8..=11).contains(&times.len()), "{id}: {} looks in 48 h", times.len());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_load_is_even_after_the_first_round() {
+    let clock = paused_clock();
+    let fake = Fake::new("well", 3000, Behaviour::Well, &clock);
+    run_for(24 * HOUR, &[&fake], &clock).await;
+    let mut minutes = vec![0_u32; 24 * 60];
+    for (at, _) in fake.calls().iter().filter(|(_, what)| what.starts_with("r-")) {
+        minutes[usize::try_from(at.as_secs() / 60).expect("small").min(24 * 60 - 1)] += 1;
+    }
+    let later = &minutes[60..];
+    let mean = f64::from(later.iter().sum::<u32>()) / f64::from(u32::try_from(later.len()).expect("small"));
+    let busiest = f64::from(later.iter().copied().max().unwrap_or(0));
+    assert!(busiest <= mean * 2.5, "busiest minute {busiest}, mean {mean}: random spread allows about 2.2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_key_is_used_once_then_at_most_five_times_a_minute_and_others_go_on() {
+    let clock = paused_clock();
+    let refused = Fake::new("refused", 10, Behaviour::Fails(CallErrorKind::KeyDenied), &clock);
+    let well = Fake::new("well", 10, Behaviour::Well, &clock);
+    let snapshot = run_for(HOUR, &[&refused, &well], &clock).await;
+    let calls = refused.calls();
+    assert_eq!(
+        calls.iter().filter(|(at, _)| *at < Duration::from_secs(14)).count(),
+        1,
+        "one call, then silence"
+    );
+    for (start, _) in &calls {
+        let in_a_minute = calls.iter().filter(|(at, _)| (*start..*start + MINUTE).contains(at)).count();
+        assert!(in_a_minute <= 5, "{in_a_minute} calls in a minute");
+    }
+    assert!(calls.len() > 10, "it is probed again: {}", calls.len());
+    let down = snapshot.scopes.iter().filter(|(scope, _)| &*scope.account == "refused");
+    for (scope, view) in down {
+        assert_eq!(view.failure().map(|failure| failure.reason), Some(Reason::Denied), "{scope}");
+    }
+    assert!(snapshot.is_ready());
+    assert!(well.calls().len() > 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_accepted_again_has_its_scopes_listed_at_once() {
+    let clock = paused_clock();
+    let fake = Fake::new("again", 5, Behaviour::Fails(CallErrorKind::KeyDenied), &clock);
+    let healer = Arc::clone(&fake);
+    tokio::spawn(async move {
+        tokio::time::sleep(10 * MINUTE).await;
+        healer.behave(Behaviour::Well);
+    });
+    let snapshot = run_for(16 * MINUTE, &[&fake], &clock).await;
+    assert!(snapshot.scopes.values().all(|view| view.is_up()), "{:?}", snapshot.scopes.values().next());
+    assert_eq!(snapshot.resources().filter(|(_, resource)| resource.reading.is_some()).count(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hanging_account_does_not_delay_another() {
+    let clock = paused_clock();
+    let hanging = Fake::new("hanging", 500, Behaviour::Hangs, &clock);
+    let well = Fake::new("well", 100, Behaviour::Well, &clock);
+    let snapshot = run_for(MINUTE, &[&hanging, &well], &clock).await;
+    let read =
+        snapshot.resources().filter(|(scope, r)| &*scope.account == "well" && r.reading.is_some()).count();
+    assert_eq!(read, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn details_that_lack_a_permission_stop_after_the_first_and_listing_goes_on() {
+    let clock = paused_clock();
+    let kind = CallErrorKind::PermissionDenied;
+    let fake = Fake::new("narrow", 100, Behaviour::DetailsFail(kind), &clock);
+    let snapshot = run_for(5 * MINUTE, &[&fake], &clock).await;
+    let details = fake.calls().iter().filter(|(_, what)| what.starts_with("r-")).count();
+    assert!(details <= 2 * 11 * 5, "{details}: those under way together, then probes");
+    assert_eq!(snapshot.resources().count(), 200, "the listing is kept");
+    assert!(snapshot.scopes.values().all(|view| !view.is_up()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttled_looks_come_back_without_being_lost() {
+    let clock = paused_clock();
+    let fake = Fake::new("slow", 20, Behaviour::DetailsFail(CallErrorKind::Throttled(None)), &clock);
+    let healer = Arc::clone(&fake);
+    tokio::spawn(async move {
+        tokio::time::sleep(MINUTE).await;
+        healer.behave(Behaviour::Well);
+    });
+    let snapshot = run_for(3 * MINUTE, &[&fake], &clock).await;
+    assert!(
+        snapshot.resources().all(|(_, resource)| resource.reading.is_some() && resource.failure.is_none())
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_round_ends_by_itself_and_looks_at_everything_once() {
+    let clock = paused_clock();
+    let (well, refused) = (
+        Fake::new("well", 50, Behaviour::Well, &clock),
+        Fake::new("refused", 50, Behaviour::Fails(CallErrorKind::KeyDenied), &clock),
+    );
+    let accounts = vec![account(&well), account(&refused)];
+    let (policy, mode) = (PollPolicy::default(), Mode::Once { only: None });
+    let poller = Poller::new(accounts, policy, mode, clock, Arc::new(Telemetry::new()));
+    let snapshots = poller.snapshots();
+    let stop = Stop::new();
+    tokio::time::timeout(HOUR, poller.run(stop.listener())).await.expect("it ends");
+    assert_eq!(well.calls().len(), 102);
+    assert_eq!(refused.calls().len(), 1);
+    assert_eq!(
+        snapshots.borrow().resources().filter(|(_, resource)| resource.reading.is_some()).count(),
+        100
+    );
+}

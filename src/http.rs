@@ -1,0 +1,329 @@
+//! The way out: one place that sends requests to clouds.
+//!
+//! It gives every call its pace, its place among the calls in flight, its time limit and its size limit, counts it,
+//! and takes addresses out of errors (an address can carry a signature). It knows no cloud and understands no answer:
+//! who calls says how to read one, and what that reading says about throttling comes back to the pace.
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Method, StatusCode};
+use tokio::sync::Semaphore;
+
+use crate::call::{CallError, CallErrorKind};
+use crate::clock::Clock;
+use crate::domain::pace::Pace;
+use crate::domain::reason::Reason;
+use crate::telemetry::Telemetry;
+
+/// Connect at the latest after this.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Kept connections are dropped after this; clouds close them at about half a minute.
+const IDLE: Duration = Duration::from_secs(25);
+
+/// What all accounts share: limits, clock and counters.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// Calls in flight, in all.
+    in_flight: Arc<Semaphore>,
+    timeout: Duration,
+    clock: Clock,
+    telemetry: Arc<Telemetry>,
+    clients: Arc<Mutex<HashMap<Route, Client>>>,
+}
+
+/// How a client reaches the other side; one client per distinct route, because each loads the system's roots.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Route {
+    /// Proxy of the account; without one the environment's (`HTTPS_PROXY`, `NO_PROXY`) are obeyed.
+    pub proxy: Option<String>,
+    /// Everything is on this machine: plain HTTP is allowed and no proxy is used.
+    pub loopback: bool,
+}
+
+/// The way out of one account.
+#[derive(Debug)]
+pub struct AccountHttp {
+    http: Http,
+    client: Client,
+    provider: Arc<str>,
+    account: Arc<str>,
+    rate_limit: Option<f64>,
+    paces: Mutex<HashMap<(Arc<str>, &'static str), Pace>>,
+}
+
+/// One call, before it is signed.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The cloud's own name for it, with its product (`rds:DescribeDBInstanceSSL`).
+    pub action: &'static str,
+    /// The region whose quota it uses.
+    pub region: &'a Arc<str>,
+    /// The most bytes an honest answer has, after decompression.
+    pub limit: usize,
+    /// It only reads: when a kept connection turns out to be dead it may be sent once more at once.
+    pub repeatable: bool,
+}
+
+/// A signed request.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// Where to.
+    pub method: Method,
+    /// Where to; may carry a signature, is never shown.
+    pub url: String,
+    /// Headers, the signature among them.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// What came back, whatever its status.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// The whole body, within the limit of the call.
+    pub body: Bytes,
+}
+
+/// What a call may be used for now, for the gauge.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rate {
+    /// The cloud.
+    pub provider: Arc<str>,
+    /// The account.
+    pub account: Arc<str>,
+    /// The region.
+    pub region: Arc<str>,
+    /// The call.
+    pub action: &'static str,
+    /// Calls per second allowed now.
+    pub per_second: f64,
+}
+
+impl Http {
+    /// `timeout` is for one call, connect to last byte; `concurrency` the number of calls in flight, in all.
+    pub fn new(timeout: Duration, concurrency: usize, clock: Clock, telemetry: Arc<Telemetry>) -> Self {
+        let in_flight = Arc::new(Semaphore::new(concurrency.max(1)));
+        Self { in_flight, timeout, clock, telemetry, clients: Arc::default() }
+    }
+
+    /// The way out for one account.
+    ///
+    /// # Errors
+    /// The system has no root certificates, or the proxy's address is unusable.
+    pub fn account(
+        &self,
+        provider: &Arc<str>,
+        account: &Arc<str>,
+        route: Route,
+        rate_limit: Option<f64>,
+    ) -> Result<AccountHttp, String> {
+        Ok(AccountHttp {
+            client: self.client(route)?,
+            http: self.clone(),
+            provider: Arc::clone(provider),
+            account: Arc::clone(account),
+            rate_limit,
+            paces: Mutex::default(),
+        })
+    }
+
+    fn client(&self, route: Route) -> Result<Client, String> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&route) {
+            return Ok(client.clone());
+        }
+        let client = build_client(&route, self.timeout)?;
+        clients.insert(route, client.clone());
+        Ok(client)
+    }
+}
+
+fn build_client(route: &Route, timeout: Duration) -> Result<Client, String> {
+    let mut builder = Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .connect_timeout(CONNECT.min(timeout))
+        .timeout(timeout)
+        .pool_idle_timeout(IDLE)
+        .tcp_nodelay(true)
+        .https_only(!route.loopback)
+        .user_agent(concat!("notafter/", env!("CARGO_PKG_VERSION")));
+    if route.loopback {
+        builder = builder.no_proxy();
+    } else if let Some(proxy) = &route.proxy {
+        let proxy =
+            reqwest::Proxy::all(proxy).map_err(|error| format!("proxy: {}", cause(&error.without_url())))?;
+        builder = builder.no_proxy().proxy(proxy);
+    }
+    builder.build().map_err(|error| format!("HTTP client: {}", cause(&error.without_url())))
+}
+
+impl AccountHttp {
+    /// Makes one call: waits for its turn, signs (`sign` is asked anew for each try, for a fresh date and nonce),
+    /// sends, reads within the limits, and has `read` say what the answer means.
+    ///
+    /// # Errors
+    /// What went wrong on the way, or what `read` made of the answer.
+    pub async fn call<T>(
+        &self,
+        call: Call<'_>,
+        sign: impl Fn() -> Outgoing,
+        read: impl FnOnce(Answer) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        self.wait_for_turn(&call).await;
+        let permit = self.http.in_flight.acquire().await;
+        let sent = self.http.clock.elapsed();
+        let result = self.send(&call, &sign).await.and_then(read);
+        drop(permit);
+        self.account_for(&call, sent, result.as_ref().err());
+        result
+    }
+
+    /// The local clock, for signatures.
+    pub fn clock(&self) -> &Clock {
+        &self.http.clock
+    }
+
+    /// What each call may be used for now.
+    pub fn rates(&self) -> Vec<Rate> {
+        let paces = self.lock();
+        let rate = |((region, action), pace): (&(Arc<str>, &'static str), &Pace)| Rate {
+            provider: Arc::clone(&self.provider),
+            account: Arc::clone(&self.account),
+            region: Arc::clone(region),
+            action,
+            per_second: pace.rate(),
+        };
+        paces.iter().map(rate).collect()
+    }
+
+    /// Calls per second allowed now for one call in one region.
+    pub fn rate(&self, region: &Arc<str>, action: &'static str) -> f64 {
+        self.with_pace(region, action, |pace| pace.rate())
+    }
+
+    async fn wait_for_turn(&self, call: &Call<'_>) {
+        loop {
+            let wait =
+                self.with_pace(call.region, call.action, |pace| pace.reserve(self.http.clock.elapsed()));
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
+            if !self.with_pace(call.region, call.action, |pace| pace.held(self.http.clock.elapsed())) {
+                return;
+            }
+        }
+    }
+
+    /// A kept connection may have died unnoticed; a call that only reads is then repeated, once and at once.
+    async fn send(&self, call: &Call<'_>, sign: &impl Fn() -> Outgoing) -> Result<Answer, CallError> {
+        match self.attempt(call, sign()).await {
+            Err(Attempt::Dropped(_)) if call.repeatable => self.attempt(call, sign()).await,
+            other => other,
+        }
+        .map_err(|attempt| match attempt {
+            Attempt::Failed(error) | Attempt::Dropped(error) => error,
+        })
+    }
+
+    async fn attempt(&self, call: &Call<'_>, outgoing: Outgoing) -> Result<Answer, Attempt> {
+        let request =
+            self.client.request(outgoing.method, outgoing.url).headers(outgoing.headers).body(outgoing.body);
+        let mut response = request.send().await.map_err(|error| self.explain(call, error))?;
+        let mut body = BytesMut::new();
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| self.explain(call, error).final_word())?
+        {
+            if body.len() + chunk.len() > call.limit {
+                let text = format!("the answer is longer than {} KiB", call.limit / 1024);
+                return Err(Attempt::Failed(CallError::new(CallErrorKind::TooLarge, call.action, text)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status: response.status(),
+            headers: std::mem::take(response.headers_mut()),
+            body: body.freeze(),
+        })
+    }
+
+    fn explain(&self, call: &Call<'_>, error: reqwest::Error) -> Attempt {
+        let error = error.without_url();
+        let text = cause(&error);
+        if error.is_timeout() {
+            let text = format!("no complete answer within {:?} ({text})", self.http.timeout);
+            return Attempt::Failed(CallError::new(CallErrorKind::Timeout, call.action, text));
+        }
+        if error.is_body() || error.is_decode() {
+            return Attempt::Failed(CallError::new(CallErrorKind::Unreadable, call.action, text));
+        }
+        let failed = CallError::new(CallErrorKind::Unreachable, call.action, text);
+        if error.is_request() && !error.is_connect() {
+            Attempt::Dropped(failed)
+        } else {
+            Attempt::Failed(failed)
+        }
+    }
+
+    fn account_for(&self, call: &Call<'_>, sent: Duration, error: Option<&CallError>) {
+        let now = self.http.clock.elapsed();
+        let telemetry = &self.http.telemetry;
+        telemetry.call(&self.provider, &self.account, call.action, now.saturating_sub(sent));
+        if let Some(error) = error {
+            telemetry.call_failed(&self.provider, &self.account, call.action, error.kind.reason());
+        }
+        self.with_pace(call.region, call.action, |pace| match error.map(|error| error.kind) {
+            Some(CallErrorKind::Throttled(hint)) => pace.throttled(sent, now, hint),
+            Some(kind) if matches!(kind.reason(), Reason::Unreachable | Reason::Timeout) => {}
+            _ => pace.succeeded(now),
+        });
+    }
+
+    fn with_pace<T>(
+        &self,
+        region: &Arc<str>,
+        action: &'static str,
+        use_it: impl FnOnce(&mut Pace) -> T,
+    ) -> T {
+        let mut paces = self.lock();
+        use_it(paces.entry((Arc::clone(region), action)).or_insert_with(|| Pace::new(self.rate_limit)))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(Arc<str>, &'static str), Pace>> {
+        self.paces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Attempt {
+    /// The connection went before anything was answered.
+    Dropped(CallError),
+    Failed(CallError),
+}
+
+impl Attempt {
+    /// Once an answer has begun, its end is not tried again.
+    fn final_word(self) -> Self {
+        match self {
+            Self::Dropped(error) | Self::Failed(error) => Self::Failed(error),
+        }
+    }
+}
+
+/// The innermost cause, which is the one that tells something ("dns error", "connection refused").
+fn cause(error: &reqwest::Error) -> String {
+    let mut deepest: &dyn std::error::Error = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    let (outer, inner) = (error.to_string(), deepest.to_string());
+    if error.source().is_none() || outer.contains(&inner) { outer } else { format!("{outer}: {inner}") }
+}

@@ -1,0 +1,201 @@
+//! The only file that talks to Alibaba Cloud: one function per call, answers in the cloud's own words.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use reqwest::Method;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde::de::DeserializeOwned;
+
+use super::endpoints::base_url;
+use super::errors;
+use super::product::{Operation, Product};
+use super::sign::{ApiCall, KeyRef, signed_headers};
+use super::wire::{Page, Regions, Ssl, TagPage};
+use crate::call::CallError;
+use crate::http::{AccountHttp, Call, Outgoing};
+use crate::secret::Secret;
+
+/// The most bytes of an honest detail answer, and of an honest page.
+const DETAIL_LIMIT: usize = 1024 * 1024;
+const PAGE_LIMIT: usize = 8 * 1024 * 1024;
+
+/// A key of an account.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// The access key id.
+    pub id: Secret,
+    /// The access key secret.
+    pub secret: Secret,
+    /// The security token of temporary credentials.
+    pub token: Option<Secret>,
+}
+
+/// Overriding endpoint templates, by product.
+#[derive(Debug, Clone, Default)]
+pub struct Templates {
+    /// Of Redis.
+    pub redis: Option<String>,
+    /// Of RDS.
+    pub rds: Option<String>,
+    /// Of MongoDB.
+    pub mongodb: Option<String>,
+}
+
+/// The calls, for one account.
+#[derive(Debug)]
+pub struct Api {
+    http: AccountHttp,
+    key: Key,
+    templates: Templates,
+    nonces: Nonces,
+}
+
+type Query<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
+impl Api {
+    /// The calls of an account with this key.
+    pub fn new(http: AccountHttp, key: Key, templates: Templates) -> Self {
+        Self { http, key, templates, nonces: Nonces::new() }
+    }
+
+    /// The way out, for clock and rates.
+    pub fn http(&self) -> &AccountHttp {
+        &self.http
+    }
+
+    /// DescribeRegions.
+    pub async fn regions(&self, product: Product) -> Result<Regions, CallError> {
+        self.call(product, Operation::Regions, None, vec![]).await
+    }
+
+    /// One page of DescribeInstances or DescribeDBInstances; `kind` is the part of the listing where there are parts.
+    pub async fn page(
+        &self,
+        product: Product,
+        region: &Arc<str>,
+        kind: Option<&str>,
+        number: usize,
+    ) -> Result<Page, CallError> {
+        let mut query: Query<'_> = vec![
+            ("RegionId".into(), (&**region).into()),
+            ("PageNumber".into(), number.to_string().into()),
+            ("PageSize".into(), product.page_size().to_string().into()),
+        ];
+        query.extend(kind.map(|kind| ("DBInstanceType".into(), kind.into())));
+        self.call(product, Operation::List, Some(region), query).await
+    }
+
+    /// DescribeInstanceSSL or DescribeDBInstanceSSL.
+    pub async fn ssl(&self, product: Product, region: &Arc<str>, id: &str) -> Result<Ssl, CallError> {
+        let mut query: Query<'_> = vec![(product.id_parameter().into(), id.into())];
+        if product == Product::Redis {
+            query.push(("RegionId".into(), (&**region).into()));
+        }
+        self.call(product, Operation::Ssl, Some(region), query).await
+    }
+
+    /// One page of ListTagResources for up to 50 instances of RDS, whose listing has no tags.
+    pub async fn tags(
+        &self,
+        region: &Arc<str>,
+        ids: &[&str],
+        token: Option<&str>,
+    ) -> Result<TagPage, CallError> {
+        let mut query: Query<'_> =
+            vec![("RegionId".into(), (&**region).into()), ("ResourceType".into(), "INSTANCE".into())];
+        for (place, id) in ids.iter().enumerate() {
+            query.push((format!("ResourceId.{}", place + 1).into(), (*id).into()));
+        }
+        query.extend(token.map(|token| ("NextToken".into(), token.into())));
+        self.call(Product::Rds, Operation::Tags, Some(region), query).await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        product: Product,
+        operation: Operation,
+        region: Option<&Arc<str>>,
+        query: Query<'_>,
+    ) -> Result<T, CallError> {
+        let nowhere = Arc::from("");
+        let action = product.action(operation);
+        let base = base_url(product, self.template(product), region.map(|region| &**region));
+        let limit = if operation == Operation::Ssl { DETAIL_LIMIT } else { PAGE_LIMIT };
+        let call = Call { action, region: region.unwrap_or(&nowhere), limit, repeatable: true };
+        let sign = || self.sign(&base, action, product.version(), &query);
+        let read = |answer| errors::read(&answer, action, self.http.clock().now());
+        self.http.call(call, sign, read).await.map_err(|error| self.without_secrets(error))
+    }
+
+    fn sign(&self, base: &str, action: &'static str, version: &str, query: &Query<'_>) -> Outgoing {
+        let host = base.split_once("://").map_or(base, |(_, host)| host);
+        let action = action.split_once(':').map_or(action, |(_, action)| action);
+        let key = KeyRef {
+            id: self.key.id.expose(),
+            secret: self.key.secret.expose(),
+            token: self.key.token.as_ref().map(Secret::expose),
+        };
+        let call = ApiCall { host, action, version, query };
+        let signed = signed_headers(&call, &key, self.http.clock().now(), &self.nonces.next());
+        let mut headers = HeaderMap::with_capacity(signed.headers.len() + 1);
+        headers.insert("accept", HeaderValue::from_static("application/json"));
+        for (name, value) in signed.headers {
+            let value = HeaderValue::try_from(value).map(|mut value| {
+                value.set_sensitive(true);
+                value
+            });
+            headers.extend(value.ok().map(|value| (HeaderName::from_static(name), value)));
+        }
+        Outgoing {
+            method: Method::POST,
+            url: format!("{base}/?{}", signed.query),
+            headers,
+            body: Bytes::new(),
+        }
+    }
+
+    fn template(&self, product: Product) -> Option<&str> {
+        match product {
+            Product::Redis => self.templates.redis.as_deref(),
+            Product::Rds => self.templates.rds.as_deref(),
+            Product::Mongodb => self.templates.mongodb.as_deref(),
+        }
+    }
+
+    /// Whatever a cloud or a proxy echoes, the key does not come back out.
+    fn without_secrets(&self, mut error: CallError) -> CallError {
+        let token = self.key.token.as_ref().map(Secret::expose);
+        for secret in [Some(self.key.secret.expose()), token].into_iter().flatten() {
+            if error.message.contains(secret) {
+                error.message = error.message.replace(secret, "***");
+            }
+        }
+        error
+    }
+}
+
+/// Numbers used once: random for each process, counted within it.
+#[derive(Debug)]
+struct Nonces {
+    process: String,
+    count: AtomicU64,
+}
+
+impl Nonces {
+    fn new() -> Self {
+        let mut random = [0_u8; 16];
+        // Without randomness the time still tells processes apart, and a repeated nonce only costs a refused call.
+        if aws_lc_rs::rand::fill(&mut random).is_err() {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            random = now.as_nanos().to_be_bytes();
+        }
+        Self { process: hex::encode(random), count: AtomicU64::new(0) }
+    }
+
+    fn next(&self) -> String {
+        format!("{}{:012x}", self.process, self.count.fetch_add(1, Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,133 @@
+//! Alibaba Cloud: Redis and Tair, RDS, MongoDB.
+//!
+//! `sign` is pure, `api` is the only file that sends, `wire` has the answers in the cloud's own words, `listing` puts
+//! pages together, `mapping` turns answers into our words, `errors` says what an error code means.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::call::{CallError, CallErrorKind};
+use crate::domain::identity::Scope;
+use crate::domain::listing::{Inspection, Listing};
+use crate::http::Rate;
+use crate::provider::{BoxFuture, Provider};
+
+mod api;
+mod endpoints;
+mod errors;
+mod listing;
+mod mapping;
+mod product;
+pub mod sign;
+mod wire;
+
+pub use api::{Api, Key, Templates};
+use errors::Verdict;
+use product::{ACTIONS, Operation, Product};
+
+/// One account of Alibaba Cloud.
+#[derive(Debug)]
+pub struct Alibaba {
+    api: Api,
+    account: Arc<str>,
+    /// As configured; `None`: those that the cloud lists.
+    regions: Option<Vec<String>>,
+    /// The operator's filters cannot be decided without tags.
+    tags_needed: bool,
+}
+
+impl Alibaba {
+    /// The name of this cloud in labels and in the configuration.
+    pub const NAME: &'static str = "alibaba";
+
+    /// An account behind this API.
+    pub fn new(api: Api, account: Arc<str>, regions: Option<Vec<String>>, tags_needed: bool) -> Self {
+        Self { api, account, regions, tags_needed }
+    }
+
+    async fn regions(&self, product: Product) -> Result<BTreeSet<String>, CallError> {
+        let (rows, _) = self.api.regions(product).await?.regions.into_rows();
+        let regions: BTreeSet<String> = rows
+            .iter()
+            .filter_map(|row| row.RegionId.text())
+            .filter(|id| is_region(id))
+            .map(str::to_owned)
+            .collect();
+        if regions.is_empty() {
+            let action = product.action(Operation::Regions);
+            return Err(CallError::new(CallErrorKind::Unreadable, action, "the answer names no region"));
+        }
+        Ok(regions)
+    }
+
+    fn scopes_in(&self, service: &str, regions: impl IntoIterator<Item = String>) -> Vec<Scope> {
+        let scope = |region: String| Scope {
+            provider: Self::NAME.into(),
+            account: Arc::clone(&self.account),
+            project: "".into(),
+            region: region.into(),
+            service: service.into(),
+        };
+        regions.into_iter().map(scope).collect()
+    }
+
+    async fn look(&self, scope: &Scope, id: &str) -> Result<Inspection, CallError> {
+        let product = product_of(&scope.service)?;
+        let answer = self.api.ssl(product, &scope.region, id).await;
+        let now = self.api.http().clock().now();
+        match answer {
+            Ok(answer) => mapping::inspection(answer, product.action(Operation::Ssl), now),
+            Err(error) => match errors::verdict(&error) {
+                Verdict::Unsupported => Ok(mapping::unsupported(now)),
+                Verdict::Gone => Ok(Inspection::Gone),
+                Verdict::Busy => Ok(Inspection::Busy),
+                Verdict::Failure => Err(error),
+            },
+        }
+    }
+}
+
+impl Provider for Alibaba {
+    fn configured_scopes(&self, service: &str) -> Option<Vec<Scope>> {
+        let regions: BTreeSet<String> = self.regions.as_ref()?.iter().cloned().collect();
+        Some(self.scopes_in(service, regions))
+    }
+
+    fn scopes<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Result<Vec<Scope>, CallError>> {
+        Box::pin(async move { Ok(self.scopes_in(service, self.regions(product_of(service)?).await?)) })
+    }
+
+    fn discover<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Listing, CallError>> {
+        Box::pin(async move {
+            let product = product_of(&scope.service)?;
+            listing::read(&self.api, product, &scope.region, self.tags_needed).await
+        })
+    }
+
+    fn inspect<'a>(&'a self, scope: &'a Scope, id: &'a str) -> BoxFuture<'a, Result<Inspection, CallError>> {
+        Box::pin(self.look(scope, id))
+    }
+
+    fn actions(&self) -> Vec<&'static str> {
+        ACTIONS.to_vec()
+    }
+
+    fn rates(&self) -> Vec<Rate> {
+        self.api.http().rates()
+    }
+
+    fn inspect_rate(&self, scope: &Scope) -> f64 {
+        let action = Product::of_service(&scope.service).map(|product| product.action(Operation::Ssl));
+        action.map_or(0.0, |action| self.api.http().rate(&scope.region, action))
+    }
+}
+
+/// A region id becomes part of a host name: letters, digits and hyphens only.
+fn is_region(id: &str) -> bool {
+    id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+fn product_of(service: &str) -> Result<Product, CallError> {
+    Product::of_service(service)
+        .ok_or_else(|| CallError::new(CallErrorKind::Refused, "alibaba", format!("no service `{service}`")))
+}

@@ -1,0 +1,119 @@
+//! The three products: what they are called, and how their listings are asked for.
+
+/// A product of Alibaba Cloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Product {
+    /// Redis and Tair (R-kvstore).
+    Redis,
+    /// RDS.
+    Rds,
+    /// MongoDB (dds).
+    Mongodb,
+}
+
+/// The calls of a product that `notafter` makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Which regions there are.
+    Regions,
+    /// Which instances there are.
+    List,
+    /// The certificate of one instance.
+    Ssl,
+    /// Tags, where the listing has none.
+    Tags,
+}
+
+impl Product {
+    /// Every product.
+    pub const ALL: [Self; 3] = [Self::Redis, Self::Rds, Self::Mongodb];
+
+    /// The product behind a service label.
+    pub fn of_service(service: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|product| product.service() == service)
+    }
+
+    /// The service label.
+    pub fn service(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Rds => "rds",
+            Self::Mongodb => "mongodb",
+        }
+    }
+
+    /// The product code in the endpoint table.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Redis => "r-kvstore",
+            Self::Rds => "rds",
+            Self::Mongodb => "dds",
+        }
+    }
+
+    /// Version of its API.
+    pub fn version(self) -> &'static str {
+        match self {
+            Self::Redis => "2015-01-01",
+            Self::Rds => "2014-08-15",
+            Self::Mongodb => "2015-12-01",
+        }
+    }
+
+    /// Rows a page: the most that each product takes (Redis 50, RDS 100, dds exactly 30, 50 or 100).
+    pub fn page_size(self) -> usize {
+        match self {
+            Self::Redis => 50,
+            Self::Rds | Self::Mongodb => 100,
+        }
+    }
+
+    /// Listings that together show everything: dds lists replica sets and sharded clusters apart.
+    pub fn listings(self) -> &'static [Option<&'static str>] {
+        match self {
+            Self::Redis | Self::Rds => &[None],
+            Self::Mongodb => &[Some("replicate"), Some("sharding")],
+        }
+    }
+
+    /// The parameter that names an instance.
+    pub fn id_parameter(self) -> &'static str {
+        match self {
+            Self::Redis => "InstanceId",
+            Self::Rds | Self::Mongodb => "DBInstanceId",
+        }
+    }
+
+    /// The name of a call as permission policies spell it; also the label `action`, because RDS and dds share the
+    /// names of their calls but not their quotas.
+    pub fn action(self, operation: Operation) -> &'static str {
+        match (self, operation) {
+            (Self::Redis, Operation::Regions) => "kvstore:DescribeRegions",
+            (Self::Redis, Operation::List) => "kvstore:DescribeInstances",
+            (Self::Redis, Operation::Ssl) => "kvstore:DescribeInstanceSSL",
+            (Self::Redis, Operation::Tags) => "kvstore:ListTagResources",
+            (Self::Rds, Operation::Regions) => "rds:DescribeRegions",
+            (Self::Rds, Operation::List) => "rds:DescribeDBInstances",
+            (Self::Rds, Operation::Ssl) => "rds:DescribeDBInstanceSSL",
+            (Self::Rds, Operation::Tags) => "rds:ListTagResources",
+            (Self::Mongodb, Operation::Regions) => "dds:DescribeRegions",
+            (Self::Mongodb, Operation::List) => "dds:DescribeDBInstances",
+            (Self::Mongodb, Operation::Ssl) => "dds:DescribeDBInstanceSSL",
+            (Self::Mongodb, Operation::Tags) => "dds:ListTagResources",
+        }
+    }
+}
+
+/// Every call that is made, by its policy name.
+pub(super) const ACTIONS: &[&str] = &[
+    "kvstore:DescribeRegions",
+    "kvstore:DescribeInstances",
+    "kvstore:DescribeInstanceSSL",
+    "rds:DescribeRegions",
+    "rds:DescribeDBInstances",
+    "rds:DescribeDBInstanceSSL",
+    "rds:ListTagResources",
+    "dds:DescribeRegions",
+    "dds:DescribeDBInstances",
+    "dds:DescribeDBInstanceSSL",
+];

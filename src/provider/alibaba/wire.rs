@@ -1,0 +1,373 @@
+//! Answers as Alibaba Cloud writes them, with its own field names.
+//!
+//! Only fields that are used are named here. That is not thrift: RDS PostgreSQL answers with `ServerKey`, the private
+//! key, and what has no field here is skipped by the parser and never becomes a value. Numbers come where texts are
+//! documented and the reverse, so every scalar is [`Loose`].
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// A scalar that may come as text, number, boolean or not at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Loose {
+    /// Not there, or null.
+    #[default]
+    Absent,
+    /// There.
+    Text(String),
+    /// There, but a list or an object.
+    Odd,
+}
+
+impl Loose {
+    /// The text, unless it is absent, empty or a placeholder for nothing (`-`).
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text.trim()).filter(|text| !text.is_empty() && *text != "-"),
+            Self::Absent | Self::Odd => None,
+        }
+    }
+
+    /// A whole number that is not negative.
+    pub fn number(&self) -> Option<usize> {
+        self.text()?.parse().ok()
+    }
+}
+
+impl<'de> Deserialize<'de> for Loose {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(LooseVisitor)
+    }
+}
+
+struct LooseVisitor;
+
+impl<'de> Visitor<'de> for LooseVisitor {
+    type Value = Loose;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Loose, E> {
+        Ok(Loose::Text(value.to_owned()))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Loose, E> {
+        Ok(Loose::Text(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Loose, E> {
+        Ok(Loose::Text(value.to_string()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Loose, E> {
+        Ok(Loose::Text(value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Loose, E> {
+        Ok(Loose::Text(value.to_string()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Loose, E> {
+        Ok(Loose::Absent)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Loose, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Loose::Odd)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Loose, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Loose::Odd)
+    }
+}
+
+/// A row that is read on its own, so that one odd row does not cost the whole page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Row<T> {
+    /// Understood.
+    Read(T),
+    /// Not an object.
+    Odd,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Row<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RowVisitor(std::marker::PhantomData))
+    }
+}
+
+struct RowVisitor<T>(std::marker::PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for RowVisitor<T> {
+    type Value = Row<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a row")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Row<T>, A::Error> {
+        T::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Row::Read)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Row<T>, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Row::Odd)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Row<T>, E> {
+        Ok(Row::Odd)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Row<T>, E> {
+        Ok(Row::Odd)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Row<T>, E> {
+        Ok(Row::Odd)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Row<T>, E> {
+        Ok(Row::Odd)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Row<T>, E> {
+        Ok(Row::Odd)
+    }
+
+    fn visit_unit<E>(self) -> Result<Row<T>, E> {
+        Ok(Row::Odd)
+    }
+}
+
+/// The rows inside their container: an object with one list in it, whose name differs by product.
+///
+/// Only an object is a container. (A derived reader would take a list for an empty one, and an empty listing makes
+/// every certificate of a scope vanish.)
+#[derive(Debug)]
+pub struct Rows<T>(Option<Vec<Row<T>>>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Rows<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Row::<Container<T>>::deserialize(deserializer)? {
+            Row::Read(container) => Ok(Self(container.rows)),
+            Row::Odd => Err(serde::de::Error::custom("not a container of rows")),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Container<T> {
+    #[serde(
+        default = "Option::default",
+        alias = "KVStoreRegion",
+        alias = "RDSRegion",
+        alias = "DdsRegion",
+        alias = "KVStoreInstance",
+        alias = "DBInstance",
+        alias = "Tag",
+        alias = "TagResource"
+    )]
+    rows: Option<Vec<Row<T>>>,
+}
+
+impl<T> Rows<T> {
+    /// The list was there, be it empty.
+    pub fn is_present(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The rows, and how many of them were odd.
+    pub fn into_rows(self) -> (Vec<T>, usize) {
+        let all = self.0.unwrap_or_default();
+        let count = all.len();
+        let read: Vec<T> = all
+            .into_iter()
+            .filter_map(|row| match row {
+                Row::Read(row) => Some(row),
+                Row::Odd => None,
+            })
+            .collect();
+        let odd = count - read.len();
+        (read, odd)
+    }
+}
+
+/// DescribeRegions of all three products.
+#[derive(Debug, Deserialize)]
+pub struct Regions {
+    /// The container (`RegionIds` for Redis).
+    #[serde(alias = "RegionIds", alias = "Regions")]
+    pub regions: Rows<Region>,
+}
+
+/// A region; RDS has one row per zone.
+#[derive(Debug, Deserialize)]
+#[allow(missing_docs, non_snake_case)]
+pub struct Region {
+    #[serde(default)]
+    pub RegionId: Loose,
+}
+
+/// DescribeInstances and DescribeDBInstances.
+#[derive(Debug, Deserialize)]
+pub struct Page {
+    /// The container (`Instances`, `Items`, `DBInstances`).
+    #[serde(alias = "Instances", alias = "Items", alias = "DBInstances")]
+    pub instances: Rows<Instance>,
+    /// How many there are in all, if that can be believed.
+    #[serde(default, alias = "TotalCount", alias = "TotalRecordCount")]
+    pub total: Loose,
+}
+
+/// One row of a listing; the three products share most of their field names.
+#[derive(Debug, Default, Deserialize)]
+#[allow(missing_docs, non_snake_case)]
+#[serde(default)]
+pub struct Instance {
+    #[serde(alias = "InstanceId")]
+    pub DBInstanceId: Loose,
+    #[serde(alias = "InstanceName")]
+    pub DBInstanceDescription: Loose,
+    #[serde(alias = "InstanceStatus")]
+    pub DBInstanceStatus: Loose,
+    /// RDS: MySQL, PostgreSQL, SQLServer, MariaDB; dds: MongoDB.
+    pub Engine: Loose,
+    pub EngineVersion: Loose,
+    /// Redis: Redis, Tair, Memcache.
+    pub InstanceType: Loose,
+    /// Redis: standard, cluster, rwsplit.
+    pub ArchitectureType: Loose,
+    /// RDS: Primary, Readonly; dds: replicate, sharding.
+    pub DBInstanceType: Loose,
+    pub LockMode: Loose,
+    /// RDS: the primary of a read-only instance.
+    pub MasterInstanceId: Loose,
+    pub Tags: Option<Row<Rows<Tag>>>,
+}
+
+/// A tag in a listing.
+#[derive(Debug, Default, Deserialize)]
+#[allow(missing_docs, non_snake_case)]
+#[serde(default)]
+pub struct Tag {
+    pub Key: Loose,
+    pub Value: Loose,
+}
+
+/// ListTagResources of RDS.
+#[derive(Debug, Deserialize)]
+#[allow(missing_docs, non_snake_case)]
+pub struct TagPage {
+    pub TagResources: Rows<TagResource>,
+    #[serde(default)]
+    pub NextToken: Loose,
+}
+
+/// A tag of one resource.
+#[derive(Debug, Default, Deserialize)]
+#[allow(missing_docs, non_snake_case)]
+#[serde(default)]
+pub struct TagResource {
+    pub ResourceId: Loose,
+    pub TagKey: Loose,
+    pub TagValue: Loose,
+}
+
+/// DescribeInstanceSSL (Redis) and DescribeDBInstanceSSL (RDS, dds). Three APIs, three spellings of one field.
+#[derive(Debug, Default, Deserialize)]
+#[allow(missing_docs, non_snake_case)]
+#[serde(default)]
+pub struct Ssl {
+    /// Redis and RDS; dds says `SSLStatus`.
+    #[serde(alias = "SSLStatus")]
+    pub SSLEnabled: Loose,
+    /// Redis and dds; RDS says `SSLExpireTime`.
+    #[serde(alias = "SSLExpireTime")]
+    pub SSLExpiredTime: Loose,
+    /// Redis and dds; RDS names the protected host as `ConnectionString`.
+    #[serde(alias = "ConnectionString")]
+    pub CertCommonName: Loose,
+    pub RequireUpdate: Loose,
+    /// `aliyun` or `custom`.
+    pub CAType: Loose,
+    /// RDS PostgreSQL with CAType aliyun.
+    pub SSLCreateTime: Loose,
+    /// RDS PostgreSQL: the certificate itself, PEM.
+    pub ServerCert: Loose,
+    /// An older page shows the fields one level deeper.
+    pub items: Vec<Row<Ssl>>,
+}
+
+impl Ssl {
+    /// The fields, from wherever they are.
+    pub fn unwrap_items(mut self) -> Self {
+        match self.items.pop() {
+            Some(Row::Read(inner)) => inner,
+            _ => self,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scalars_are_read_whatever_their_type() {
+        let text = |json: &str| {
+            serde_json::from_str::<Loose>(json).map(|loose| loose.text().map(str::to_owned)).ok()
+        };
+        for (json, want) in [
+            (r#""1.1""#, Some("1.1")),
+            ("1.1", Some("1.1")),
+            ("1", Some("1")),
+            ("true", Some("true")),
+            ("null", None),
+            (r#""""#, None),
+            (r#"" - ""#, None),
+            ("[1,2]", None),
+            (r#"{"a":{"b":[]}}"#, None),
+        ] {
+            assert_eq!(text(json), Some(want.map(str::to_owned)), "{json}");
+        }
+    }
+
+    #[test]
+    fn an_odd_row_does_not_cost_the_others() {
+        let json = r#"{"TotalCount":"3","Instances":{"KVStoreInstance":[{"InstanceId":"r-1"},null,7,{"InstanceId":{}}]}}"#;
+        let page: Page = serde_json::from_str(json).expect("readable");
+        let (rows, odd) = page.instances.into_rows();
+        assert_eq!((rows.len(), odd, page.total.number()), (2, 2, Some(3)));
+        assert_eq!((rows[0].DBInstanceId.text(), &rows[1].DBInstanceId), (Some("r-1"), &Loose::Odd));
+    }
+
+    #[test]
+    fn a_listing_without_its_container_is_no_listing() {
+        assert!(serde_json::from_str::<Page>(r#"{"RequestId":"x"}"#).is_err());
+        assert!(serde_json::from_str::<Page>(r#"{"Items":null}"#).is_err());
+        assert!(serde_json::from_str::<Page>(r#"{"Items":[]}"#).is_err(), "a list is no container");
+        let empty = |json| serde_json::from_str::<Page>(json).map(|page| page.instances.is_present()).ok();
+        assert_eq!(empty(r#"{"Items":{"DBInstance":[]}}"#), Some(true));
+        assert_eq!(empty(r#"{"Items":{}}"#), Some(false));
+    }
+
+    #[test]
+    fn a_private_key_is_skipped_by_the_parser() {
+        let json = r#"{"SSLEnabled":"on","ServerKey":"-----BEGIN PRIVATE KEY-----PLANTED","ServerCert":"c"}"#;
+        let ssl: Ssl = serde_json::from_str(json).expect("readable");
+        assert!(!format!("{ssl:?}").contains("PLANTED"));
+    }
+
+    #[test]
+    fn the_older_wrapped_form_is_read() {
+        let json =
+            r#"{"items":[{"SSLEnabled":"Yes","SSLExpireTime":"2027-01-01T00:00:00Z"}],"requestId":"x"}"#;
+        let ssl = serde_json::from_str::<Ssl>(json).expect("readable").unwrap_items();
+        assert_eq!(ssl.SSLEnabled.text(), Some("Yes"));
+    }
+}

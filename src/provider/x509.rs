@@ -1,0 +1,184 @@
+//! X.509: from PEM or DER to dates and names, for clouds that return certificates.
+//!
+//! The PEM reader is our own because the usual ones yield nothing, silently, for a byte order mark, indented lines or
+//! `\n` written as two characters, all of which clouds send. Finding no certificate is an error, never an empty list.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
+use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::public_key::PublicKey;
+use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
+
+use crate::domain::resource::Subject;
+
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";
+
+/// What is read of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parsed {
+    /// Begin of validity.
+    pub not_before: DateTime<Utc>,
+    /// End of validity.
+    pub not_after: DateTime<Utc>,
+    /// Names, serial, hash and key.
+    pub subject: Subject,
+}
+
+/// Why there is no certificate to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum X509Error {
+    /// Nothing in the text begins like a certificate.
+    #[error("no certificate found")]
+    Missing,
+    /// A block that begins does not end, or is not base64.
+    #[error("broken PEM block")]
+    BrokenPem,
+    /// The bytes are no X.509 certificate.
+    #[error("not an X.509 certificate")]
+    BrokenDer,
+    /// A date that no calendar has.
+    #[error("validity out of range")]
+    Validity,
+}
+
+/// Every certificate of a PEM text, in order, with whatever stands around the blocks left out.
+///
+/// # Errors
+/// The first block that cannot be read, or that there is none.
+pub fn from_pem(text: &str) -> Result<Vec<Parsed>, X509Error> {
+    let mut parsed = Vec::new();
+    let mut rest = text;
+    while let Some(begin) = rest.find(BEGIN) {
+        rest = &rest[begin + BEGIN.len()..];
+        let end = rest.find(END).ok_or(X509Error::BrokenPem)?;
+        parsed.push(from_der(&decode(&rest[..end])?)?);
+        rest = &rest[end + END.len()..];
+    }
+    if parsed.is_empty() { Err(X509Error::Missing) } else { Ok(parsed) }
+}
+
+/// One certificate in DER.
+///
+/// # Errors
+/// The bytes are no certificate.
+pub fn from_der(der: &[u8]) -> Result<Parsed, X509Error> {
+    let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| X509Error::BrokenDer)?;
+    if !rest.is_empty() {
+        return Err(X509Error::BrokenDer);
+    }
+    let validity = certificate.validity();
+    let date = |seconds| DateTime::from_timestamp(seconds, 0).ok_or(X509Error::Validity);
+    Ok(Parsed {
+        not_before: date(validity.not_before.timestamp())?,
+        not_after: date(validity.not_after.timestamp())?,
+        subject: Subject {
+            common_name: common_name(certificate.subject()),
+            issuer: certificate.issuer().to_string().into(),
+            serial: hex::encode(certificate.raw_serial()).into(),
+            sha256: hex::encode(digest(&SHA256, der)).into(),
+            key: key(certificate.public_key()),
+        },
+    })
+}
+
+fn decode(block: &str) -> Result<Vec<u8>, X509Error> {
+    let unescaped;
+    let block = if block.contains("\\n") {
+        unescaped = block.replace("\\r", "").replace("\\n", "");
+        &unescaped
+    } else {
+        block
+    };
+    let packed: Vec<u8> = block.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    STANDARD.decode(packed).map_err(|_| X509Error::BrokenPem)
+}
+
+fn common_name(name: &X509Name<'_>) -> Box<str> {
+    let first = name.iter_common_name().find_map(|attribute| attribute.as_str().ok());
+    first.unwrap_or_default().into()
+}
+
+/// Kind and size, `rsa-2048` for example; the curve's size for elliptic ones.
+fn key(info: &SubjectPublicKeyInfo<'_>) -> Box<str> {
+    let algorithm = info.algorithm.algorithm.to_id_string();
+    match (info.parsed(), algorithm.as_str()) {
+        (_, "1.3.101.112") => "ed25519".into(),
+        (Ok(PublicKey::RSA(rsa)), _) => format!("rsa-{}", rsa.key_size()).into(),
+        (Ok(PublicKey::EC(point)), _) => {
+            let sm2 = info.algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok());
+            let sm2 = sm2.is_some_and(|oid| oid.to_id_string() == "1.2.156.10197.1.301");
+            if sm2 { "sm2".into() } else { format!("ec-{}", point.key_size()).into() }
+        }
+        _ => algorithm.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    fn pem(years: std::ops::Range<i32>) -> String {
+        let mut params = CertificateParams::new(vec!["db.example.com".into()]).expect("params");
+        params.not_before = rcgen::date_time_ymd(years.start, 1, 2);
+        params.not_after = rcgen::date_time_ymd(years.end, 3, 4);
+        params.distinguished_name.push(rcgen::DnType::CommonName, "订单库");
+        params.self_signed(&KeyPair::generate().expect("key")).expect("signed").pem()
+    }
+
+    #[test]
+    fn dates_names_and_key_are_read() {
+        let parsed = from_pem(&pem(2026..2061)).expect("readable");
+        assert_eq!(parsed[0].not_before.to_rfc3339(), "2026-01-02T00:00:00+00:00");
+        assert_eq!(parsed[0].not_after.to_rfc3339(), "2061-03-04T00:00:00+00:00", "beyond 2050");
+        assert_eq!((&*parsed[0].subject.common_name, &*parsed[0].subject.key), ("订单库", "ec-256"));
+        assert_eq!(parsed[0].subject.sha256.len(), 64);
+    }
+
+    #[test]
+    fn every_shape_of_pem_that_clouds_send_is_read() {
+        let pem = pem(2026..2027);
+        let want = from_pem(&pem);
+        let one_line = pem.replace('\n', "");
+        for (name, text) in [
+            ("CRLF", pem.replace('\n', "\r\n")),
+            ("byte order mark", format!("\u{feff}{pem}")),
+            ("indented", pem.replace('\n', "\n    ")),
+            ("newlines as two characters", pem.replace('\n', "\\n")),
+            ("one line", one_line),
+            ("text around", format!("Bag Attributes\n{pem}issuer: x\n")),
+        ] {
+            assert_eq!(from_pem(&text), want, "{name}");
+        }
+        assert_eq!(from_pem(&format!("{pem}{pem}")).map(|all| all.len()), Ok(2));
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_an_error() {
+        let pem = pem(2026..2027);
+        for (name, text, want) in [
+            ("empty", String::new(), X509Error::Missing),
+            ("a key", pem.replace("CERTIFICATE", "PRIVATE KEY"), X509Error::Missing),
+            ("cut", pem[..pem.len() / 2].to_owned(), X509Error::BrokenPem),
+            ("not base64", format!("{BEGIN}\n!!\n{END}"), X509Error::BrokenPem),
+            ("not DER", format!("{BEGIN}\naGVsbG8=\n{END}"), X509Error::BrokenDer),
+        ] {
+            assert_eq!(from_pem(&text), Err(want), "{name}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn mutated_certificates_never_panic(at in 0..600_usize, byte in 0..=255_u8) {
+            let pem = pem(2026..2027);
+            let mut der = decode(&pem[BEGIN.len()..pem.find(END).expect("ends")]).expect("base64");
+            let at = at % der.len();
+            der[at] = byte;
+            let _ = from_der(&der);
+        }
+    }
+}
