@@ -1,3 +1,3 @@
-//! Floor 4: the loops that make it a daemon.
+//! Floor 5: the loops that make it a daemon.
 
 pub mod poll;

@@ -177,7 +177,7 @@ impl ScopeView {
             }),
             Inspection::Read(reading) => self.change(id, |resource| resource.read(reading)),
             Inspection::ReadInPart(reading, text) => {
-                self.change(id, |resource| resource.read_in_part(reading, text))
+                self.change(id, |resource| resource.read_in_part(reading, text));
             }
         }
         self.resources.get(id)

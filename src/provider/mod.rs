@@ -1,4 +1,4 @@
-//! Floor 2: the clouds, each in a folder of its own. Nothing above this floor knows a cloud by name.
+//! Floor 3: the clouds, each in a folder of its own. Nothing above this floor knows a cloud by name.
 
 use std::fmt::Debug;
 use std::future::Future;

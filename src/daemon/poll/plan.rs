@@ -69,7 +69,9 @@ impl Poller {
         self.accounts.push(AccountState { account, gate: Gate::default() });
         for service in services {
             if let Some(scopes) = provider.configured_scopes(service) {
-                scopes.into_iter().for_each(|scope| self.add_scope(index, scope));
+                for scope in scopes {
+                    self.add_scope(index, scope);
+                }
                 continue;
             }
             let placeholder = Arc::new(self.placeholder(index, service));
@@ -150,7 +152,9 @@ impl Poller {
             Ok(scopes) => {
                 self.snapshot.remove_scope(&placeholder);
                 self.telemetry.forget_scope(&placeholder);
-                scopes.into_iter().for_each(|scope| self.add_scope(account, scope));
+                for scope in scopes {
+                    self.add_scope(account, scope);
+                }
                 REGIONS_EVERY
             }
             Err(error) => {

@@ -44,7 +44,7 @@ pub(super) async fn read(
         match add_tags(api, region, &mut sheet).await {
             Err(error) if tags_needed => return Err(error),
             Err(error) => {
-                tracing::warn!(%region, error = %error, "tags could not be read, those known before stay")
+                tracing::warn!(%region, error = %error, "tags could not be read, those known before stay");
             }
             Ok(()) => {}
         }
