@@ -15,3 +15,4 @@ pub mod telemetry;
 pub mod provider;
 
 pub mod daemon;
+pub mod metrics;
