@@ -16,3 +16,4 @@ pub mod provider;
 
 pub mod daemon;
 pub mod metrics;
+pub mod sim;
