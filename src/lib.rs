@@ -3,3 +3,6 @@
 //! Modules in reading order, lowest floor first; a module uses only lower floors (`tests/architecture.rs`).
 
 pub mod domain;
+
+pub mod problem;
+pub mod secret;

@@ -4,8 +4,12 @@
 //! an argument. `tests/architecture.rs` holds this module to that. The way of one datum begins with
 //! `schedule` (what is due), goes through `snapshot` (what is known) and ends in `finding` (what is wrong).
 
+pub mod duration;
 pub mod hash;
 pub mod identity;
 pub mod listing;
+pub mod matcher;
+pub mod nearest;
+pub mod policy;
 pub mod reason;
 pub mod resource;

@@ -1,0 +1,238 @@
+//! Keys, tokens and signed links: where they come from, and how they are kept from showing.
+//!
+//! A [`Secret`] shows nothing in `Debug` and has no `Display`; [`Secret::expose`] is called only where a request is
+//! signed or sent. This module knows nothing of configuration files or of clouds.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// No honest key is longer; a wrong path such as `/dev/zero` is.
+const LONGEST: u64 = 64 * 1024;
+
+/// The right of everybody to read, among the permission bits of a file.
+const READABLE_BY_OTHERS: u32 = 0o004;
+
+/// A value that must not be seen.
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// Hides `value`.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(SecretString::from(value.into()))
+    }
+
+    /// The value itself, for the one place that signs or sends it.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[REDACTED]")
+    }
+}
+
+/// Where a secret is to be taken from.
+#[derive(Debug, Clone)]
+pub enum SecretSource {
+    /// Written in the configuration itself.
+    Literal(Secret),
+    /// Name of an environment variable.
+    Env(String),
+    /// Path of a file.
+    File(PathBuf),
+    /// Name of a file in systemd's `$CREDENTIALS_DIRECTORY`.
+    Credential(String),
+}
+
+/// Why a secret could not be had. Carries names, never values.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The variable is not there.
+    #[error("environment variable `{0}` is not set")]
+    NoVariable(String),
+    /// The service manager handed over no credentials at all.
+    #[error("credential `{0}` needs $CREDENTIALS_DIRECTORY, which is not set")]
+    NoCredentials(String),
+    /// The file is not there, or not for us.
+    #[error("{}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// More than [`LONGEST`] bytes.
+    #[error("{}: longer than any secret", .0.display())]
+    TooLong(PathBuf),
+    /// Not UTF-8.
+    #[error("{}: not text", .0.display())]
+    NotText(PathBuf),
+    /// Nothing in it but perhaps an end of line.
+    #[error("the secret from {0} is empty")]
+    Empty(String),
+}
+
+impl SecretSource {
+    /// Reads the secret now. One newline at its end is dropped: editors and `echo` leave it there.
+    ///
+    /// `env` answers for environment variables; `credentials` is systemd's `$CREDENTIALS_DIRECTORY`.
+    pub fn load(
+        &self,
+        env: &dyn Fn(&str) -> Option<String>,
+        credentials: Option<&Path>,
+    ) -> Result<Secret, SecretError> {
+        let text = match self {
+            Self::Literal(secret) => secret.expose().to_owned(),
+            Self::Env(name) => env(name).ok_or_else(|| SecretError::NoVariable(name.clone()))?,
+            Self::File(path) => read(path)?,
+            Self::Credential(name) => {
+                let directory = credentials.ok_or_else(|| SecretError::NoCredentials(name.clone()))?;
+                read(&directory.join(name))?
+            }
+        };
+        let secret = without_end_of_line(&text);
+        if secret.is_empty() { Err(SecretError::Empty(self.to_string())) } else { Ok(Secret::new(secret)) }
+    }
+
+    /// Says so if the file behind this secret can be read by every user of the machine.
+    pub fn warning(&self) -> Option<String> {
+        let Self::File(path) = self else { return None };
+        let mode = path.metadata().ok()?.permissions().mode();
+        let path = path.display();
+        is_exposed(mode).then(|| format!("secret file {path} can be read by others: chmod o-rwx {path}"))
+    }
+
+    /// Whether it stands in the configuration itself.
+    pub fn is_literal(&self) -> bool {
+        matches!(self, Self::Literal(_))
+    }
+}
+
+impl fmt::Display for SecretSource {
+    /// Kind and name, never a value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal(_) => f.write_str("the configuration"),
+            Self::Env(name) => write!(f, "environment variable `{name}`"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Credential(name) => write!(f, "credential `{name}`"),
+        }
+    }
+}
+
+/// Whether permission bits let every user of the machine read the file.
+pub fn is_exposed(mode: u32) -> bool {
+    mode & READABLE_BY_OTHERS != 0
+}
+
+fn read(path: &Path) -> Result<String, SecretError> {
+    let unreadable = |source| SecretError::Unreadable { path: path.to_owned(), source };
+    let file = File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(SecretError::TooLong(path.to_owned()));
+    }
+    String::from_utf8(bytes).map_err(|_| SecretError::NotText(path.to_owned()))
+}
+
+fn without_end_of_line(text: &str) -> &str {
+    text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn no_env(_: &str) -> Option<String> {
+        None
+    }
+
+    fn file(content: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        fs::write(&path, content).unwrap();
+        (directory, path)
+    }
+
+    #[test]
+    fn one_newline_at_the_end_goes() {
+        for (name, content, want) in [
+            ("none", "abc", "abc"),
+            ("one", "abc\n", "abc"),
+            ("one of Windows", "abc\r\n", "abc"),
+            ("only one of two", "abc\n\n", "abc\n"),
+            ("blanks stay", " abc ", " abc "),
+        ] {
+            let (_keep, path) = file(content.as_bytes());
+            let secret = SecretSource::File(path).load(&no_env, None).unwrap();
+            assert_eq!(secret.expose(), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_loaded_says_why() {
+        let (_keep, empty) = file(b"\n");
+        let (_keep, binary) = file(&[0xff, 0xfe]);
+        let (_keep, huge) = file(&vec![b'x'; 70_000]);
+        for (name, source, want) in [
+            ("variable", SecretSource::Env("NOPE".into()), "environment variable `NOPE` is not set"),
+            (
+                "no directory",
+                SecretSource::Credential("k".into()),
+                "credential `k` needs $CREDENTIALS_DIRECTORY",
+            ),
+            ("missing file", SecretSource::File("/nowhere/key".into()), "/nowhere/key: No such file"),
+            ("empty file", SecretSource::File(empty), "is empty"),
+            ("binary file", SecretSource::File(binary), "not text"),
+            ("huge file", SecretSource::File(huge), "longer than any secret"),
+            (
+                "empty literal",
+                SecretSource::Literal(Secret::new("")),
+                "the secret from the configuration is empty",
+            ),
+        ] {
+            let error = source.load(&no_env, None).unwrap_err().to_string();
+            assert!(error.contains(want), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_credential_is_a_file_in_the_directory() {
+        let (keep, _) = file(b"abc\n");
+        let secret = SecretSource::Credential("key".into()).load(&no_env, Some(keep.path())).unwrap();
+        assert_eq!(secret.expose(), "abc");
+    }
+
+    #[test]
+    fn an_empty_variable_is_refused() {
+        let error = SecretSource::Env("KEY".into()).load(&|_| Some(String::new()), None).unwrap_err();
+        assert_eq!(error.to_string(), "the secret from environment variable `KEY` is empty");
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_warned_of() {
+        let (_keep, path) = file(b"abc");
+        let source = SecretSource::File(path.clone());
+        for (mode, warned) in [(0o600, false), (0o640, false), (0o644, true)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(source.warning().is_some(), warned, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn nothing_shows_a_secret() {
+        let source = SecretSource::Literal(Secret::new("hunter2"));
+        assert_eq!(format!("{source:?} {source}"), "Literal([REDACTED]) the configuration");
+    }
+}
