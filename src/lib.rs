@@ -4,5 +4,6 @@
 
 pub mod domain;
 
+pub mod fields;
 pub mod problem;
 pub mod secret;
