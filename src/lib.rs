@@ -7,3 +7,6 @@ pub mod domain;
 pub mod fields;
 pub mod problem;
 pub mod secret;
+
+pub mod notifier;
+pub mod provider;

@@ -129,6 +129,16 @@ impl<'a> Fields<'a> {
         self.table.contains_key(key)
     }
 
+    /// The text behind `key`, without judging it; for words such as the name of the table.
+    pub fn peek(&self, key: &str) -> Option<&str> {
+        self.table.get(key)?.get_ref().as_str()
+    }
+
+    /// Whether nothing stands in the table.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
     /// Makes `key` a known one without reading it: another problem already says why it cannot be understood.
     pub fn skip(&mut self, key: &'static str) {
         self.know(key);
@@ -209,6 +219,20 @@ impl Fields<'_> {
         mut parse: impl FnMut(&str) -> Result<T, Fault>,
     ) -> Option<Vec<T>> {
         self.item(key)?.list(|item| item.parsed(&mut parse))
+    }
+
+    /// One text or a list of them.
+    pub fn texts<T>(
+        &mut self,
+        key: &'static str,
+        mut parse: impl FnMut(&str) -> Result<T, Fault>,
+    ) -> Option<Vec<T>> {
+        let item = self.item(key)?;
+        if item.is_list() {
+            item.list(|item| item.parsed(&mut parse))
+        } else {
+            Some(vec![item.parsed(parse)?])
+        }
     }
 
     /// A duration within limits.

@@ -78,7 +78,7 @@ fn source(fields: &mut Fields<'_>) -> Option<SecretSource> {
     let written = ["env", "file", "credential"].into_iter().filter(|key| fields.has(key)).count();
     if written > 1 {
         fields.problem_here("names more than one source", &format!("a secret is {WAYS}"));
-    } else if written == 0 {
+    } else if fields.is_empty() {
         fields.problem_here("names no source", &format!("a secret is {WAYS}"));
     }
     let env = fields.parsed("env", variable).map(SecretSource::Env);

@@ -39,3 +39,8 @@ pub fn list<T: ToString>(elements: impl IntoIterator<Item = T>) -> Value {
 pub fn table<K: Into<String>>(entries: impl IntoIterator<Item = (K, Value)>) -> Value {
     Value::Table(entries.into_iter().map(|(key, value)| (key.into(), value)).collect::<Table>())
 }
+
+/// The entries that have a value.
+pub fn present<const N: usize>(entries: [(&'static str, Option<Value>); N]) -> Entries {
+    entries.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+}
