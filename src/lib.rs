@@ -10,3 +10,5 @@ pub mod secret;
 
 pub mod notifier;
 pub mod provider;
+
+pub mod config;

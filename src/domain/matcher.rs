@@ -475,7 +475,7 @@ mod tests {
             (r#"cloud_service="redis" tag:a="b""#, 23, "no comma"),
             (r#"cloud_service="redis" and tag:a="b""#, 23, "no comma"),
             (r#"cloud_service="redis","#, 23, "ends with a comma"),
-            (r#","#, 1, "no label"),
+            (",", 1, "no label"),
             (r#"cloud_service="redis"#, 15, "not closed"),
             (r#"cloud_service="redis\""#, 15, "not closed"),
             (r#"tag:="x""#, 5, "names no key"),

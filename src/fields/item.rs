@@ -55,6 +55,11 @@ impl Item<'_> {
         self.value.as_str()
     }
 
+    /// Whether it is a list with nothing in it.
+    pub fn is_empty_list(&self) -> bool {
+        self.value.as_array().is_some_and(|list| list.is_empty())
+    }
+
     /// Where it stands.
     pub fn position(&self) -> Position {
         self.sink.positions.of(self.span.start)
@@ -114,7 +119,7 @@ impl Item<'_> {
     pub fn integer(mut self, range: RangeInclusive<i64>) -> Option<i64> {
         let (least, most) = (range.start(), range.end());
         let Some(number) = self.value.as_integer() else {
-            return self.refuse_kind("a whole number without quotes", "");
+            return self.refuse_kind("a whole number without quotes", "digits only, without a unit");
         };
         let value = i64::from_str_radix(number.as_str(), number.radix()).ok();
         if let Some(value) = value.filter(|value| range.contains(value)) {
@@ -135,7 +140,7 @@ impl Item<'_> {
         let written = match self.value {
             DeValue::Integer(number) if number.radix() == 10 => number.to_string(),
             DeValue::Float(number) => number.to_string(),
-            _ => return self.refuse_kind("a number without quotes", ""),
+            _ => return self.refuse_kind("a number without quotes", "digits only, without a unit"),
         };
         let number: Option<f64> = written.parse().ok();
         let number = number.filter(|number| number.is_finite() && *number > 0.0);
@@ -160,7 +165,7 @@ impl Item<'_> {
             return self.refuse_kind("a list", "write it in brackets: [\"…\"]");
         };
         if array.is_empty() {
-            self.refuse("must name at least one", "leave the key out if nothing is to be said");
+            self.refuse("must name at least one", "a key that is left out has its default");
             return None;
         }
         let mut elements = Vec::with_capacity(array.len());
@@ -178,7 +183,8 @@ impl Item<'_> {
     /// A table with keys of the operator's own choice, in their order.
     pub fn map<T>(self, mut read: impl FnMut(&str, Item<'_>) -> Option<T>) -> Option<BTreeMap<String, T>> {
         let Some((table, _)) = table_of(self.value, &self.span) else {
-            return self.refuse_kind("a table", "write it in braces: { name = \"…\" }");
+            let hint = self.place.table_hint();
+            return self.refuse_kind("a table", &hint);
         };
         let mut entries = Vec::with_capacity(table.len());
         for (key, value) in table {
@@ -197,9 +203,11 @@ impl Item<'_> {
     /// A table; what `read` did not ask for is reported.
     pub fn table<T>(self, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Option<T> {
         let Some((table, start)) = table_of(self.value, &self.span) else {
-            return self.refuse_kind("a table", "");
+            let hint = self.place.table_hint();
+            return self.refuse_kind("a table", &hint);
         };
-        let mut fields = Fields { table, start, place: self.place, known: Vec::new(), sink: self.sink };
+        let mut fields =
+            Fields { table, start, place: self.place, known: Vec::new(), judged: true, sink: self.sink };
         let value = read(&mut fields);
         fields.finish();
         value
@@ -208,7 +216,7 @@ impl Item<'_> {
     /// A list of tables.
     pub(super) fn tables<T>(self, mut read: impl FnMut(usize, &mut Fields<'_>) -> Option<T>) -> Vec<T> {
         let brackets = format!("write [[{}]] for each of them", self.place.name);
-        let Some(array) = self.value.as_array() else {
+        let Some(array) = self.value.as_array().filter(|array| !array.is_empty()) else {
             self.refuse_kind::<T>("a list of tables", &brackets);
             return Vec::new();
         };

@@ -70,6 +70,14 @@ impl Place {
         Self { path: format!("{}[{number}]", self.path), ..self.clone() }
     }
 
+    /// How a table of that name is written.
+    fn table_hint(&self) -> String {
+        match self.name.rsplit('.').next().unwrap_or_default() {
+            name if self.path == name => format!("write [{name}] on a line of its own, and its keys below"),
+            name => format!("write it in braces: {name} = {{ … }}"),
+        }
+    }
+
     /// ``account `prod`: `credentials.access_key_id` ``
     fn subject(&self) -> String {
         match self.name.as_str() {
@@ -86,13 +94,14 @@ pub struct Fields<'a> {
     start: usize,
     place: Place,
     known: Vec<&'static str>,
+    judged: bool,
     sink: &'a mut Sink,
 }
 
 impl<'a> Fields<'a> {
     /// The file as a whole.
     pub fn root(table: &'a DeTable<'a>, sink: &'a mut Sink) -> Self {
-        Self { table, start: 0, place: Place::default(), known: Vec::new(), sink }
+        Self { table, start: 0, place: Place::default(), known: Vec::new(), judged: true, sink }
     }
 
     /// From now on messages about this table begin with ``context: `` and leave out the path that led here.
@@ -144,6 +153,11 @@ impl<'a> Fields<'a> {
         self.know(key);
     }
 
+    /// Makes every key a known one: another problem already says why none of them can be understood.
+    pub fn skip_rest(&mut self) {
+        self.judged = false;
+    }
+
     /// Reports something about `key`, at its value; at the table if it is not there.
     pub fn problem(&mut self, key: &str, predicate: &str, hint: &str) {
         let place = self.place.child(key);
@@ -154,7 +168,7 @@ impl<'a> Fields<'a> {
 
     /// Reports something about the table as a whole.
     pub fn problem_here(&mut self, predicate: &str, hint: &str) {
-        let message = format!("{} {predicate}", self.place.subject());
+        let message = format!("{} {predicate}", self.place.subject()).trim_start().to_owned();
         self.sink.problem_at(self.start, &self.place.path, message, Some(hint.to_owned()));
     }
 
@@ -179,7 +193,7 @@ impl<'a> Fields<'a> {
     /// Reports every key that nobody asked for, with what is possible.
     pub fn finish(self) {
         for (key, _) in self.table {
-            if self.known.contains(&key.get_ref().as_ref()) {
+            if !self.judged || self.known.contains(&key.get_ref().as_ref()) {
                 continue;
             }
             let place = self.place.child(key.get_ref());
@@ -312,6 +326,7 @@ fn kind_of(value: &DeValue<'_>) -> &'static str {
         DeValue::Float(_) => "a number with a fraction",
         DeValue::Boolean(_) => "true or false",
         DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(list) if list.is_empty() => "an empty list",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     }
