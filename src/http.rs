@@ -25,6 +25,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Kept connections are dropped after this; clouds close them at about half a minute.
 const IDLE: Duration = Duration::from_secs(25);
 
+/// Never reached through a proxy of the configuration.
+const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
+
 /// What all accounts share: limits, clock and counters.
 #[derive(Debug, Clone)]
 pub struct Http {
@@ -41,8 +44,10 @@ pub struct Http {
 pub struct Route {
     /// Proxy of the account; without one the environment's (`HTTPS_PROXY`, `NO_PROXY`) are obeyed.
     pub proxy: Option<String>,
-    /// Everything is on this machine: plain HTTP is allowed and no proxy is used.
-    pub loopback: bool,
+    /// Some addresses are plain HTTP (the configuration allows that on this machine only).
+    pub plain_http: bool,
+    /// Everything is on this machine: the environment's proxies are not meant for it.
+    pub only_loopback: bool,
 }
 
 /// The way out of one account.
@@ -155,14 +160,14 @@ fn build_client(route: &Route, timeout: Duration) -> Result<Client, String> {
         .timeout(timeout)
         .pool_idle_timeout(IDLE)
         .tcp_nodelay(true)
-        .https_only(!route.loopback)
+        .https_only(!route.plain_http)
         .user_agent(concat!("notafter/", env!("CARGO_PKG_VERSION")));
-    if route.loopback {
+    if route.only_loopback {
         builder = builder.no_proxy();
     } else if let Some(proxy) = &route.proxy {
         let proxy =
             reqwest::Proxy::all(proxy).map_err(|error| format!("proxy: {}", cause(&error.without_url())))?;
-        builder = builder.no_proxy().proxy(proxy);
+        builder = builder.no_proxy().proxy(proxy.no_proxy(reqwest::NoProxy::from_string(LOOPBACK)));
     }
     builder.build().map_err(|error| format!("HTTP client: {}", cause(&error.without_url())))
 }

@@ -15,5 +15,10 @@ pub mod telemetry;
 pub mod provider;
 
 pub mod daemon;
+pub mod fields;
 pub mod metrics;
 pub mod sim;
+
+pub mod notifier;
+
+pub mod config;

@@ -1,16 +1,94 @@
 //! Floor 3: the clouds, each in a folder of its own. Nothing above this floor knows a cloud by name.
+//!
+//! [`PROVIDERS`] is the whole truth; nothing registers itself from afar. A cloud reads its own keys of the account
+//! table and makes a [`Provider`] of them, so that neither `config` nor the daemon ever names a cloud.
 
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use crate::call::CallError;
 use crate::domain::identity::Scope;
 use crate::domain::listing::{Inspection, Listing};
-use crate::http::Rate;
+use crate::fields::{Fields, SecretSetting};
+use crate::http::{Http, Rate};
+use crate::secret::{Secret, SecretError};
 
 pub mod alibaba;
+pub mod huawei;
+pub mod settings;
+pub mod ucloud;
 pub mod x509;
+
+pub use settings::AccountSettings;
+
+/// A cloud: what the configuration has to know of it, and how an account of it is made.
+#[derive(Debug)]
+pub struct ProviderKind {
+    /// Value of `provider` and of the label `cloud_provider`.
+    pub name: &'static str,
+    /// Its services, values of the label `cloud_service`; all of them unless an account names some.
+    pub services: &'static [&'static str],
+    /// Whether scopes have a project.
+    pub has_projects: bool,
+    /// Keys of the table `endpoints`.
+    pub endpoint_keys: &'static [&'static str],
+    /// Reads its own keys of an account table; reports what is wrong to the fields.
+    pub settings: fn(&mut Fields<'_>) -> Option<Box<dyn AccountSettings>>,
+    /// Makes an account of them; `None` while accounts of this cloud cannot be watched in this version.
+    pub build: Option<fn(&Order<'_>) -> Result<Arc<dyn Provider>, BuildError>>,
+}
+
+/// Every cloud, in documented order.
+pub const PROVIDERS: &[ProviderKind] = &[alibaba::KIND, ucloud::KIND, huawei::KIND];
+
+/// The cloud of that name.
+pub fn find(name: &str) -> Option<&'static ProviderKind> {
+    PROVIDERS.iter().find(|kind| kind.name == name)
+}
+
+/// What an account is made of.
+pub struct Order<'a> {
+    /// Its name.
+    pub account: &'a Arc<str>,
+    /// Its cloud's own keys.
+    pub settings: &'a dyn AccountSettings,
+    /// As configured; `None`: those that the cloud lists.
+    pub regions: Option<&'a [String]>,
+    /// The operator's filters cannot be decided without tags.
+    pub tags_needed: bool,
+    /// Calls per second for each API and region.
+    pub rate_limit: Option<f64>,
+    /// On the way to the cloud.
+    pub proxy: Option<&'a str>,
+    /// The way out.
+    pub http: &'a Http,
+    /// Reads a secret.
+    pub secret: &'a dyn Fn(&SecretSetting) -> Result<Secret, SecretError>,
+}
+
+/// Why an account cannot be made although its settings are well-formed.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Accounts of this cloud cannot be watched in this version.
+    #[error("accounts of this cloud cannot be watched in this version")]
+    NotBuilt,
+    /// A secret could not be read.
+    #[error("{subject}: {source}")]
+    Secret {
+        /// Which one.
+        subject: String,
+        /// Why.
+        source: SecretError,
+    },
+    /// No HTTP client could be made.
+    #[error("{0}")]
+    Http(String),
+    /// A secret was read and cannot be one: control characters, for example.
+    #[error("{0} holds characters that no key has")]
+    OddSecret(String),
+}
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

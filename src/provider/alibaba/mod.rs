@@ -10,7 +10,7 @@ use crate::call::{CallError, CallErrorKind};
 use crate::domain::identity::Scope;
 use crate::domain::listing::{Inspection, Listing};
 use crate::http::Rate;
-use crate::provider::{BoxFuture, Provider};
+use crate::provider::{BoxFuture, Provider, ProviderKind};
 
 mod api;
 mod endpoints;
@@ -18,12 +18,23 @@ mod errors;
 mod listing;
 mod mapping;
 mod product;
+pub mod settings;
 pub mod sign;
 mod wire;
 
 pub use api::{Api, Key, Templates};
 use errors::Verdict;
 use product::{ACTIONS, Operation, Product};
+
+/// Its entry in the list of clouds.
+pub(super) const KIND: ProviderKind = ProviderKind {
+    name: Alibaba::NAME,
+    services: &["redis", "rds", "mongodb"],
+    has_projects: false,
+    endpoint_keys: settings::ENDPOINTS,
+    settings: settings::read,
+    build: Some(settings::build),
+};
 
 /// One account of Alibaba Cloud.
 #[derive(Debug)]

@@ -1,0 +1,229 @@
+//! The settings that are in effect, for `notafter config`: TOML that reads the same again, literal secrets hidden.
+//!
+//! Keys that have no effect in what is configured (reminders without a channel, limits of a renewal that is off)
+//! are left out.
+
+use std::fmt::Write as _;
+
+use toml::Value;
+
+use crate::domain::matcher::Matcher;
+use crate::domain::policy::{Digest, Hours, RenewalMode, RenewalRule, Route, Thresholds, Window};
+use crate::fields::show::{self, Entries, HIDDEN};
+
+use super::times::day_name;
+use super::{Account, Channel, Config, StoreUrl, WebTls};
+
+impl Config {
+    /// The settings that are in effect.
+    pub fn effective(&self) -> String {
+        let mut out = String::new();
+        section(&mut out, "[poll]", self.poll());
+        for account in &self.accounts {
+            section(&mut out, "[[account]]", account.effective());
+        }
+        section(&mut out, "[alert]", self.alert());
+        for (matcher, limits) in &self.alert.overrides {
+            let entries = vec![("match", text(matcher)), ("thresholds", thresholds(*limits))];
+            section(&mut out, "[[alert.override]]", entries);
+        }
+        for channel in &self.channels {
+            section(&mut out, "[[channel]]", channel.effective());
+        }
+        for route in &self.routes {
+            section(&mut out, "[[route]]", effective_route(route));
+        }
+        section(&mut out, "[renewal]", self.renewal());
+        for rule in &self.renewal.allow {
+            section(&mut out, "[[renewal.allow]]", effective_rule(rule));
+        }
+        section(&mut out, "[web]", self.web());
+        section(&mut out, "[store]", self.store());
+        out
+    }
+
+    fn poll(&self) -> Entries {
+        vec![
+            ("max_age", show::duration(self.poll.max_age)),
+            ("min_interval", show::duration(self.poll.min_interval)),
+            ("discover_every", show::duration(self.poll.discover_every)),
+            ("timeout", show::duration(self.poll.timeout)),
+            ("concurrency", number(self.poll.concurrency)),
+        ]
+    }
+
+    fn alert(&self) -> Entries {
+        let told = !self.channels.is_empty();
+        let remind = &self.alert.remind;
+        let remind = || {
+            let every =
+                [("warning", remind.warning), ("critical", remind.critical), ("expired", remind.expired)];
+            show::table(every.map(|(key, every)| (key, show::duration(every))))
+        };
+        show::present([
+            ("thresholds", Some(thresholds(self.alert.thresholds))),
+            ("remind", told.then(remind)),
+            ("blind_after", told.then(|| show::duration(self.alert.blind_after))),
+            ("timezone", Some(Value::from(self.alert.timezone.name()))),
+        ])
+    }
+
+    fn renewal(&self) -> Entries {
+        let policy = &self.renewal;
+        let mode = ("mode", Value::from(policy.mode.as_str()));
+        if policy.mode == RenewalMode::Off {
+            return vec![mode];
+        }
+        vec![
+            mode,
+            ("before", show::duration(policy.before)),
+            ("announce", show::duration(policy.announce)),
+            ("max_in_progress", Value::from(i64::from(policy.max_in_progress))),
+            ("max_per_day", Value::from(i64::from(policy.max_per_day))),
+            ("stop_after_failures", Value::from(i64::from(policy.stop_after_failures))),
+        ]
+    }
+
+    fn web(&self) -> Entries {
+        let web = &self.web;
+        let users = || show::table(web.users.keys().map(|name| (name.as_str(), Value::from(HIDDEN))));
+        let socket = web.control_socket.as_ref().map(|path| text(path.display()));
+        show::present([
+            ("listen", Some(show::list(&web.listen))),
+            ("tls", web.tls.as_ref().map(tls)),
+            ("users", (!web.users.is_empty()).then(users)),
+            ("external_url", web.external_url.as_deref().map(Value::from)),
+            ("control_socket", socket),
+        ])
+    }
+
+    fn store(&self) -> Entries {
+        let url = self.store.url.as_ref().map(|url| match url {
+            StoreUrl::Plain(url) => Value::from(url.as_str()),
+            StoreUrl::Secret(setting) => show::secret(setting),
+        });
+        show::present([("url", url)])
+    }
+}
+
+impl Account {
+    fn effective(&self) -> Entries {
+        let all_or = |ids: &Option<Vec<String>>| match ids {
+            Some(ids) => show::list(ids),
+            None => Value::from("all"),
+        };
+        let labels =
+            || show::table(self.labels.iter().map(|(key, value)| (key, Value::from(value.as_str()))));
+        let mut entries = show::present([
+            ("name", Some(Value::from(self.name.as_str()))),
+            ("provider", Some(Value::from(self.provider.name))),
+            ("services", Some(show::list(&self.services))),
+            ("regions", Some(all_or(&self.regions))),
+            ("projects", self.provider.has_projects.then(|| all_or(&self.projects))),
+            ("include", matchers(&self.include)),
+            ("exclude", matchers(&self.exclude)),
+            ("labels", (!self.labels.is_empty()).then(labels)),
+            ("owner_tag", self.owner_tag.as_deref().map(Value::from)),
+            ("rate_limit", self.rate_limit.map(Value::from)),
+        ]);
+        entries.extend(self.settings.effective());
+        entries.extend(self.proxy.as_ref().map(|proxy| ("proxy", text(proxy))));
+        entries
+    }
+}
+
+impl Channel {
+    fn effective(&self) -> Entries {
+        let mut entries = vec![
+            ("name", Value::from(self.name.as_str())),
+            ("type", Value::from(self.kind.name)),
+            ("locale", Value::from(self.locale.as_str())),
+        ];
+        entries.extend(self.settings.effective());
+        entries.extend(show::present([
+            ("proxy", self.proxy.as_ref().map(text)),
+            ("template", self.template.as_ref().map(|path| text(path.display()))),
+            ("rate", self.rate.map(Value::from)),
+        ]));
+        entries
+    }
+}
+
+fn effective_route(route: &Route) -> Entries {
+    show::present([
+        ("match", route.matcher.as_ref().map(text)),
+        ("channels", Some(show::list(&route.channels))),
+        ("group_wait", Some(show::duration(route.group_wait))),
+        ("digest", route.digest.as_ref().map(digest)),
+        ("quiet", route.quiet.as_ref().map(|quiet| show::table(hours(quiet)))),
+        ("thresholds", route.thresholds.map(thresholds)),
+        ("send_renewed", Some(Value::from(route.send_renewed))),
+        ("continue", Some(Value::from(route.proceed))),
+    ])
+}
+
+fn effective_rule(rule: &RenewalRule) -> Entries {
+    let window = match &rule.window {
+        Window::Cloud => Value::from("cloud"),
+        Window::Local { timezone, hours: open } => {
+            show::table(hours(open).into_iter().chain([("timezone", Value::from(timezone.name()))]))
+        }
+    };
+    let certificate = rule.certificate.as_ref().map(|own| {
+        let files = [("cert_file", &own.cert_file), ("key_file", &own.key_file)];
+        show::table(files.map(|(key, path)| (key, text(path.display()))))
+    });
+    show::present([
+        ("match", Some(text(&rule.matcher))),
+        ("window", Some(window)),
+        ("certificate", certificate),
+    ])
+}
+
+fn digest(digest: &Digest) -> Value {
+    let days = digest.days.iter().map(|day| day_name(*day));
+    show::table([("at", text(digest.at.format("%H:%M"))), ("days", show::list(days))])
+}
+
+fn hours(Hours { from, to, days }: &Hours) -> Entries {
+    let days = days.iter().map(|day| day_name(*day));
+    vec![("from", text(from.format("%H:%M"))), ("to", text(to.format("%H:%M"))), ("days", show::list(days))]
+}
+
+fn thresholds(Thresholds { info, warning, critical }: Thresholds) -> Value {
+    let limits = [("info", info), ("warning", warning), ("critical", critical)];
+    show::table(limits.map(|(key, limit)| (key, show::duration(limit))))
+}
+
+fn tls(tls: &WebTls) -> Value {
+    let client = tls.client_ca_file.as_ref().map(|path| ("client_ca_file", path));
+    let files = [("cert_file", &tls.cert_file), ("key_file", &tls.key_file)].into_iter().chain(client);
+    show::table(files.map(|(key, path)| (key, text(path.display()))))
+}
+
+fn matchers(matchers: &[Matcher]) -> Option<Value> {
+    (!matchers.is_empty()).then(|| show::list(matchers))
+}
+
+#[allow(clippy::needless_pass_by_value)] // callers hand over what they have just made
+fn text(value: impl ToString) -> Value {
+    Value::from(value.to_string())
+}
+
+fn number(value: usize) -> Value {
+    Value::from(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+/// One table with its keys; nothing at all if it has none.
+fn section(out: &mut String, header: &str, entries: Entries) {
+    if entries.is_empty() {
+        return;
+    }
+    let gap = if out.is_empty() { "" } else { "\n" };
+    let width = entries.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
+    // writing to a String cannot fail
+    let _ = writeln!(out, "{gap}{header}");
+    for (key, value) in entries {
+        let _ = writeln!(out, "{key:width$} = {value}");
+    }
+}

@@ -1,0 +1,83 @@
+//! `[renewal]` and `[[renewal.allow]]`: what may be renewed, when, and how carefully.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::domain::duration::show_duration;
+use crate::domain::matcher::{LabelSet, Matcher};
+use crate::domain::policy::{OwnCertificate, RenewalMode, RenewalPolicy, RenewalRule, Window};
+use crate::fields::{Fault, Fields};
+use crate::problem::quoted;
+
+use super::times::{hours, timezone};
+
+const SECOND: Duration = Duration::from_secs(1);
+const YEAR: Duration = Duration::from_hours(365 * 24);
+
+/// Reads the table.
+pub(super) fn read(fields: &mut Fields<'_>) -> RenewalPolicy {
+    let usual = RenewalPolicy::default();
+    let mode = mode(fields);
+    let before = fields.duration("before", SECOND..=YEAR).unwrap_or(usual.before);
+    let announce = fields.duration("announce", SECOND..=YEAR).unwrap_or(usual.announce);
+    let max_in_progress = count(fields, "max_in_progress").unwrap_or(usual.max_in_progress);
+    let max_per_day = count(fields, "max_per_day").unwrap_or(usual.max_per_day);
+    let stop_after_failures = count(fields, "stop_after_failures").unwrap_or(usual.stop_after_failures);
+    let allow = fields.tables("allow", rule);
+    fields.not_built("allow", None, "leave it out: this version renews nothing");
+    if announce >= before {
+        let predicate = format!("must be shorter than `before`, which is \"{}\"", show_duration(before));
+        let hint = "otherwise a certificate ends before its renewal was announced long enough";
+        fields.problem("announce", &predicate, hint);
+    }
+    RenewalPolicy { mode, before, announce, max_in_progress, max_per_day, stop_after_failures, allow }
+}
+
+fn mode(fields: &mut Fields<'_>) -> RenewalMode {
+    let word = fields.choice("mode", &RenewalMode::ALL.map(RenewalMode::as_str));
+    let mode = RenewalMode::ALL.into_iter().find(|mode| Some(mode.as_str()) == word).unwrap_or_default();
+    if mode != RenewalMode::Off {
+        fields.not_built("mode", Some(mode.as_str()), "mode = \"off\"");
+    }
+    mode
+}
+
+fn count(fields: &mut Fields<'_>, key: &'static str) -> Option<u32> {
+    fields.integer(key, 1..=1_000_000).and_then(|number| u32::try_from(number).ok())
+}
+
+fn rule(number: usize, fields: &mut Fields<'_>) -> Option<RenewalRule> {
+    fields.set_context(&format!("renewal.allow {}", number + 1));
+    let matcher = fields.require("match", "match = 'cloud_service=\"redis\", tag:env=\"staging\"'");
+    let matcher = matcher.parsed("match", |text| Ok(Matcher::parse(text, LabelSet::CERTIFICATE)?));
+    let window = window(fields);
+    let certificate = fields.table("certificate", own_certificate);
+    Some(RenewalRule { matcher: matcher?, window: window?, certificate })
+}
+
+const WINDOW: &str = "window = { timezone = \"Asia/Shanghai\", days = [\"tue\"], from = \"02:00\", to = \"05:00\" }, or \"cloud\"";
+
+fn window(fields: &mut Fields<'_>) -> Option<Window> {
+    let item = fields.require("window", WINDOW).item("window")?;
+    if item.is_table() {
+        return item.table(local);
+    }
+    item.parsed(|text| match text {
+        "cloud" => Ok(Window::Cloud),
+        _ => Err(Fault::new(format!("cannot be {}", quoted(text)), WINDOW)),
+    })
+}
+
+/// A window without a zone would open hours early or late, so it has no default.
+fn local(fields: &mut Fields<'_>) -> Option<Window> {
+    let timezone = fields.require("timezone", "timezone = \"Asia/Shanghai\"").parsed("timezone", timezone);
+    let hours = hours(fields);
+    Some(Window::Local { timezone: timezone?, hours: hours? })
+}
+
+fn own_certificate(fields: &mut Fields<'_>) -> Option<OwnCertificate> {
+    let example = "certificate = { cert_file = \"PATH\", key_file = \"PATH\" }";
+    let cert_file = fields.require("cert_file", example).string("cert_file").map(PathBuf::from);
+    let key_file = fields.require("key_file", example).string("key_file").map(PathBuf::from);
+    Some(OwnCertificate { cert_file: cert_file?, key_file: key_file? })
+}

@@ -1,0 +1,8 @@
+//! Microsoft Teams, by a Workflows webhook.
+
+pub mod settings;
+
+use super::NotifierKind;
+
+/// Its entry in the list of channel types.
+pub(super) const KIND: NotifierKind = NotifierKind { name: "teams", settings: settings::read };

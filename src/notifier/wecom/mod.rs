@@ -1,0 +1,8 @@
+//! WeCom group robots.
+
+pub mod settings;
+
+use super::NotifierKind;
+
+/// Its entry in the list of channel types.
+pub(super) const KIND: NotifierKind = NotifierKind { name: "wecom", settings: settings::read };

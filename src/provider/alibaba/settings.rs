@@ -1,0 +1,172 @@
+//! The keys of an account table that only Alibaba Cloud has.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use toml::Value;
+
+use super::{Alibaba, Api, Key, Templates};
+use crate::fields::show::{self, Entries};
+use crate::fields::{Endpoint, Fault, Fields, SecretSetting};
+use crate::http::Route;
+use crate::provider::settings::{AccountSettings, credentials, endpoints, show_credentials, show_endpoints};
+use crate::provider::{BuildError, Order, Provider};
+use crate::secret::Secret;
+
+/// Services whose address can be set, and the one that hands out roles.
+pub(super) const ENDPOINTS: &[&str] = &["redis", "rds", "mongodb", "sts"];
+
+const KEYS: [&str; 2] = ["access_key_id", "access_key_secret"];
+
+/// How to sign for an account, and where to call.
+#[derive(Debug)]
+pub struct Settings {
+    /// Names the key.
+    pub access_key_id: SecretSetting,
+    /// Signs.
+    pub access_key_secret: SecretSetting,
+    /// Of a temporary key.
+    pub security_token: Option<SecretSetting>,
+    /// A role to take on first.
+    pub assume_role: Option<AssumeRole>,
+    /// Addresses in place of the usual ones; keys are `redis`, `rds`, `mongodb` and `sts`.
+    pub endpoints: BTreeMap<&'static str, Endpoint>,
+}
+
+/// A role of this or another account (STS AssumeRole).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssumeRole {
+    /// `acs:ram::<account id>:role/<name>`.
+    pub role_arn: String,
+    /// What the role's trust policy may ask for.
+    pub external_id: Option<String>,
+    /// Shown in the cloud's audit log.
+    pub session_name: String,
+}
+
+/// Reads them from an account table.
+pub(super) fn read(fields: &mut Fields<'_>) -> Option<Box<dyn AccountSettings>> {
+    let keys = credentials(fields, KEYS);
+    let assume_role = fields.table("assume_role", assume_role);
+    fields.not_built("assume_role", None, "give the account a key of its own in `credentials`");
+    let endpoints = endpoints(fields, ENDPOINTS);
+    let keys = keys?;
+    Some(Box::new(Settings {
+        access_key_id: keys.id,
+        access_key_secret: keys.secret,
+        security_token: keys.security_token,
+        assume_role,
+        endpoints,
+    }))
+}
+
+/// Makes an account of them.
+pub(super) fn build(order: &Order<'_>) -> Result<Arc<dyn Provider>, BuildError> {
+    let settings = (order.settings as &dyn Any).downcast_ref::<Settings>();
+    let settings = settings.expect("a cloud builds accounts only of settings that it has read");
+    let secret = |setting: &SecretSetting| header_text(setting, order);
+    let key = Key {
+        id: secret(&settings.access_key_id)?,
+        secret: secret(&settings.access_key_secret)?,
+        token: settings.security_token.as_ref().map(secret).transpose()?,
+    };
+    let template =
+        |service: &str| settings.endpoints.get(service).map(|endpoint| endpoint.template().to_owned());
+    let templates =
+        Templates { redis: template("redis"), rds: template("rds"), mongodb: template("mongodb") };
+    let provider: Arc<str> = Alibaba::NAME.into();
+    let http = order
+        .http
+        .account(&provider, order.account, settings.route(order.proxy), order.rate_limit)
+        .map_err(BuildError::Http)?;
+    let api = Api::new(http, key, templates);
+    let regions = order.regions.map(<[String]>::to_vec);
+    Ok(Arc::new(Alibaba::new(api, Arc::clone(order.account), regions, order.tags_needed)))
+}
+
+/// Parts of a key travel in headers, where control characters have no place.
+fn header_text(setting: &SecretSetting, order: &Order<'_>) -> Result<Secret, BuildError> {
+    let failed = |source| BuildError::Secret { subject: setting.subject.clone(), source };
+    let secret = (order.secret)(setting).map_err(failed)?;
+    if secret.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(secret);
+    }
+    Err(BuildError::OddSecret(setting.subject.clone()))
+}
+
+impl Settings {
+    fn route(&self, proxy: Option<&str>) -> Route {
+        let is_plain = |service: &&str| {
+            self.endpoints.get(*service).is_some_and(|endpoint| endpoint.template().starts_with("http://"))
+        };
+        let products: Vec<&str> = ENDPOINTS.iter().copied().filter(|service| *service != "sts").collect();
+        let (plain_http, only_loopback) =
+            (products.iter().any(is_plain), products.iter().all(|s| is_plain(&s)));
+        Route { proxy: proxy.map(str::to_owned), plain_http, only_loopback }
+    }
+}
+
+fn assume_role(fields: &mut Fields<'_>) -> Option<AssumeRole> {
+    let role_arn = fields.require("role_arn", "role_arn = \"acs:ram::123456789012****:role/notafter\"");
+    let role_arn = role_arn.parsed("role_arn", arn);
+    let external_id = fields.parsed("external_id", |text| length(text, 2, 1224));
+    let session_name = fields.parsed("session_name", session_name);
+    let session_name = session_name.unwrap_or_else(|| "notafter".to_owned());
+    Some(AssumeRole { role_arn: role_arn?, external_id, session_name })
+}
+
+fn arn(text: &str) -> Result<String, Fault> {
+    let parts: Vec<_> = text.split(':').collect();
+    match parts[..] {
+        ["acs", "ram", "", account, role]
+            if account.bytes().all(|byte| byte.is_ascii_digit())
+                && !account.is_empty()
+                && role.strip_prefix("role/").is_some_and(|name| !name.is_empty()) =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err(Fault::new("is not the ARN of a role", "acs:ram::ACCOUNT_ID:role/NAME")),
+    }
+}
+
+/// What STS takes as session name: 2–64 of `A–Z a–z 0–9 . @ - _`.
+fn session_name(text: &str) -> Result<String, Fault> {
+    if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".@-_".contains(&byte)) {
+        return length(text, 2, 64);
+    }
+    Err(Fault::new("holds what no session name may hold", "letters, digits and . @ - _"))
+}
+
+fn length(text: &str, least: usize, most: usize) -> Result<String, Fault> {
+    if (least..=most).contains(&text.chars().count()) {
+        return Ok(text.to_owned());
+    }
+    Err(Fault::new(format!("must be {least} to {most} characters long"), ""))
+}
+
+impl AccountSettings for Settings {
+    fn secrets(&self) -> Vec<&SecretSetting> {
+        [&self.access_key_id, &self.access_key_secret].into_iter().chain(&self.security_token).collect()
+    }
+
+    fn effective(&self) -> Entries {
+        let pair = [&self.access_key_id, &self.access_key_secret];
+        show::present([
+            ("credentials", Some(show_credentials(KEYS, pair, self.security_token.as_ref()))),
+            ("assume_role", self.assume_role.as_ref().map(AssumeRole::effective)),
+            ("endpoints", show_endpoints(&self.endpoints)),
+        ])
+    }
+}
+
+impl AssumeRole {
+    fn effective(&self) -> Value {
+        let external_id = self.external_id.as_deref().map(|id| ("external_id", Value::from(id)));
+        let always = [
+            ("role_arn", Value::from(self.role_arn.as_str())),
+            ("session_name", Value::from(self.session_name.as_str())),
+        ];
+        show::table(always.into_iter().chain(external_id))
+    }
+}

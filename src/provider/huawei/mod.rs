@@ -1,0 +1,15 @@
+//! Huawei Cloud: distributed caches (DCS).
+
+pub mod settings;
+
+use super::ProviderKind;
+
+/// Its entry in the list of clouds.
+pub(super) const KIND: ProviderKind = ProviderKind {
+    name: "huawei",
+    services: &["dcs"],
+    has_projects: true,
+    endpoint_keys: settings::ENDPOINTS,
+    settings: settings::read,
+    build: None,
+};

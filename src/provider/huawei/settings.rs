@@ -1,0 +1,83 @@
+//! The keys of an account table that only Huawei Cloud has.
+
+use std::collections::BTreeMap;
+
+use toml::Value;
+
+use crate::fields::show::{self, Entries};
+use crate::fields::{Endpoint, Fields, SecretSetting};
+use crate::provider::settings::{AccountSettings, credentials, endpoints, show_credentials, show_endpoints};
+
+/// The caches, who may do what, and temporary keys.
+pub(super) const ENDPOINTS: &[&str] = &["dcs", "iam", "sts"];
+
+const KEYS: [&str; 2] = ["access_key", "secret_key"];
+
+/// How to sign for an account, and where to call.
+#[derive(Debug)]
+pub struct Settings {
+    /// Names the key.
+    pub access_key: SecretSetting,
+    /// Signs.
+    pub secret_key: SecretSetting,
+    /// Of a temporary key.
+    pub security_token: Option<SecretSetting>,
+    /// An agency to act for.
+    pub assume_role: Option<Agency>,
+    /// Addresses in place of the usual ones; keys are `dcs`, `iam` and `sts`.
+    pub endpoints: BTreeMap<&'static str, Endpoint>,
+}
+
+/// An agency of another account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agency {
+    /// Its name.
+    pub agency: String,
+    /// Name of the account that made it.
+    pub domain: String,
+}
+
+/// Reads them from an account table.
+pub(super) fn read(fields: &mut Fields<'_>) -> Option<Box<dyn AccountSettings>> {
+    let keys = credentials(fields, KEYS);
+    let assume_role = fields.table("assume_role", agency);
+    fields.not_built("assume_role", None, "give the account a key of its own in `credentials`");
+    let endpoints = endpoints(fields, ENDPOINTS);
+    let keys = keys?;
+    Some(Box::new(Settings {
+        access_key: keys.id,
+        secret_key: keys.secret,
+        security_token: keys.security_token,
+        assume_role,
+        endpoints,
+    }))
+}
+
+fn agency(fields: &mut Fields<'_>) -> Option<Agency> {
+    let example = "assume_role = { agency = \"NAME\", domain = \"ACCOUNT_NAME\" }";
+    let agency = fields.require("agency", example).string("agency");
+    let domain = fields.require("domain", example).string("domain");
+    Some(Agency { agency: agency?, domain: domain? })
+}
+
+impl AccountSettings for Settings {
+    fn secrets(&self) -> Vec<&SecretSetting> {
+        [&self.access_key, &self.secret_key].into_iter().chain(&self.security_token).collect()
+    }
+
+    fn effective(&self) -> Entries {
+        let pair = [&self.access_key, &self.secret_key];
+        show::present([
+            ("credentials", Some(show_credentials(KEYS, pair, self.security_token.as_ref()))),
+            ("assume_role", self.assume_role.as_ref().map(Agency::effective)),
+            ("endpoints", show_endpoints(&self.endpoints)),
+        ])
+    }
+}
+
+impl Agency {
+    fn effective(&self) -> Value {
+        let Self { agency, domain } = self;
+        show::table([("agency", Value::from(agency.as_str())), ("domain", Value::from(domain.as_str()))])
+    }
+}

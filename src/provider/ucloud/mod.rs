@@ -1,0 +1,15 @@
+//! UCloud: certificates of load balancers.
+
+pub mod settings;
+
+use super::ProviderKind;
+
+/// Its entry in the list of clouds.
+pub(super) const KIND: ProviderKind = ProviderKind {
+    name: "ucloud",
+    services: &["ulb"],
+    has_projects: true,
+    endpoint_keys: settings::ENDPOINTS,
+    settings: settings::read,
+    build: None,
+};
