@@ -11,7 +11,12 @@ pub mod args;
 pub mod logging;
 pub mod manual;
 pub mod progress;
+pub mod report;
+mod select;
 mod text;
+
+#[cfg(test)]
+mod testing;
 
 pub use args::{Arguments, Command, Refusal, parse};
 
