@@ -8,6 +8,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 pub mod args;
+pub mod explain;
 pub mod logging;
 pub mod manual;
 pub mod progress;
