@@ -1,0 +1,405 @@
+//! What can be asked for on the command line (`design`: commands, flags and exit codes are public interface).
+//!
+//! Reads arguments into plain values and judges them; runs nothing. `main` matches on [`Command`].
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use super::Exit;
+use super::logging::{Levels, LogFormat};
+use crate::domain::duration::{parse_duration, show_duration};
+use crate::domain::matcher::{LabelSet, Matcher};
+
+/// Version of the package and the revision it was built from (`NOTAFTER_COMMIT` at build time).
+pub static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let revision = option_env!("NOTAFTER_COMMIT").unwrap_or("unknown");
+    format!("{} (revision {revision})", env!("CARGO_PKG_VERSION"))
+});
+
+/// Where the configuration is looked for when nobody says where it is; the first that exists counts.
+pub const CONFIG_FILES: [&str; 2] = ["/etc/notafter/config.toml", "config.toml"];
+
+/// The end of the long help; also a section of the manual.
+pub(super) const EXIT_CODES: &str = "\
+check: 0 all fine, 1 something ends within --warning, 2 something ends within --critical or is over, \
+3 could not look (and found nothing of the above), also for wrong usage and a bad configuration.
+Everything else: 0 done, 1 failed, 64 wrong usage or a command that is not built yet, 78 bad configuration.";
+
+static LONG_HELP_END: LazyLock<String> = LazyLock::new(|| format!("Exit codes:\n{EXIT_CODES}"));
+
+/// Watches the TLS certificates that clouds issue for managed databases, caches and load balancers.
+#[derive(Debug, Parser)]
+#[command(name = "notafter", version = VERSION.as_str(), after_long_help = LONG_HELP_END.as_str())]
+#[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
+pub struct Arguments {
+    /// Flags that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Configuration file [default: /etc/notafter/config.toml, then ./config.toml]
+    #[arg(long, value_name = "FILE", env = "NOTAFTER_CONFIG", global = true)]
+    pub config: Option<PathBuf>,
+    /// What to log: a level, and levels of parts, as in `info,hyper=warn` [default: info for run and demo, else warn]
+    #[arg(long, value_name = "LEVELS", value_parser = Levels::parse, global = true)]
+    pub log_level: Option<Levels>,
+    /// How to log
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, global = true)]
+    pub log_format: LogFormat,
+}
+
+impl Global {
+    /// Where to look for the configuration: the file that was named, else [`CONFIG_FILES`].
+    pub fn config_files(&self) -> Vec<PathBuf> {
+        self.config.clone().map_or_else(|| CONFIG_FILES.map(PathBuf::from).into(), |named| vec![named])
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon
+    Run,
+    /// Look at everything once and print what was found, soonest end first
+    Check(Check),
+    /// Read the configuration and print its problems or the effective settings, secrets hidden
+    Config,
+    /// Tell all that is known of one resource, when it is looked at next, and why
+    Explain {
+        /// The cloud's id of the resource
+        #[arg(value_name = "RESOURCE_ID")]
+        resource_id: String,
+    },
+    /// Run simulated clouds on loopback and the daemon on top; needs no configuration
+    Demo(Demo),
+    /// What this version does not have yet.
+    #[command(flatten)]
+    NotBuilt(NotBuilt),
+    /// Print a completion script
+    Completions {
+        /// For this shell
+        #[arg(value_name = "SHELL", value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+impl Command {
+    /// How the process ends for this command: `check` has codes of its own.
+    #[must_use]
+    pub fn exit(&self, exit: Exit) -> Exit {
+        if matches!(self, Self::Check(_)) { exit.of_check() } else { exit }
+    }
+
+    /// What is logged when nobody says: all that happens where nothing else is printed, else only what is wrong.
+    pub fn default_levels(&self) -> Levels {
+        match self {
+            Self::Run | Self::Demo(_) => Levels::info(),
+            _ => Levels::warn(),
+        }
+    }
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Only what matches, for example 'cloud_service="redis", tag:env="prod"'; given more than once: any of them
+    #[arg(long = "match", value_name = "EXPR", value_parser = matcher)]
+    pub matchers: Vec<Matcher>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: CheckFormat,
+    /// Worth a warning when less than this is left
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30d")]
+    pub warning: Duration,
+    /// Critical when less than this is left
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "7d")]
+    pub critical: Duration,
+}
+
+/// How `check` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum CheckFormat {
+    /// For people
+    #[default]
+    Table,
+    /// For programs; the field names of the API
+    Json,
+    /// For spreadsheets (RFC 4180)
+    Csv,
+    /// For monitoring systems that run plugins
+    Nagios,
+    /// For Prometheus and its relatives, with the names of /metrics
+    Openmetrics,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Where to serve the page and the metrics
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9809")]
+    pub listen: SocketAddr,
+    /// How many resources the simulated clouds have, in all
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub resources: u32,
+}
+
+/// Commands that are announced and that this version does not have. They take any arguments and refuse.
+#[derive(Debug, Subcommand)]
+pub enum NotBuilt {
+    /// Try each credential and each read call once (not built yet)
+    Doctor(Ignored),
+    /// Show what renewal would do now, and why (not built yet)
+    Plan(Ignored),
+    /// Renew one certificate by hand (not built yet)
+    Renew(Ignored),
+    /// Send a test message through each channel (not built yet)
+    Notify(Ignored),
+    /// Add, list and end silences (not built yet)
+    Silence(Ignored),
+    /// Show the running daemon (not built yet)
+    Status(Ignored),
+}
+
+/// Arguments that nobody reads yet.
+#[derive(Debug, Args)]
+pub struct Ignored {
+    #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    rest: Vec<OsString>,
+}
+
+impl fmt::Display for NotBuilt {
+    /// The one line to print before ending with [`Exit::Usage`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Doctor(_) => "doctor",
+            Self::Plan(_) => "plan",
+            Self::Renew(_) => "renew",
+            Self::Notify(_) => "notify",
+            Self::Silence(_) => "silence",
+            Self::Status(_) => "status",
+        };
+        write!(
+            f,
+            "notafter {name} is not built yet: version {} watches and reports",
+            env!("CARGO_PKG_VERSION")
+        )
+    }
+}
+
+/// A command line that leads to no command: wrong, or a question that clap answers by itself (`--help`).
+#[derive(Debug)]
+pub struct Refusal {
+    error: clap::Error,
+    /// How the process ends.
+    pub exit: Exit,
+}
+
+impl Refusal {
+    /// Prints help and version to standard output, everything else to standard error, coloured only on a terminal.
+    pub fn print(&self) -> io::Result<()> {
+        self.error.print()
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+/// Reads a command line, the name of the program first.
+pub fn parse<I>(arguments: I) -> Result<Arguments, Refusal>
+where
+    I: IntoIterator<Item = OsString>,
+{
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let parsed = Arguments::try_parse_from(&arguments).and_then(judged);
+    parsed.map_err(|error| Refusal { exit: exit_of(&error, &arguments), error })
+}
+
+/// Refuses what clap cannot see: values that do not fit together.
+fn judged(arguments: Arguments) -> Result<Arguments, clap::Error> {
+    let Command::Check(Check { warning, critical, .. }) = &arguments.command else { return Ok(arguments) };
+    if critical <= warning {
+        return Ok(arguments);
+    }
+    let (warning, critical) = (show_duration(*warning), show_duration(*critical));
+    let why = format!("--critical {critical} must not be longer than --warning {warning}");
+    Err(Arguments::command().error(ErrorKind::ValueValidation, why))
+}
+
+fn exit_of(error: &clap::Error, arguments: &[OsString]) -> Exit {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Ok,
+        _ if first_word(arguments) == Some(OsStr::new("check")) => Exit::Usage.of_check(),
+        _ => Exit::Usage,
+    }
+}
+
+/// The command that was meant, on a line that clap gave up on: the first argument that is neither a flag nor the value
+/// of a global one.
+fn first_word(arguments: &[OsString]) -> Option<&OsStr> {
+    let command = Arguments::command();
+    let valued = |flag: &OsStr| {
+        let flag = flag.to_str().and_then(|flag| flag.strip_prefix("--"));
+        flag.is_some() && command.get_arguments().any(|known| known.get_long() == flag)
+    };
+    let mut rest = arguments.iter().skip(1);
+    while let Some(argument) = rest.next() {
+        if valued(argument) {
+            rest.next();
+        } else if !argument.as_encoded_bytes().starts_with(b"-") {
+            return Some(argument);
+        }
+    }
+    None
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error| format!("{error}\n  hint: {}", error.hint()))
+}
+
+fn matcher(text: &str) -> Result<Matcher, String> {
+    let parsed = Matcher::parse(text, LabelSet::CERTIFICATE);
+    parsed.map_err(|error| format!("the expression {error}\n  hint: {}", error.hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &[&str]) -> Result<Arguments, Refusal> {
+        parse(std::iter::once("notafter").chain(line.iter().copied()).map(OsString::from))
+    }
+
+    fn check(line: &[&str]) -> Check {
+        match parsed(line) {
+            Ok(Arguments { command: Command::Check(check), .. }) => check,
+            other => panic!("{line:?} is a check, not {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_declaration_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_wrong_line_ends_with_64_and_a_wrong_check_with_3() {
+        for (name, line, want) in [
+            ("nothing at all", &[][..], 64),
+            ("an unknown command", &["chekc"], 64),
+            ("an unknown flag", &["run", "--bogus"], 64),
+            ("a missing id", &["explain"], 64),
+            ("a bad level", &["--log-level", "inof", "run"], 64),
+            ("a bad level of check", &["--log-level", "inof", "check"], 3),
+            ("an unknown flag of check", &["check", "--bogus"], 3),
+            ("an unknown flag before check", &["--bogus", "check"], 3),
+            ("a flag with a value before check", &["--config", "x", "check", "--bogus"], 3),
+            ("a flag with = before check", &["--config=x", "check", "--format", "xml"], 3),
+            ("a file that is called check", &["--config", "check", "run", "--bogus"], 64),
+            ("a duration without a unit", &["check", "--warning", "30"], 3),
+            ("no expression", &["check", "--match", "redis"], 3),
+            ("a label that only alerts have", &["check", "--match", "severity=\"critical\""], 3),
+            ("critical before warning", &["check", "--warning", "7d", "--critical", "8d"], 3),
+            ("help", &["--help"], 0),
+            ("help of check", &["check", "--help"], 0),
+            ("help of what is not built", &["renew", "--help"], 0),
+            ("version", &["--version"], 0),
+            ("no resources", &["demo", "--resources", "0"], 64),
+            ("a listen address without a port", &["demo", "--listen", "localhost"], 64),
+        ] {
+            let exit = parsed(line).err().map(|refusal| refusal.exit.code());
+            assert_eq!(exit, Some(want), "{name}");
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_answered_with_a_way_out() {
+        for (line, want) in [
+            (&["check", "--warning", "30 days"][..], "did you mean \"30d\"?"),
+            (&["check", "--match", "cloud_servce=\"redis\""], "did you mean `cloud_service`?"),
+            (&["check", "--critical", "31d"], "--critical 31d must not be longer than --warning 30d"),
+            (&["check", "--log-level", "inof"], "did you mean `info`?"),
+            (&["chekc"], "'check'"),
+        ] {
+            let text = parsed(line).expect_err("refused").to_string();
+            assert!(text.contains(want), "{line:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn check_has_the_documented_defaults() {
+        let day = Duration::from_hours(24);
+        let check = check(&["check"]);
+        assert_eq!((check.warning, check.critical, check.format), (30 * day, 7 * day, CheckFormat::Table));
+        assert!(check.matchers.is_empty());
+    }
+
+    #[test]
+    fn check_takes_several_expressions_and_equal_thresholds() {
+        let two = ["check", "--match", r#"cloud_service="rds""#, "--match", r#"tag:env="x", cert_role="ca""#];
+        assert_eq!(check(&two).matchers.len(), 2);
+        assert_eq!(check(&["check", "--warning", "7d"]).warning, check(&["check"]).critical);
+    }
+
+    #[test]
+    fn global_flags_stand_anywhere() {
+        for line in [&["--config", "a.toml", "run"][..], &["run", "--config", "a.toml"]] {
+            let arguments = parsed(line).expect("a good line");
+            assert_eq!(arguments.global.config_files(), [PathBuf::from("a.toml")]);
+        }
+    }
+
+    #[test]
+    fn what_is_not_built_says_so_in_help_and_on_use() {
+        let help = parsed(&["--help"]).expect_err("help").to_string();
+        for line in [
+            &["doctor"][..],
+            &["plan"],
+            &["renew", "r-1", "--yes", "--now"],
+            &["notify", "test", "dba-slack"],
+            &["silence", "add", "cloud_service=\"rds\"", "--for", "7d", "--comment", "x"],
+            &["status"],
+        ] {
+            let Ok(Arguments { command: Command::NotBuilt(not_built), .. }) = parsed(line) else {
+                panic!("{line:?} is known")
+            };
+            let text = not_built.to_string();
+            assert!(text.starts_with(&format!("notafter {} is not built yet", line[0])), "{text}");
+            let row = help.lines().find(|row| row.trim_start().starts_with(line[0]));
+            assert!(row.is_some_and(|row| row.ends_with("(not built yet)")), "{help}");
+        }
+        assert_eq!(help.matches("(not built yet)").count(), 6);
+    }
+
+    #[test]
+    fn the_version_names_the_revision() {
+        let text = parsed(&["--version"]).expect_err("version").to_string();
+        assert!(text.starts_with(concat!("notafter ", env!("CARGO_PKG_VERSION"), " (revision ")), "{text}");
+    }
+
+    #[test]
+    fn only_check_has_codes_of_its_own() {
+        let (run, check) = (parsed(&["run"]), parsed(&["check"]));
+        let exit = |line: Result<Arguments, Refusal>| line.expect("good").command.exit(Exit::Config);
+        assert_eq!((exit(run), exit(check)), (Exit::Config, Exit::Unknown));
+    }
+}

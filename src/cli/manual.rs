@@ -1,0 +1,135 @@
+//! What packages install beside the binary: completion scripts and the manual page, made from the same declaration
+//! that reads the command line.
+
+use std::io::{self, Write};
+
+use clap::{Command, CommandFactory as _};
+use clap_complete::Shell;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+use super::args::{Arguments, CONFIG_FILES, EXIT_CODES};
+
+/// Writes the completion script for a shell.
+pub fn completions(shell: Shell, out: &mut dyn Write) -> io::Result<()> {
+    // clap_complete panics where it cannot write
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "notafter", &mut script);
+    out.write_all(&script)
+}
+
+/// Writes the manual page `notafter(1)`, all commands in one.
+pub fn man(out: &mut dyn Write) -> io::Result<()> {
+    let mut command = Arguments::command();
+    command.build();
+    let page =
+        Man::new(command.clone()).source(concat!("notafter ", env!("CARGO_PKG_VERSION"))).manual("notafter");
+    page.render_title(out)?;
+    page.render_name_section(out)?;
+    page.render_synopsis_section(out)?;
+    page.render_description_section(out)?;
+    page.render_options_section(out)?;
+    commands(&command).to_writer(out)?;
+    for command in command.get_subcommands().filter(|command| has_own_options(command)) {
+        out.write_all(&own_options(command)?)?;
+    }
+    ending().to_writer(out)
+}
+
+/// The options of one command, under a heading that names it.
+fn own_options(command: &Command) -> io::Result<Vec<u8>> {
+    let own = command.clone().mut_args(|argument| {
+        let elsewhere = argument.is_global_set() || argument.get_id() == "help";
+        argument.hide(elsewhere)
+    });
+    let mut section = Vec::new();
+    Man::new(own).render_options_section(&mut section)?;
+    let section = String::from_utf8_lossy(&section);
+    let heading = format!(".SH \"OPTIONS OF {}\"", command.get_name().to_uppercase());
+    Ok(section.replacen(".SH OPTIONS", &heading, 1).into_bytes())
+}
+
+fn has_own_options(command: &Command) -> bool {
+    command
+        .get_arguments()
+        .any(|argument| !argument.is_global_set() && !argument.is_hide_set() && argument.get_id() != "help")
+}
+
+fn commands(command: &Command) -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["COMMANDS"]);
+    for command in command.get_subcommands() {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        roff.control("TP", []).text([bold(command.get_name())]).text([roman(about)]);
+    }
+    roff
+}
+
+fn ending() -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["EXIT STATUS"]);
+    for paragraph in EXIT_CODES.lines() {
+        roff.text([roman(paragraph)]).control("PP", []);
+    }
+    roff.control("SH", ["FILES"]);
+    for file in CONFIG_FILES {
+        roff.control("TP", []).text([bold(file)]).text([roman(
+            "Configuration, where --config does not name another; the first that exists counts.",
+        )]);
+    }
+    roff.control("SH", ["ENVIRONMENT"]);
+    for (name, meaning) in [
+        ("NOTAFTER_CONFIG", "Configuration file, as with --config."),
+        ("JOURNAL_STREAM", "Set by systemd; lines then carry a priority instead of a time."),
+        ("NO_COLOR", "Where it is not empty, nothing is coloured."),
+    ] {
+        roff.control("TP", []).text([bold(name)]).text([roman(meaning)]);
+    }
+    roff
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum as _;
+
+    use super::*;
+
+    #[test]
+    fn every_shell_gets_a_script_that_knows_every_command() {
+        for shell in Shell::value_variants() {
+            let mut script = Vec::new();
+            completions(*shell, &mut script).expect("written");
+            let script = String::from_utf8(script).expect("UTF-8");
+            for command in Arguments::command().get_subcommands() {
+                assert!(script.contains(command.get_name()), "{shell}: {}", command.get_name());
+            }
+        }
+    }
+
+    #[test]
+    fn the_manual_has_every_command_flag_and_exit_code() {
+        let mut page = Vec::new();
+        man(&mut page).expect("written");
+        let page = String::from_utf8(page).expect("UTF-8").replace("\\-", "-");
+        let mut wanted = vec![
+            ".SH \"EXIT STATUS\"",
+            "78 bad configuration",
+            "NOTAFTER_CONFIG",
+            "--config",
+            "--warning",
+            "--resources",
+        ];
+        let command = Arguments::command();
+        wanted.extend(command.get_subcommands().map(Command::get_name));
+        for text in wanted {
+            assert!(page.contains(text), "{text}: {page}");
+        }
+    }
+
+    #[test]
+    fn a_writer_that_fails_is_told_of() {
+        let mut full: &mut [u8] = &mut [];
+        assert!(completions(Shell::Bash, &mut full).is_err());
+        assert!(man(&mut full).is_err());
+    }
+}

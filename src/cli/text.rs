@@ -1,0 +1,132 @@
+//! Words of the command line: names made safe to print, times and lengths as people say them.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+/// A text of the outside world, safe to print: it stays on its line and cannot move a cursor, change a colour or
+/// reorder what stands around it. What would is written as its escape, `\n` or `\u{1b}`.
+pub(super) fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        match character {
+            '\n' | '\r' | '\t' => safe.extend(character.escape_default()),
+            plain if is_plain(plain) => safe.push(plain),
+            other => safe.extend(other.escape_unicode()),
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// Not a control character, and none of those that hide, break or reorder text. The two joiners (U+200C, U+200D) stay:
+/// Persian words and emoji are written with them.
+pub(super) fn is_plain(character: char) -> bool {
+    let tricky = matches!(character,
+        '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    !character.is_control() && !tricky
+}
+
+/// `2026-12-01T08:00:00Z`, to the second.
+pub(super) fn rfc3339(moment: DateTime<Utc>) -> String {
+    moment.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// `2026-12-01 08:00:00 UTC`.
+pub(super) fn utc(moment: DateTime<Utc>) -> String {
+    moment.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// `42 d`, below two days `31 h`, below an hour `12 min`, at last `5 s`; whole units that are really left, never rounded up.
+/// What is over reads `3 d ago`.
+pub(super) fn left(left: TimeDelta) -> String {
+    let length = length(left.abs());
+    if left <= TimeDelta::zero() { format!("{length} ago") } else { length }
+}
+
+fn length(length: TimeDelta) -> String {
+    match (length.num_hours(), length.num_minutes()) {
+        (48.., _) => format!("{} d", length.num_days()),
+        (hours @ 1.., _) => format!("{hours} h"),
+        (_, minutes @ 1..) => format!("{minutes} min"),
+        _ => format!("{} s", length.num_seconds()),
+    }
+}
+
+/// A length as people say it, rounded down: `45 s`, `62 min`, `16 h`, `40 d`.
+pub(super) fn about(length: Duration) -> String {
+    match length.as_secs() {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds @ ..7_200 => format!("{} min", seconds / 60),
+        seconds @ ..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// `1 scope`, `2 scopes`.
+pub(super) fn plural(count: usize, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_said_in_days_then_hours_then_minutes() {
+        for (seconds, want) in [
+            (42 * 86_400 + 86_399, "42 d"),
+            (48 * 3_600, "2 d"),
+            (48 * 3_600 - 1, "47 h"),
+            (3_600, "1 h"),
+            (3_599, "59 min"),
+            (1, "1 s"),
+            (0, "0 s ago"),
+            (-3_599, "59 min ago"),
+            (-47 * 3_600, "47 h ago"),
+            (-3 * 86_400, "3 d ago"),
+        ] {
+            assert_eq!(left(TimeDelta::seconds(seconds)), want, "{seconds} s");
+        }
+    }
+
+    #[test]
+    fn lengths_are_said_in_units_that_people_compare() {
+        for (seconds, want) in [
+            (0, "0 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (3_720, "62 min"),
+            (57_600, "16 h"),
+            (172_800, "2 d"),
+        ] {
+            assert_eq!(about(Duration::from_secs(seconds)), want);
+        }
+    }
+
+    #[test]
+    fn hostile_text_stays_on_its_line_and_other_text_as_it_is() {
+        for (text, want) in [
+            ("订单-redis 👨‍👩‍👧 é", "订单-redis 👨‍👩‍👧 é"),
+            ("a\nb\r\tc", r"a\nb\r\tc"),
+            ("\x1b[31mred\x07", r"\u{1b}[31mred\u{7}"),
+            ("\u{9b}31m\u{7f}", r"\u{9b}31m\u{7f}"),
+            ("abc\u{202e}gpj.exe\u{2066}", r"abc\u{202e}gpj.exe\u{2066}"),
+        ] {
+            assert_eq!(printable(text), want);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_unprintable_comes_through(text in any::<String>()) {
+            prop_assert!(printable(&text).chars().all(is_plain));
+        }
+    }
+}
