@@ -48,6 +48,10 @@ mod tests {
 
     #[test]
     fn the_value_never_changes_between_releases() {
-        assert_eq!(stable_hash(["alibaba", "prod", "r-1"]), 0xd0bb_acf8_69dc_c8b3, "spread would move on upgrade");
+        assert_eq!(
+            stable_hash(["alibaba", "prod", "r-1"]),
+            0xd0bb_acf8_69dc_c8b3,
+            "spread would move on upgrade"
+        );
     }
 }

@@ -1,0 +1,3 @@
+//! Alibaba Cloud: Redis and Tair, RDS, MongoDB.
+
+pub mod sign;
