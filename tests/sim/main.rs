@@ -4,6 +4,7 @@
 
 mod access;
 mod certificates;
+mod demo;
 mod faults;
 mod lists;
 mod support;
