@@ -5,3 +5,5 @@
 //! held against it.
 
 pub mod alibaba;
+pub mod demo;
+pub mod fleet;

@@ -11,7 +11,9 @@ use crate::support::{Caller, days, fleet, instance, noon};
 
 async fn with(instances: Vec<Instance>) -> Caller {
     let mut fleet = fleet();
-    instances.into_iter().for_each(|instance| fleet.insert(instance));
+    for instance in instances {
+        fleet.insert(instance);
+    }
     Caller::to(fleet).await
 }
 

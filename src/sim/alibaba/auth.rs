@@ -115,7 +115,8 @@ fn check_signature(received: &Received<'_>, claimed: &Claimed<'_>, key: &Key) ->
     }
     // The real cloud echoes this too: with temporary credentials the text holds the security token.
     let message = format!(
-        "Specified signature does not match our calculation. server StringToSign is [{to_sign}] server CanonicalRequest is [{canonical}]"
+        "Specified signature does not match our calculation. server StringToSign is [{to_sign}] \
+         server CanonicalRequest is [{canonical}]"
     );
     Err(ApiError::new(400, "SignatureDoesNotMatch", message))
 }

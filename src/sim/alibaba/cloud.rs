@@ -8,7 +8,7 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use hyper::http::request::Parts;
 
-use super::account::{Account, Key};
+use super::account::Key;
 use super::answer::{Asked, answer, id_parameter};
 use super::auth::{self, Nonces};
 use super::body::AnswerBody;
@@ -174,13 +174,12 @@ impl Cloud {
         let (action, name) = target
             .action
             .ok_or_else(|| ApiError::new(404, "InvalidAction.NotFound", "Specified api is not found."))?;
-        let mut fleet = locked(&self.fleet);
-        let found = fleet.key(&target.key_id);
-        auth::verify(received, found.map(|(_, key)| key), now)?;
-        let (account, key) = found.expect("an unknown key did not pass verification");
+        let found = locked(&self.fleet).key(&target.key_id).map(|(of, key)| (of.uid.clone(), key.clone()));
+        auth::verify(received, found.as_ref().map(|(_, key)| key), now)?;
+        let (uid, key) = found.expect("an unknown key did not pass verification");
         locked(&self.gate).nonces.take(&key.id, received.header("x-acs-signature-nonce"), now)?;
-        check_rights(account, key, product, name)?;
-        let uid = account.uid.clone();
+        check_rights(&uid, &key, product, name)?;
+        let mut fleet = locked(&self.fleet);
         if let Some(quota) = fleet.quota(name) {
             let bucket = (uid.clone(), target.region.clone(), product, name);
             locked(&self.gate).quotas.take(bucket, quota, now)?;
@@ -225,9 +224,9 @@ impl Cloud {
     }
 }
 
-fn check_rights(account: &Account, key: &Key, product: Product, name: &str) -> Result<(), ApiError> {
+fn check_rights(uid: &Text, key: &Key, product: Product, name: &str) -> Result<(), ApiError> {
     let action = format!("{}:{name}", product.ram_prefix());
-    if key.rights.allow(&action) { Ok(()) } else { Err(ApiError::denied(action, &account.uid)) }
+    if key.rights.allow(&action) { Ok(()) } else { Err(ApiError::denied(action, uid)) }
 }
 
 impl Honest {

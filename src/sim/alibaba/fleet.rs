@@ -81,6 +81,13 @@ pub struct Expected {
     pub truth: Truth,
 }
 
+impl Expected {
+    /// Where it stands among the others.
+    pub fn place(&self) -> (&str, &str, &str, &str) {
+        (&self.account, &self.region, self.service, &self.id)
+    }
+}
+
 impl Fleet {
     /// A cloud without accounts and instances, in these regions; a renewal takes a minute and lasts a year.
     pub fn new(regions: Vec<Region>) -> Self {
@@ -149,27 +156,17 @@ impl Fleet {
         Some(instance)
     }
 
-    /// Every id, in no particular order.
-    pub fn ids(&self) -> impl Iterator<Item = &Text> {
-        self.instances.keys()
+    /// Every instance as it was last left, in no particular order.
+    pub fn instances(&self) -> impl Iterator<Item = &Instance> {
+        self.instances.values().map(|slot| &slot.instance)
     }
 
-    /// What is true of every instance at that moment, sorted by account, region, service and id.
-    pub fn expected(&mut self, now: DateTime<Utc>) -> Vec<Expected> {
+    /// What is true of every instance at that moment, in no particular order.
+    pub(super) fn expected(&mut self, now: DateTime<Utc>) -> Vec<Expected> {
         let names: HashMap<Text, Text> =
             self.accounts.iter().map(|account| (account.uid.clone(), account.name.clone())).collect();
-        let mut rows: Vec<Expected> = self
-            .instances
-            .values_mut()
-            .map(|slot| {
-                change::settle(&mut slot.instance, now);
-                expected_of(&slot.instance, &names)
-            })
-            .collect();
-        rows.sort_by(|a, b| {
-            (&a.account, &a.region, a.service, &a.id).cmp(&(&b.account, &b.region, b.service, &b.id))
-        });
-        rows
+        let slots = self.instances.values_mut();
+        slots.map(|slot| settled_truth(&mut slot.instance, &names, now)).collect()
     }
 
     /// The account and the key with this id.
@@ -217,7 +214,8 @@ fn key_of(instance: &Instance) -> ListKey {
     }
 }
 
-fn expected_of(instance: &Instance, names: &HashMap<Text, Text>) -> Expected {
+fn settled_truth(instance: &mut Instance, names: &HashMap<Text, Text>, now: DateTime<Utc>) -> Expected {
+    change::settle(instance, now);
     Expected {
         account: names.get(&instance.account).unwrap_or(&instance.account).clone(),
         region: instance.region.clone(),

@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use self::account::{Account, Key, Quota, Region, Renewal, Rights, Token};
+use self::change::{Order, Wish};
 use self::cloud::{Cloud, locked};
 pub use self::fault::{Charset, Fault, Hang, Reset, Total, Where, WrongType};
 pub use self::fleet::{Expected, Fleet};
@@ -120,6 +121,18 @@ impl AlibabaCloud {
         self.change(id, |instance| instance.ssl = SslModel::on(expires))
     }
 
+    /// Somebody presses the button: modifying for a while, then a later end, as after a Modify call. `false` if the
+    /// instance is unknown, or cannot be worked on.
+    pub fn start_renewal(&self, id: &str) -> bool {
+        let now = self.now();
+        let order = Order { wish: Wish::Renew, material: None, in_window: false };
+        self.modify(|fleet| {
+            let renewal = fleet.renewal;
+            let Some(instance) = fleet.settled(id, now) else { return false };
+            change::check_ready(instance).is_ok() && change::accept(instance, order, renewal, now).is_ok()
+        })
+    }
+
     /// Sets the status of an instance; `false` if there is none with this id.
     pub fn set_status(&self, id: &str, status: &str) -> bool {
         self.change(id, |instance| instance.status = status.into())
@@ -134,7 +147,9 @@ impl AlibabaCloud {
     /// What is true of every instance now, sorted by account, region, service and id.
     pub fn expected(&self) -> Vec<Expected> {
         let now = self.now();
-        self.modify(|fleet| fleet.expected(now))
+        let mut rows = self.modify(|fleet| fleet.expected(now));
+        rows.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
+        rows
     }
 
     /// Makes calls go wrong: so many times, or until further notice.
