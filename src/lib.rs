@@ -5,3 +5,5 @@
 pub mod domain;
 pub mod shutdown;
 pub mod telemetry;
+
+pub mod metrics;

@@ -1,0 +1,272 @@
+//! Every family of the page: name, type, labels and meaning.
+//!
+//! Writers take names and help from here and `docs/metrics.md` is made from here; a test holds the page against it.
+
+/// What is declared of a family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Family {
+    /// The name, base unit included.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// Label names, in the order in which they are written.
+    pub labels: &'static [&'static str],
+    /// One sentence: what the value means, and how old it may be.
+    pub help: &'static str,
+}
+
+/// Types of families.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Goes up and down.
+    Gauge,
+    /// Only goes up, from 0 at the start of the process.
+    Counter,
+    /// Counts durations in buckets.
+    Histogram,
+}
+
+impl Kind {
+    /// The word behind `# TYPE`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gauge => "gauge",
+            Self::Counter => "counter",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// Every family, in the order of the page.
+pub fn catalogue() -> &'static [Family] {
+    &CATALOGUE
+}
+
+static CATALOGUE: [Family; 28] = [
+    NOT_AFTER,
+    NOT_BEFORE,
+    LAST_SEEN,
+    INFO,
+    DATES_DISAGREE,
+    TLS_ENABLED,
+    RENEWAL_REQUIRED,
+    SCOPE_UP,
+    SCOPE_LAST_SUCCESS,
+    SCOPE_DISCOVERY_DURATION,
+    SCOPE_RESOURCES,
+    POLL_DUE,
+    POLL_LAG,
+    SCOPE_ROUNDS,
+    SCOPE_ERRORS,
+    API_REQUESTS,
+    API_ERRORS,
+    API_DURATION,
+    API_RATE_LIMIT,
+    BUILD_INFO,
+    CONFIG_SUCCESSFUL,
+    CONFIG_SUCCESS_TIME,
+    PROCESS_CPU,
+    PROCESS_RESIDENT,
+    PROCESS_VIRTUAL,
+    PROCESS_OPEN_FDS,
+    PROCESS_MAX_FDS,
+    PROCESS_START,
+];
+
+const SCOPE: &[&str] = &["cloud_provider", "cloud_account", "cloud_project", "cloud_region", "cloud_service"];
+const RESOURCE: &[&str] =
+    &["cloud_provider", "cloud_account", "cloud_project", "cloud_region", "cloud_service", "resource_id"];
+const CERTIFICATE: &[&str] = &[
+    "cloud_provider",
+    "cloud_account",
+    "cloud_project",
+    "cloud_region",
+    "cloud_service",
+    "resource_id",
+    "cert_role",
+];
+
+pub(super) const NOT_AFTER: Family = Family {
+    name: "notafter_certificate_not_after_timestamp_seconds",
+    kind: Kind::Gauge,
+    labels: CERTIFICATE,
+    help: "End of validity of the certificate in unix seconds, as last read in the background; a past one stays.",
+};
+pub(super) const NOT_BEFORE: Family = Family {
+    name: "notafter_certificate_not_before_timestamp_seconds",
+    kind: Kind::Gauge,
+    labels: CERTIFICATE,
+    help: "Begin of validity of the certificate in unix seconds, as last read in the background; absent where neither the cloud nor a certificate says it.",
+};
+pub(super) const LAST_SEEN: Family = Family {
+    name: "notafter_certificate_last_seen_timestamp_seconds",
+    kind: Kind::Gauge,
+    labels: CERTIFICATE,
+    help: "When the certificate was last read from the cloud in the background, in unix seconds.",
+};
+pub(super) const INFO: Family = Family {
+    name: "notafter_certificate_info",
+    kind: Kind::Gauge,
+    labels: &[
+        "cloud_provider",
+        "cloud_account",
+        "cloud_project",
+        "cloud_region",
+        "cloud_service",
+        "resource_id",
+        "cert_role",
+        "resource_name",
+        "common_name",
+        "issuer",
+        "serial",
+        "sha256",
+        "key",
+        "source",
+        "managed_by",
+    ],
+    help: "What makes the certificate recognisable, as last read in the background; always 1, labels are empty where nothing is known.",
+};
+pub(super) const DATES_DISAGREE: Family = Family {
+    name: "notafter_certificate_dates_disagree",
+    kind: Kind::Gauge,
+    labels: CERTIFICATE,
+    help: "Whether the end according to the API and the end in the certificate differ by more than a day, as last read in the background; absent where only one of them is known.",
+};
+pub(super) const TLS_ENABLED: Family = Family {
+    name: "notafter_resource_tls_enabled",
+    kind: Kind::Gauge,
+    labels: RESOURCE,
+    help: "Whether TLS is on, as last read in the background; absent while it is unsupported or unknown.",
+};
+pub(super) const RENEWAL_REQUIRED: Family = Family {
+    name: "notafter_resource_renewal_required",
+    kind: Kind::Gauge,
+    labels: RESOURCE,
+    help: "Whether the cloud itself asks for a renewal, as last read in the background; absent where it does not say.",
+};
+pub(super) const SCOPE_UP: Family = Family {
+    name: "notafter_scope_up",
+    kind: Kind::Gauge,
+    labels: SCOPE,
+    help: "Whether the scope could be read at the last attempt in the background; absent before the first one.",
+};
+pub(super) const SCOPE_LAST_SUCCESS: Family = Family {
+    name: "notafter_scope_last_success_timestamp_seconds",
+    kind: Kind::Gauge,
+    labels: SCOPE,
+    help: "When the scope was last listed completely in the background, in unix seconds; absent before the first time.",
+};
+pub(super) const SCOPE_DISCOVERY_DURATION: Family = Family {
+    name: "notafter_scope_discovery_duration_seconds",
+    kind: Kind::Gauge,
+    labels: SCOPE,
+    help: "How long the last listing of the scope in the background took; absent before the first one.",
+};
+pub(super) const SCOPE_RESOURCES: Family = Family {
+    name: "notafter_scope_resources",
+    kind: Kind::Gauge,
+    labels: &["cloud_provider", "cloud_account", "cloud_project", "cloud_region", "cloud_service", "state"],
+    help: "Resources of the scope by state, as last read in the background: discovered is the sum of enabled, disabled, unsupported and unknown; stale counts those whose data is older than promised or that were never read; excluded were left out by configuration; absent before the first listing.",
+};
+pub(super) const POLL_DUE: Family = Family {
+    name: "notafter_poll_due_resources",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "How many looks are due and not begun, as of the last step of the background polling.",
+};
+pub(super) const POLL_LAG: Family = Family {
+    name: "notafter_poll_lag_seconds",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "How late the latest look that is due is, as of the last step of the background polling.",
+};
+pub(super) const SCOPE_ROUNDS: Family = Family {
+    name: "notafter_scope_rounds_total",
+    kind: Kind::Counter,
+    labels: SCOPE,
+    help: "Listings of the scope in the background that ended, good and bad.",
+};
+pub(super) const SCOPE_ERRORS: Family = Family {
+    name: "notafter_scope_errors_total",
+    kind: Kind::Counter,
+    labels: &["cloud_provider", "cloud_account", "cloud_project", "cloud_region", "cloud_service", "reason"],
+    help: "Failures in the scope, of its listing or of a look at one of its resources, in the background polling.",
+};
+pub(super) const API_REQUESTS: Family = Family {
+    name: "notafter_api_requests_total",
+    kind: Kind::Counter,
+    labels: &["cloud_provider", "cloud_account", "action"],
+    help: "Calls to the cloud by the background polling that ended, good and bad.",
+};
+pub(super) const API_ERRORS: Family = Family {
+    name: "notafter_api_request_errors_total",
+    kind: Kind::Counter,
+    labels: &["cloud_provider", "cloud_account", "action", "reason"],
+    help: "Calls to the cloud by the background polling that failed.",
+};
+pub(super) const API_DURATION: Family = Family {
+    name: "notafter_api_request_duration_seconds",
+    kind: Kind::Histogram,
+    labels: &["cloud_provider", "action"],
+    help: "How long calls to the cloud by the background polling took, good and bad.",
+};
+pub(super) const API_RATE_LIMIT: Family = Family {
+    name: "notafter_api_rate_limit_per_second",
+    kind: Kind::Gauge,
+    labels: &["cloud_provider", "cloud_account", "cloud_region", "action"],
+    help: "How many calls a second the background polling allows itself now.",
+};
+pub(super) const BUILD_INFO: Family = Family {
+    name: "notafter_build_info",
+    kind: Kind::Gauge,
+    labels: &["version", "revision", "rustversion"],
+    help: "From what the running program was built; always 1.",
+};
+pub(super) const CONFIG_SUCCESSFUL: Family = Family {
+    name: "notafter_config_last_reload_successful",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Whether the configuration could be used when it was last read.",
+};
+pub(super) const CONFIG_SUCCESS_TIME: Family = Family {
+    name: "notafter_config_last_reload_success_timestamp_seconds",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "When the configuration in use was read, in unix seconds.",
+};
+pub(super) const PROCESS_CPU: Family = Family {
+    name: "process_cpu_seconds_total",
+    kind: Kind::Counter,
+    labels: &[],
+    help: "User and system time that the process used.",
+};
+pub(super) const PROCESS_RESIDENT: Family = Family {
+    name: "process_resident_memory_bytes",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Memory of the process that is in RAM now.",
+};
+pub(super) const PROCESS_VIRTUAL: Family = Family {
+    name: "process_virtual_memory_bytes",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Address space of the process.",
+};
+pub(super) const PROCESS_OPEN_FDS: Family = Family {
+    name: "process_open_fds",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "How many files and sockets the process has open.",
+};
+pub(super) const PROCESS_MAX_FDS: Family = Family {
+    name: "process_max_fds",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "How many files and sockets the process may have open.",
+};
+pub(super) const PROCESS_START: Family = Family {
+    name: "process_start_time_seconds",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "When the process started, in unix seconds.",
+};

@@ -1,0 +1,183 @@
+//! One metrics page for all readers.
+//!
+//! Readers of the gzip form share one rendering: whoever comes first causes it, the others wait for it, and within a
+//! second all get the same page. It runs on a thread for blocking work, so that it never holds up a poll.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::task;
+use tokio::time::Instant;
+
+use super::plain::PlainPage;
+use super::process::ConfigStatus;
+use super::renderer::{GzipPage, Head, Renderer};
+use super::{RateLimit, Surroundings};
+use crate::domain::policy::PollPolicy;
+use crate::domain::snapshot::Snapshot;
+use crate::telemetry::Telemetry;
+
+/// A page is not made anew before it is this old, however much changes.
+const YOUNG: Duration = Duration::from_secs(1);
+/// A page is made anew after this time even if nothing changed: what is stale depends on the time alone.
+const OLD: Duration = Duration::from_secs(30);
+
+/// The page that all readers share.
+#[derive(Debug)]
+pub struct MetricsPage {
+    around: Mutex<Around>,
+    current: Mutex<Option<Current>>,
+    /// Whoever holds it makes the next page.
+    renderer: Arc<tokio::sync::Mutex<Renderer>>,
+    renderings: AtomicU64,
+}
+
+/// A page could not be made: a defect of ours, told in the log.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot render the metrics page")]
+pub struct RenderingFailed(#[from] task::JoinError);
+
+#[derive(Debug)]
+struct Around {
+    values: Surroundings,
+    /// Grows with what a reader wants to see at once.
+    edition: u64,
+}
+
+#[derive(Debug)]
+struct Current {
+    page: GzipPage,
+    made_at: Instant,
+    edition: u64,
+    head: Head,
+    head_made_at: Instant,
+    /// What `head` shows. Holds the address, not the content.
+    snapshot: Weak<Snapshot>,
+    policy: Arc<PollPolicy>,
+}
+
+impl MetricsPage {
+    /// A page for a process that was started then.
+    pub fn new(telemetry: Arc<Telemetry>, policy: PollPolicy, started_at: DateTime<Utc>) -> Self {
+        let values = Surroundings {
+            telemetry,
+            policy: Arc::new(policy),
+            rate_limits: Arc::default(),
+            config: ConfigStatus::default(),
+            started_at,
+        };
+        Self {
+            around: Mutex::new(Around { values, edition: 0 }),
+            current: Mutex::default(),
+            renderer: Arc::default(),
+            renderings: AtomicU64::new(0),
+        }
+    }
+
+    /// The configuration was read and is used from now on.
+    pub fn config_accepted(&self, policy: PollPolicy, at: DateTime<Utc>) {
+        self.edit(|values| {
+            values.policy = Arc::new(policy);
+            values.config = ConfigStatus { successful: Some(true), read_at: Some(at) };
+        });
+    }
+
+    /// The configuration was read and could not be used; the one before stays.
+    pub fn config_refused(&self) {
+        self.edit(|values| values.config.successful = Some(false));
+    }
+
+    /// Shows these rate limits from the next page on. Of two with the same labels the lower one is shown.
+    pub fn show_rate_limits(&self, mut limits: Vec<RateLimit>) {
+        fn key(limit: &RateLimit) -> [&str; 4] {
+            [&limit.provider, &limit.account, &limit.region, &limit.action]
+        }
+        limits.sort_by(|a, b| key(a).cmp(&key(b)).then(a.per_second.total_cmp(&b.per_second)));
+        limits.dedup_by(|later, kept| key(later) == key(kept));
+        let mut around = lock(&self.around);
+        // The same ones again would cost a rendering.
+        if *around.values.rate_limits != *limits {
+            around.values.rate_limits = limits.into();
+        }
+    }
+
+    /// The gzip form, at most a second behind `snapshot`.
+    pub async fn gzip(
+        self: &Arc<Self>,
+        snapshot: &Arc<Snapshot>,
+        now: DateTime<Utc>,
+    ) -> Result<GzipPage, RenderingFailed> {
+        if let Some(page) = self.young_page() {
+            return Ok(page);
+        }
+        // The guard goes along with the rendering: it is still the only one when its reader has gone away.
+        let mut renderer = Arc::clone(&self.renderer).lock_owned().await;
+        if let Some(page) = self.young_page() {
+            return Ok(page);
+        }
+        let (this, snapshot) = (Arc::clone(self), Arc::clone(snapshot));
+        Ok(task::spawn_blocking(move || this.make(&mut renderer, &snapshot, now)).await?)
+    }
+
+    /// The plain form, which is made while it is read.
+    pub fn plain(&self, snapshot: Arc<Snapshot>, now: DateTime<Utc>) -> PlainPage {
+        PlainPage::new(snapshot, lock(&self.around).values.clone(), now)
+    }
+
+    /// How many times a gzip page was made.
+    pub fn renderings(&self) -> u64 {
+        self.renderings.load(Ordering::Relaxed)
+    }
+
+    fn edit(&self, edit: impl FnOnce(&mut Surroundings)) {
+        let mut around = lock(&self.around);
+        edit(&mut around.values);
+        around.edition += 1;
+    }
+
+    fn young_page(&self) -> Option<GzipPage> {
+        let edition = lock(&self.around).edition;
+        let current = lock(&self.current);
+        let young = |current: &&Current| current.edition == edition && current.made_at.elapsed() < YOUNG;
+        current.as_ref().filter(young).map(|current| current.page.clone())
+    }
+
+    fn make(&self, renderer: &mut Renderer, snapshot: &Arc<Snapshot>, now: DateTime<Utc>) -> GzipPage {
+        self.renderings.fetch_add(1, Ordering::Relaxed);
+        let (around, edition) = {
+            let around = lock(&self.around);
+            (around.values.clone(), around.edition)
+        };
+        let (head, head_made_at) = self.kept_head(snapshot, &around.policy).unwrap_or_else(|| {
+            let made_at = Instant::now();
+            (renderer.head(snapshot, &around.policy, now), made_at)
+        });
+        let page = renderer.with_tail(head.clone(), &around);
+        *lock(&self.current) = Some(Current {
+            page: page.clone(),
+            made_at: Instant::now(),
+            edition,
+            head,
+            head_made_at,
+            snapshot: Arc::downgrade(snapshot),
+            policy: around.policy,
+        });
+        page
+    }
+
+    fn kept_head(&self, snapshot: &Arc<Snapshot>, policy: &Arc<PollPolicy>) -> Option<(Head, Instant)> {
+        let current = lock(&self.current);
+        let current = current.as_ref()?;
+        let same = std::ptr::eq(current.snapshot.as_ptr(), Arc::as_ptr(snapshot))
+            && Arc::ptr_eq(&current.policy, policy)
+            && current.head_made_at.elapsed() < OLD;
+        same.then(|| (current.head.clone(), current.head_made_at))
+    }
+}
+
+/// What these locks protect is replaced whole, so a panic while one is held leaves nothing half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

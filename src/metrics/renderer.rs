@@ -1,0 +1,315 @@
+//! The gzip form of the page, made anew only where something changed.
+//!
+//! For each chunk of resources and each family there is a compressed piece. They are kept by the address of the
+//! chunk: a `Weak` holds the address for as long as it exists, so no other chunk can have it, but does not hold the
+//! resources, so a page that nobody reads keeps no old ones in memory. After one resource changed, the pieces of its
+//! chunk are made anew and the page is put together again from all of them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Weak};
+
+use bytes::{Bytes, BytesMut};
+use chrono::{DateTime, Utc};
+use tracing::warn;
+
+use super::deflate::{Checksum, Deflater, HEADER, Piece};
+use super::freshness::Freshness;
+use super::process::Usage;
+use super::resources::{self, FAMILIES};
+use super::scopes::{self, ScopeRow};
+use super::{RateLimit, Surroundings, counters, process, text};
+use crate::domain::identity::Scope;
+use crate::domain::policy::PollPolicy;
+use crate::domain::shelf::Chunk;
+use crate::domain::snapshot::{ScopeView, Snapshot};
+
+/// Pieces are gathered into blocks of about this size, so that 100,000 resources are not thousands of tiny writes.
+const BLOCK: usize = 64 * 1024;
+
+/// A finished page: one gzip member in blocks. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct GzipPage {
+    head: Head,
+    tail: Bytes,
+}
+
+impl GzipPage {
+    /// Its length in bytes.
+    pub fn len(&self) -> u64 {
+        self.head.len + self.tail.len() as u64
+    }
+
+    /// Never: an empty page has families without samples.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Its blocks, in order. Nothing is copied.
+    pub fn into_blocks(self) -> GzipBlocks {
+        GzipBlocks { page: self, next: 0 }
+    }
+}
+
+/// The blocks of a page.
+#[derive(Debug)]
+pub struct GzipBlocks {
+    page: GzipPage,
+    next: usize,
+}
+
+impl Iterator for GzipBlocks {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        let blocks = &self.page.head.blocks;
+        let block = match self.next {
+            at if at < blocks.len() => blocks[at].clone(),
+            at if at == blocks.len() => self.page.tail.clone(),
+            _ => return None,
+        };
+        self.next += 1;
+        Some(block)
+    }
+}
+
+/// Makes pages.
+#[derive(Debug)]
+pub struct Renderer {
+    deflater: Deflater,
+    text: BytesMut,
+    headers: Vec<Piece>,
+    scopes: BTreeMap<Arc<Scope>, Chunks>,
+    policy: Arc<PollPolicy>,
+    collisions: usize,
+    counters: Option<Counters>,
+}
+
+/// The part of a page that comes from the snapshot.
+#[derive(Debug, Clone)]
+pub(super) struct Head {
+    blocks: Arc<[Bytes]>,
+    checksum: Arc<Checksum>,
+    len: u64,
+}
+
+/// What is kept of the chunks of one scope, by address.
+type Chunks = HashMap<usize, Rendered>;
+
+/// What is kept of one chunk.
+#[derive(Debug)]
+struct Rendered {
+    /// Keeps the address from being used again.
+    chunk: Weak<Chunk>,
+    pieces: [Piece; resources::COUNT],
+    freshness: Freshness,
+    collisions: usize,
+}
+
+/// What is kept of the counters.
+#[derive(Debug)]
+struct Counters {
+    generation: u64,
+    rate_limits: Arc<[RateLimit]>,
+    piece: Piece,
+}
+
+impl Default for Renderer {
+    fn default() -> Self {
+        let mut deflater = Deflater::new();
+        let headers = FAMILIES.iter().map(|(family, _)| {
+            let mut out = BytesMut::new();
+            text::header(&mut out, family);
+            deflater.piece(&out)
+        });
+        Self {
+            headers: headers.collect(),
+            deflater,
+            text: BytesMut::with_capacity(BLOCK),
+            scopes: BTreeMap::new(),
+            policy: Arc::default(),
+            collisions: 0,
+            counters: None,
+        }
+    }
+}
+
+impl Renderer {
+    /// A whole page.
+    pub fn page(&mut self, snapshot: &Snapshot, around: &Surroundings, now: DateTime<Utc>) -> GzipPage {
+        let head = self.head(snapshot, &around.policy, now);
+        self.with_tail(head, around)
+    }
+
+    /// The part that comes from the snapshot.
+    pub(super) fn head(&mut self, snapshot: &Snapshot, policy: &Arc<PollPolicy>, now: DateTime<Utc>) -> Head {
+        if self.policy != *policy {
+            // All counts of stale resources are wrong now. It happens when the configuration is read again.
+            self.scopes.clear();
+            self.policy = Arc::clone(policy);
+        }
+        let mut old = std::mem::take(&mut self.scopes);
+        let mut rows = Vec::with_capacity(snapshot.scopes.len());
+        let mut collisions = 0;
+        for (scope, view) in &snapshot.scopes {
+            let labels = text::scope_labels(scope);
+            let chunks = self.chunks(old.remove(scope).unwrap_or_default(), view, &labels, now);
+            let sum = |count: fn(&Rendered) -> usize| chunks.values().map(count).sum::<usize>();
+            collisions += sum(|rendered| rendered.collisions);
+            rows.push(ScopeRow {
+                labels,
+                view: Arc::clone(view),
+                stale: sum(|rendered| rendered.freshness.stale),
+            });
+            self.scopes.insert(Arc::clone(scope), chunks);
+        }
+        self.note_collisions(collisions);
+        self.text.clear();
+        scopes::write(&mut self.text, &rows, &snapshot.backlog);
+        let rest = self.deflater.piece(&self.text);
+        self.assemble(snapshot, &rest)
+    }
+
+    /// The page with the part that does not come from the snapshot.
+    pub(super) fn with_tail(&mut self, head: Head, around: &Surroundings) -> GzipPage {
+        self.text.clear();
+        process::write(&mut self.text, &around.config, &Usage::now(), around.started_at);
+        let process = self.deflater.piece(&self.text);
+        let counters = self.counters(around);
+        let mut checksum = Checksum::default();
+        checksum.add_stream(&head.checksum);
+        checksum.add(counters);
+        checksum.add(&process);
+        let tail = [&*counters.bytes, &*process.bytes, &checksum.trailer()].concat();
+        GzipPage { head, tail: tail.into() }
+    }
+
+    fn chunks(&mut self, mut old: Chunks, view: &ScopeView, labels: &[u8], now: DateTime<Utc>) -> Chunks {
+        let chunks = view.resources.chunks().iter().map(|chunk| {
+            let kept = old
+                .remove(&address(chunk))
+                .filter(|kept| std::ptr::eq(kept.chunk.as_ptr(), Arc::as_ptr(chunk)));
+            let rendered = match kept {
+                Some(mut kept) => {
+                    if !kept.freshness.holds(now) {
+                        kept.freshness = Freshness::of(chunk, &self.policy, now);
+                    }
+                    kept
+                }
+                None => self.render(chunk, labels, now),
+            };
+            (address(chunk), rendered)
+        });
+        chunks.collect()
+    }
+
+    fn render(&mut self, chunk: &Arc<Chunk>, labels: &[u8], now: DateTime<Utc>) -> Rendered {
+        Rendered {
+            chunk: Arc::downgrade(chunk),
+            pieces: std::array::from_fn(|family| {
+                self.text.clear();
+                resources::write(&mut self.text, &FAMILIES[family], labels, chunk);
+                self.deflater.piece(&self.text)
+            }),
+            freshness: Freshness::of(chunk, &self.policy, now),
+            collisions: chunk.iter().map(|resource| resources::collisions(resource)).sum(),
+        }
+    }
+
+    fn assemble(&self, snapshot: &Snapshot, rest: &Piece) -> Head {
+        let chunks: Vec<&Rendered> = self.in_order(snapshot).collect();
+        let mut blocks = Blocks::default();
+        for (family, header) in self.headers.iter().enumerate() {
+            blocks.add(header);
+            for rendered in &chunks {
+                blocks.add(&rendered.pieces[family]);
+            }
+        }
+        blocks.add(rest);
+        blocks.finish()
+    }
+
+    /// The chunks of the snapshot in the order of the page.
+    fn in_order<'s>(&'s self, snapshot: &'s Snapshot) -> impl Iterator<Item = &'s Rendered> {
+        let views = self.scopes.values().zip(snapshot.scopes.values());
+        views.flat_map(|(chunks, view)| {
+            view.resources.chunks().iter().filter_map(|chunk| chunks.get(&address(chunk)))
+        })
+    }
+
+    fn counters(&mut self, around: &Surroundings) -> &Piece {
+        // Before the numbers are read, so that they are at least as new as the generation says.
+        let generation = around.telemetry.generation();
+        let kept = self.counters.take().filter(|kept| {
+            kept.generation == generation && Arc::ptr_eq(&kept.rate_limits, &around.rate_limits)
+        });
+        let counters = kept.unwrap_or_else(|| {
+            self.text.clear();
+            counters::write(&mut self.text, &around.telemetry, &around.rate_limits);
+            let rate_limits = Arc::clone(&around.rate_limits);
+            Counters { generation, rate_limits, piece: self.deflater.piece(&self.text) }
+        });
+        &self.counters.insert(counters).piece
+    }
+
+    /// Where the pieces of each chunk are in memory, in the order of the page.
+    #[cfg(test)]
+    pub(super) fn piece_addresses(&self, snapshot: &Snapshot) -> Vec<[*const u8; resources::COUNT]> {
+        self.in_order(snapshot)
+            .map(|rendered| rendered.pieces.each_ref().map(|piece| piece.bytes.as_ptr()))
+            .collect()
+    }
+
+    fn note_collisions(&mut self, collisions: usize) {
+        if collisions > self.collisions {
+            warn!(
+                collisions,
+                "certificates share a role within their resource; the one that ends first is shown"
+            );
+        }
+        self.collisions = collisions;
+    }
+}
+
+fn address(chunk: &Arc<Chunk>) -> usize {
+    Arc::as_ptr(chunk).addr()
+}
+
+/// Gathers pieces into blocks.
+#[derive(Default)]
+struct Blocks<'p> {
+    done: Vec<Bytes>,
+    open: Vec<&'p Piece>,
+    open_len: usize,
+    len: u64,
+    checksum: Checksum,
+}
+
+impl<'p> Blocks<'p> {
+    fn add(&mut self, piece: &'p Piece) {
+        if piece.bytes.is_empty() {
+            return;
+        }
+        self.checksum.add(piece);
+        self.open_len += piece.bytes.len();
+        self.open.push(piece);
+        if self.open_len >= BLOCK {
+            self.close();
+        }
+    }
+
+    fn close(&mut self) {
+        let mut block = Vec::with_capacity(HEADER.len() + self.open_len);
+        if self.done.is_empty() {
+            block.extend_from_slice(&HEADER);
+        }
+        self.open.drain(..).for_each(|piece| block.extend_from_slice(&piece.bytes));
+        self.open_len = 0;
+        self.len += block.len() as u64;
+        self.done.push(block.into());
+    }
+
+    fn finish(mut self) -> Head {
+        self.close();
+        Head { blocks: self.done.into(), checksum: Arc::new(self.checksum), len: self.len }
+    }
+}

@@ -1,0 +1,136 @@
+//! Many readers, one page.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::task::JoinSet;
+use tokio::time::advance;
+
+use super::support::{inflated, plain, snapshot_of_everything, surroundings, without_process};
+use crate::domain::policy::PollPolicy;
+use crate::domain::snapshot::Snapshot;
+use crate::domain::testing::{moment, scope};
+use crate::metrics::{GzipPage, MetricsPage, RateLimit};
+
+fn page() -> Arc<MetricsPage> {
+    let around = surroundings();
+    let page = MetricsPage::new(around.telemetry, PollPolicy::default(), around.started_at);
+    page.config_accepted(PollPolicy::default(), moment());
+    Arc::new(page)
+}
+
+async fn read(page: &Arc<MetricsPage>, snapshot: &Arc<Snapshot>) -> String {
+    inflated(page.gzip(snapshot, moment()).await.expect("rendered"))
+}
+
+fn first_block(page: GzipPage) -> *const u8 {
+    page.into_blocks().next().expect("a block").as_ptr()
+}
+
+#[tokio::test]
+async fn fifty_readers_at_once_cause_one_rendering() {
+    let (page, snapshot) = (page(), Arc::new(snapshot_of_everything()));
+    let mut readers = JoinSet::new();
+    for _ in 0..50 {
+        let (page, snapshot) = (Arc::clone(&page), Arc::clone(&snapshot));
+        readers.spawn(async move { read(&page, &snapshot).await });
+    }
+    let pages = readers.join_all().await;
+    assert!(pages.iter().all(|page| *page == pages[0]));
+    assert!(page.renderings() <= 2, "{}", page.renderings());
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_away_leaves_no_second_rendering_behind() {
+    let (page, snapshot) = (page(), Arc::new(snapshot_of_everything()));
+    for _ in 0..20 {
+        let (page, snapshot) = (Arc::clone(&page), Arc::clone(&snapshot));
+        let reader = tokio::spawn(async move { read(&page, &snapshot).await });
+        tokio::task::yield_now().await;
+        reader.abort();
+    }
+    read(&page, &snapshot).await;
+    assert_eq!(page.renderings(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_is_at_most_a_second_behind() {
+    let page = page();
+    let old = Arc::new(snapshot_of_everything());
+    let before = read(&page, &old).await;
+
+    let mut new = snapshot_of_everything();
+    new.remove_scope(&scope("redis"));
+    let new = Arc::new(new);
+    assert_eq!(read(&page, &new).await, before, "within a second the same page is served");
+    advance(Duration::from_secs(1)).await;
+    assert!(!read(&page, &new).await.contains("r-both"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_snapshot_is_written_again_when_it_changed_or_after_half_a_minute() {
+    let (page, snapshot) = (page(), Arc::new(snapshot_of_everything()));
+    let block = async |snapshot: &Arc<Snapshot>, wait| {
+        advance(Duration::from_secs(wait)).await;
+        first_block(page.gzip(snapshot, moment()).await.expect("rendered"))
+    };
+    // Held, so that no later block can have its address.
+    let first = page.gzip(&snapshot, moment()).await.expect("rendered");
+    let address = first_block(first.clone());
+    assert_eq!(block(&snapshot, 2).await, address);
+    assert_eq!(block(&snapshot, 27).await, address);
+    assert_ne!(block(&snapshot, 2).await, address, "what is stale depends on the time");
+    let last = page.gzip(&snapshot, moment()).await.expect("rendered");
+    let other = Arc::new(Snapshot::clone(&snapshot));
+    assert_ne!(block(&other, 2).await, first_block(last));
+}
+
+#[tokio::test]
+async fn what_a_reload_did_is_seen_at_once() {
+    let (page, snapshot) = (page(), Arc::new(snapshot_of_everything()));
+    assert!(read(&page, &snapshot).await.contains("\nnotafter_config_last_reload_successful 1\n"));
+    page.config_refused();
+    let refused = read(&page, &snapshot).await;
+    assert!(refused.contains("\nnotafter_config_last_reload_successful 0\n"));
+    assert!(refused.contains(&format!(
+        "\nnotafter_config_last_reload_success_timestamp_seconds {}\n",
+        moment().timestamp()
+    )));
+
+    let patient = PollPolicy { max_age: Duration::from_hours(1000), ..PollPolicy::default() };
+    page.config_accepted(patient, moment() + TimeDelta::hours(1));
+    let accepted = read(&page, &snapshot).await;
+    assert!(accepted.contains("\nnotafter_config_last_reload_successful 1\n"));
+    assert!(accepted.contains("cloud_service=\"redis\",state=\"stale\"} 1\n"), "the new policy counts");
+}
+
+#[tokio::test]
+async fn both_forms_say_the_same() {
+    let (page, snapshot) = (page(), Arc::new(snapshot_of_everything()));
+    let gzip = read(&page, &snapshot).await;
+    let plain_page = page.plain(Arc::clone(&snapshot), moment()).flatten().collect();
+    let plain_page = String::from_utf8(plain_page).expect("text");
+    assert_eq!(without_process(&gzip), without_process(&plain_page));
+    let mut around = surroundings();
+    around.rate_limits = Arc::default();
+    assert_eq!(without_process(&gzip), without_process(&plain(&snapshot, &around, moment())));
+}
+
+#[tokio::test]
+async fn of_two_rate_limits_with_the_same_labels_the_lower_one_is_shown() {
+    let limit = |action: &str, per_second| RateLimit {
+        provider: "alibaba".into(),
+        account: "prod".into(),
+        region: "cn-hangzhou".into(),
+        action: action.into(),
+        per_second,
+    };
+    let page = page();
+    page.show_rate_limits(vec![limit("b", 9.0), limit("a", 3.0), limit("a", 0.25)]);
+    let text = read(&page, &Arc::default()).await;
+    let lines: Vec<_> =
+        text.lines().filter_map(|line| line.strip_prefix("notafter_api_rate_limit_per_second{")).collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].ends_with("action=\"a\"} 0.25") && lines[1].ends_with("action=\"b\"} 9"), "{lines:?}");
+}
