@@ -7,3 +7,5 @@ pub mod shutdown;
 pub mod telemetry;
 
 pub mod metrics;
+
+pub mod web;
