@@ -21,6 +21,7 @@ pub mod provider;
 
 pub mod config;
 pub mod sim;
+pub mod web;
 
 pub mod daemon;
 

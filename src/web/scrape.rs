@@ -1,0 +1,143 @@
+//! `/metrics` as HTTP: which form a reader gets, and how its blocks go out.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, VARY};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use tracing::error;
+
+use super::{AppState, answers};
+use crate::metrics::CONTENT_TYPE as TEXT_FORMAT;
+
+/// `/metrics`.
+pub(super) async fn metrics(State(state): State<AppState>, headers: HeaderMap) -> Response {
+    let snapshot = Arc::clone(&state.snapshot.borrow());
+    let now = (state.now)();
+    if !accepts_gzip(&headers) {
+        return page(Body::new(Blocks { blocks: state.metrics.plain(snapshot, now), left: None }));
+    }
+    match state.metrics.gzip(&snapshot, now).await {
+        Ok(gzip) => {
+            let left = Some(gzip.len());
+            let mut response = page(Body::new(Blocks { blocks: gzip.into_blocks(), left }));
+            response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            response
+        }
+        Err(error) => {
+            error!(%error, cause = ?error.source(), "a scrape was not answered");
+            answers::problem(StatusCode::INTERNAL_SERVER_ERROR, "a defect of notafter; its log says more")
+        }
+    }
+}
+
+fn page(body: Body) -> Response {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(TEXT_FORMAT));
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
+    response
+}
+
+/// A body out of blocks that are there, or are made, when the reader is ready for them.
+struct Blocks<I> {
+    blocks: I,
+    /// How many bytes are still to come, where that is known.
+    left: Option<u64>,
+}
+
+impl<I: Iterator<Item = Bytes> + Unpin> http_body::Body for Blocks<I> {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let block = self.blocks.next();
+        if let (Some(block), Some(left)) = (&block, &mut self.left) {
+            *left = left.saturating_sub(block.len() as u64);
+        }
+        Poll::Ready(block.map(|block| Ok(Frame::data(block))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == Some(0)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+/// Whether gzip is wanted, at least as much as no encoding at all (RFC 9110, 12.5.3).
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let (mut gzip, mut any, mut identity) = (None, None, None);
+    let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    for item in values.flat_map(|value| value.split(',')) {
+        let (coding, parameters) = item.split_once(';').unwrap_or((item, ""));
+        let quality = quality(parameters);
+        let coding = coding.trim().to_ascii_lowercase();
+        match coding.as_str() {
+            "gzip" | "x-gzip" => gzip = Some(quality),
+            "identity" => identity = Some(quality),
+            "*" => any = Some(quality),
+            _ => {}
+        }
+    }
+    let gzip = gzip.or(any).unwrap_or(0.0);
+    gzip > 0.0 && gzip >= identity.unwrap_or(0.0)
+}
+
+/// The weight of an item, 1 where it has none, 0 where it cannot be understood.
+fn quality(parameters: &str) -> f32 {
+    let weight = parameters.split(';').find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("q").then(|| value.trim())
+    });
+    weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_sent_to_those_who_want_it() {
+        for (name, values, want) in [
+            ("nothing said", &[][..], false),
+            ("nothing wanted", &[""], false),
+            ("gzip", &["gzip"], true),
+            ("a browser", &["gzip, deflate, br, zstd"], true),
+            ("capitals and spaces", &[" deflate ,\tGZip "], true),
+            ("its old name", &["x-gzip"], true),
+            ("over two headers", &["br", "gzip"], true),
+            ("with a weight", &["gzip;q=0.5"], true),
+            ("with a weight and spaces", &["gzip ; Q = 0.001"], true),
+            ("refused", &["gzip;q=0"], false),
+            ("refused precisely", &["gzip;q=0.000"], false),
+            ("anything", &["*"], true),
+            ("anything else", &["*, gzip;q=0"], false),
+            ("nothing else", &["gzip, *;q=0"], true),
+            ("anything refused", &["*;q=0"], false),
+            ("others", &["br, deflate, gzipped"], false),
+            ("better plain", &["identity, gzip;q=0.5"], false),
+            ("better gzip", &["identity;q=0.5, gzip"], true),
+            ("a weight that is none", &["gzip;q=x"], false),
+            ("a parameter that is not a weight", &["gzip;level=1"], true),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(ACCEPT_ENCODING, HeaderValue::from_static(value));
+            }
+            assert_eq!(accepts_gzip(&headers), want, "{name}");
+        }
+    }
+}

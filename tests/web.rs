@@ -1,0 +1,429 @@
+//! The web port over real sockets.
+
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::routing::get;
+use chrono::{DateTime, Utc};
+use flate2::read::{GzDecoder, MultiGzDecoder};
+use notafter::domain::identity::Scope;
+use notafter::domain::listing::{Listed, Listing};
+use notafter::domain::policy::PollPolicy;
+use notafter::domain::resource::{Certificate, DateSource, Facts, Reading, Subject, TlsState};
+use notafter::domain::snapshot::Snapshot;
+use notafter::metrics::MetricsPage;
+use notafter::shutdown::Stop;
+use notafter::telemetry::Telemetry;
+use notafter::web::server::{self, Limits};
+use notafter::web::{self, AppState};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+
+/// A served port.
+struct Port {
+    address: SocketAddr,
+    snapshot: watch::Sender<Arc<Snapshot>>,
+    stop: Stop,
+    serving: JoinHandle<()>,
+}
+
+impl Port {
+    async fn open(limits: Limits, resources: usize) -> Self {
+        let (snapshot, receiver) = watch::channel(Arc::new(snapshot(resources)));
+        let metrics =
+            MetricsPage::new(Arc::new(Telemetry::new()), PollPolicy::default(), DateTime::UNIX_EPOCH);
+        let state = AppState { snapshot: receiver, metrics: Arc::new(metrics), now: Arc::new(Utc::now) };
+        Self::serve(web::router(state), limits, snapshot).await
+    }
+
+    async fn serve(app: Router, limits: Limits, snapshot: watch::Sender<Arc<Snapshot>>) -> Self {
+        let listeners = server::bind(&["127.0.0.1:0".parse().expect("an address")]).await.expect("bound");
+        let address = listeners[0].local_addr().expect("bound");
+        let stop = Stop::new();
+        let serving = tokio::spawn(server::serve(listeners, app, limits, stop.listener()));
+        Self { address, snapshot, stop, serving }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.expect("connected")
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
+        let mut stream = self.connect().await;
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n");
+        stream.write_all(head.as_bytes()).await.expect("asked");
+        Answer::read(&mut stream).await
+    }
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    async fn read(stream: &mut (impl AsyncReadExt + Unpin)) -> Self {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.expect("an answer");
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
+        let head = String::from_utf8(bytes[..end + 2].to_vec()).expect("text").to_lowercase();
+        let status = head[9..12].parse().expect("a status");
+        let body = bytes.split_off(end + 4);
+        let body = if head.contains("\r\ntransfer-encoding: chunked\r\n") { unchunked(&body) } else { body };
+        Self { status, head, body }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("text")
+    }
+}
+
+fn unchunked(mut body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    loop {
+        let end = body.windows(2).position(|window| window == b"\r\n").expect("a length");
+        let length = std::str::from_utf8(&body[..end]).expect("text");
+        let length = usize::from_str_radix(length, 16).expect("a length");
+        if length == 0 {
+            return out;
+        }
+        out.extend_from_slice(&body[end + 2..end + 2 + length]);
+        body = &body[end + 2 + length + 2..];
+    }
+}
+
+fn scope() -> Arc<Scope> {
+    Arc::new(Scope {
+        provider: "alibaba".into(),
+        account: "prod".into(),
+        project: "".into(),
+        region: "cn-hangzhou".into(),
+        service: "redis".into(),
+    })
+}
+
+fn snapshot(resources: usize) -> Snapshot {
+    let mut snapshot = Snapshot::of_scopes([scope()]);
+    let resources = (0..resources).map(|n| listed(&format!("r-{n:06}"))).collect();
+    let listing = Listing { resources, incomplete: None };
+    snapshot.scope_mut(&scope()).absorb_listing(listing, Duration::from_secs(1), Utc::now());
+    snapshot
+}
+
+fn listed(id: &str) -> Listed {
+    let certificate = Certificate {
+        role: notafter::domain::identity::CertRole::Server,
+        not_after: DateTime::UNIX_EPOCH,
+        not_before: None,
+        source: DateSource::Api,
+        other_not_after: None,
+        subject: Subject::default(),
+    };
+    let reading = Reading {
+        state: TlsState::Enabled,
+        certificates: vec![certificate],
+        managed_by: None,
+        renewal_required: None,
+        at: Utc::now(),
+    };
+    let facts = Facts {
+        name: "orders".into(),
+        status: "Normal".into(),
+        engine: "".into(),
+        tags: Box::default(),
+        group: None,
+        locked: false,
+    };
+    Listed { id: id.into(), facts, reading: Some(reading), inspectable: true }
+}
+
+/// Reads to the end of a connection that the other side is to close; how long that took.
+async fn closed_after(mut stream: TcpStream) -> Duration {
+    let started = Instant::now();
+    let mut rest = Vec::new();
+    // A reset is a way of closing, too.
+    let _ = timeout(Duration::from_secs(20), stream.read_to_end(&mut rest)).await.expect("closed in time");
+    started.elapsed()
+}
+
+fn without_moving_parts(page: &str) -> String {
+    page.split_inclusive('\n').filter(|line| !line.starts_with("process_")).collect()
+}
+
+#[tokio::test]
+async fn the_page_comes_in_both_forms_and_says_the_same() {
+    let port = Port::open(Limits::default(), 700).await;
+    let plain = port.ask("GET", "/metrics", "").await;
+    let gzip = port.ask("GET", "/metrics", "accept-encoding: gzip\r\n").await;
+    for (name, answer) in [("plain", &plain), ("gzip", &gzip)] {
+        assert_eq!(answer.status, 200, "{name}");
+        assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"), "{name}");
+        assert_eq!(answer.header("vary"), Some("accept-encoding"), "{name}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{name}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{name}");
+        assert!(answer.header("content-security-policy").is_some(), "{name}");
+    }
+    assert_eq!(plain.header("content-encoding"), None);
+    assert_eq!(gzip.header("content-encoding"), Some("gzip"));
+    assert_eq!(gzip.header("content-length"), Some(&*gzip.body.len().to_string()));
+    let (mut one, mut several) = (String::new(), String::new());
+    GzDecoder::new(&*gzip.body).read_to_string(&mut one).expect("gzip");
+    MultiGzDecoder::new(&*gzip.body).read_to_string(&mut several).expect("gzip");
+    assert_eq!(one, several);
+    assert_eq!(without_moving_parts(&one), without_moving_parts(plain.text()));
+    assert_eq!(plain.text().matches("\nnotafter_certificate_not_after_timestamp_seconds{").count(), 700);
+}
+
+#[tokio::test]
+async fn gzip_is_only_sent_to_those_who_want_it() {
+    let port = Port::open(Limits::default(), 1).await;
+    for (accepted, want) in [("gzip;q=0", None), ("br", None), ("gzip, deflate", Some("gzip"))] {
+        let answer = port.ask("GET", "/metrics", &format!("accept-encoding: {accepted}\r\n")).await;
+        assert_eq!(answer.header("content-encoding"), want, "{accepted}");
+    }
+}
+
+#[tokio::test]
+async fn head_is_the_head_alone() {
+    let port = Port::open(Limits::default(), 5).await;
+    let full = port.ask("GET", "/metrics", "accept-encoding: gzip\r\n").await;
+    let head = port.ask("HEAD", "/metrics", "accept-encoding: gzip\r\n").await;
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert_eq!(head.header("content-length"), full.header("content-length"));
+    for path in ["/metrics", "/-/healthy", "/-/ready"] {
+        let head = port.ask("HEAD", path, "").await;
+        assert_eq!((head.status, head.body.len()), (200, 0), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn other_methods_and_other_paths_are_refused_as_problems() {
+    let port = Port::open(Limits::default(), 1).await;
+    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+        let answer = port.ask(method, "/metrics", "content-length: 0\r\n").await;
+        assert_eq!((answer.status, answer.header("allow")), (405, Some("get,head")), "{method}");
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{method}");
+    }
+    for path in ["/nothing", "/metrics/", "/-/", "/-/reload/x"] {
+        let answer = port.ask("GET", path, "").await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert!(answer.text().contains(path), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn it_is_healthy_from_the_start_and_ready_once_every_scope_was_tried() {
+    let port = Port::open(Limits::default(), 1).await;
+    port.snapshot.send_replace(Arc::new(Snapshot::of_scopes([scope()])));
+    assert_eq!(port.ask("GET", "/-/healthy", "").await.status, 200);
+    assert_eq!(port.ask("GET", "/-/ready", "").await.status, 503);
+    port.snapshot.send_replace(Arc::new(snapshot(0)));
+    assert_eq!(port.ask("GET", "/-/ready", "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again() {
+    let port = Port::open(Limits::default(), 1).await;
+    let mut stream = port.connect().await;
+    for connection in ["keep-alive", "keep-alive", "close"] {
+        let head = format!("GET /-/healthy HTTP/1.1\r\nhost: x\r\nconnection: {connection}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.expect("asked");
+    }
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).await.expect("answered");
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 3);
+}
+
+#[tokio::test]
+async fn a_silent_client_half_a_head_and_an_idle_connection_are_closed() {
+    let limits = Limits { head: Duration::from_millis(300), ..Limits::default() };
+    let port = Port::open(limits, 1).await;
+    let mut waiting = JoinSet::new();
+    for said in ["", "G", "GET /metrics HTTP/1.1\r\nhost:", "GET /-/healthy HTTP/1.1\r\nhost: x\r\n\r\n"] {
+        let mut stream = port.connect().await;
+        stream.write_all(said.as_bytes()).await.expect("said");
+        waiting.spawn(async move { (said, closed_after(stream).await) });
+    }
+    for (said, waited) in waiting.join_all().await {
+        assert!(waited >= Duration::from_millis(250), "{said:?}: after {waited:?}");
+        assert!(waited < Duration::from_secs(5), "{said:?}: after {waited:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_long_is_refused() {
+    let port = Port::open(Limits::default(), 1).await;
+    let answer = port.ask("GET", "/metrics", &format!("x: {}\r\n", "y".repeat(20_000))).await;
+    assert_eq!(answer.status, 431);
+}
+
+#[tokio::test]
+async fn a_reader_that_stops_reading_is_dropped() {
+    let limits = Limits { stall: Duration::from_millis(300), ..Limits::default() };
+    let port = Port::open(limits, 60_000).await;
+    let mut stream = port.connect().await;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("asked");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let mut read = Vec::new();
+    let _ = timeout(Duration::from_secs(20), stream.read_to_end(&mut read)).await.expect("closed");
+    assert!(!read.ends_with(b"0\r\n\r\n"), "{} bytes were read as if nothing had happened", read.len());
+}
+
+#[tokio::test]
+async fn slow_clients_do_not_stop_a_scrape() {
+    // Fewer places than slow clients: without a doorkeeper the scrape would wait for the first of them to give up.
+    let port = Port::open(Limits { connections: 50, ..Limits::default() }, 700).await;
+    let mut slow = Vec::new();
+    for n in 0..200 {
+        let mut stream = port.connect().await;
+        if n % 2 == 0 {
+            stream.write_all(b"GET /metrics HTTP/1.1\r\n").await.expect("said");
+        }
+        slow.push(stream);
+    }
+    for _ in 0..5 {
+        let started = Instant::now();
+        let answer = port.ask("GET", "/metrics", "accept-encoding: gzip\r\n").await;
+        assert_eq!(answer.status, 200);
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    }
+    drop(slow);
+}
+
+#[tokio::test]
+async fn fifty_scrapers_at_once_cause_at_most_two_renderings() {
+    let (snapshot, receiver) = watch::channel(Arc::new(snapshot(2000)));
+    let metrics =
+        Arc::new(MetricsPage::new(Arc::new(Telemetry::new()), PollPolicy::default(), DateTime::UNIX_EPOCH));
+    let state = AppState { snapshot: receiver, metrics: Arc::clone(&metrics), now: Arc::new(Utc::now) };
+    let port = Arc::new(Port::serve(web::router(state), Limits::default(), snapshot).await);
+    let mut scrapers = JoinSet::new();
+    for _ in 0..50 {
+        let port = Arc::clone(&port);
+        scrapers.spawn(async move { port.ask("GET", "/metrics", "accept-encoding: gzip\r\n").await.status });
+    }
+    assert_eq!(scrapers.join_all().await, [200; 50]);
+    assert!(metrics.renderings() <= 2, "{}", metrics.renderings());
+}
+
+/// A port with an answer that begins when it is told to; says when a request has arrived.
+async fn slow_port(limits: Limits) -> (Port, watch::Receiver<bool>, Arc<tokio::sync::Notify>) {
+    let (arrived, seen) = watch::channel(false);
+    let begin = Arc::new(tokio::sync::Notify::new());
+    let wait = Arc::clone(&begin);
+    let app = Router::new().route(
+        "/slow",
+        get(async move || {
+            arrived.send_replace(true);
+            wait.notified().await;
+            "at last"
+        }),
+    );
+    let port = Port::serve(app, limits, watch::channel(Arc::default()).0).await;
+    (port, seen, begin)
+}
+
+#[tokio::test]
+async fn a_shutdown_lets_answers_end_and_closes_idle_connections() {
+    let (port, mut arrived, begin) = slow_port(Limits::default()).await;
+    let idle = port.connect().await;
+    let mut busy = port.connect().await;
+    busy.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("asked");
+    arrived.wait_for(|arrived| *arrived).await.expect("arrived");
+
+    port.stop.request();
+    assert!(closed_after(idle).await < Duration::from_secs(2));
+    let refused = timeout(Duration::from_secs(2), async {
+        while TcpStream::connect(port.address).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    refused.await.expect("nobody else comes in");
+    assert!(!port.serving.is_finished());
+
+    begin.notify_one();
+    let answer = Answer::read(&mut busy).await;
+    assert_eq!((answer.status, answer.text()), (200, "at last"));
+    timeout(Duration::from_secs(2), port.serving).await.expect("in time").expect("ended");
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_no_longer_than_it_was_told() {
+    let limits = Limits { drain: Duration::from_millis(200), ..Limits::default() };
+    let (port, mut arrived, _begin) = slow_port(limits).await;
+    let mut busy = port.connect().await;
+    busy.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("asked");
+    arrived.wait_for(|arrived| *arrived).await.expect("arrived");
+    port.stop.request();
+    timeout(Duration::from_secs(2), port.serving).await.expect("in time").expect("ended");
+    assert!(closed_after(busy).await < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_taken_address_is_named() {
+    let port = Port::open(Limits::default(), 1).await;
+    let error = server::bind(&[port.address]).await.expect_err("taken");
+    assert_eq!(error.to_string(), format!("cannot listen on {}", port.address));
+    assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
+}
+
+#[tokio::test]
+async fn it_listens_on_several_addresses_and_on_a_local_socket() {
+    let listeners =
+        server::bind(&["127.0.0.1:0", "127.0.0.2:0"].map(|address| address.parse().expect("an address")))
+            .await;
+    let listeners = listeners.expect("bound");
+    let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().expect("bound")).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("control.sock");
+    let local = UnixListener::bind(&path).expect("bound");
+
+    let stop = Stop::new();
+    let app = Router::new().route("/", get(async || "here"));
+    let tcp = tokio::spawn(server::serve(listeners, app.clone(), Limits::default(), stop.listener()));
+    let unix = tokio::spawn(server::serve(vec![local], app, Limits::default(), stop.listener()));
+    let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    for address in addresses {
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        stream.write_all(request).await.expect("asked");
+        assert_eq!(Answer::read(&mut stream).await.text(), "here");
+    }
+    let mut stream = UnixStream::connect(&path).await.expect("connected");
+    stream.write_all(request).await.expect("asked");
+    assert_eq!(Answer::read(&mut stream).await.text(), "here");
+
+    stop.request();
+    for serving in [tcp, unix] {
+        timeout(Duration::from_secs(2), serving).await.expect("in time").expect("ended");
+    }
+}
+
+#[tokio::test]
+async fn requests_that_are_cut_short_leave_the_port_as_it_was() {
+    let port = Port::open(Limits { connections: 4, ..Limits::default() }, 2000).await;
+    for n in 0..40 {
+        let mut stream = port.connect().await;
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\naccept-encoding: gzip\r\n\r\n")
+            .await
+            .expect("asked");
+        if n % 2 == 0 {
+            stream.read_u8().await.expect("an answer begins");
+        }
+    }
+    let answer = timeout(Duration::from_secs(5), port.ask("GET", "/-/healthy", "")).await.expect("in time");
+    assert_eq!(answer.status, 200);
+}
