@@ -145,7 +145,7 @@ fn listed(id: &str) -> Listed {
         group: None,
         locked: false,
     };
-    Listed { id: id.into(), facts, reading: Some(reading), inspectable: true }
+    Listed { id: id.into(), facts, tags_known: true, reading: Some(reading), inspectable: true }
 }
 
 /// Reads to the end of a connection that the other side is to close; how long that took.
