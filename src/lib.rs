@@ -3,3 +3,5 @@
 //! Modules in reading order, lowest floor first; a module uses only lower floors (`tests/architecture.rs`).
 
 pub mod domain;
+
+pub mod web;
