@@ -4,6 +4,7 @@ pub mod api;
 pub mod context;
 pub mod cursor;
 pub mod json;
+pub mod page;
 pub mod query;
 pub mod refusal;
 pub mod rows;
