@@ -10,4 +10,5 @@ pub mod refusal;
 pub mod rows;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod view;
 pub mod visible;
