@@ -155,7 +155,7 @@ pub const ENGLISH: Words = Words {
     blind_tile: "scopes blind",
 
     blind: "Blind scopes",
-    blind_explained: "What was known of them is still shown and still alerted on; what has changed since is not seen.",
+    blind_explained: "What was known of them is still shown; what has changed since is not seen.",
     since: "since {}",
     since_ever: "never read",
     scopes_of_account: "{} of {} scopes",
