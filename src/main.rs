@@ -1,3 +1,7 @@
 //! The `notafter` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    notafter::cli::commands::main(std::env::args_os()).into()
+}

@@ -18,12 +18,25 @@ use notafter::metrics::MetricsPage;
 use notafter::shutdown::Stop;
 use notafter::telemetry::Telemetry;
 use notafter::web::server::{self, Limits};
+use notafter::web::view::View;
 use notafter::web::{self, AppState};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
+
+/// The page and the lists, with everything that is not asked about here left as it is by default.
+fn view(snapshot: &watch::Receiver<Arc<Snapshot>>) -> Arc<View> {
+    Arc::new(View {
+        snapshot: snapshot.clone(),
+        settings: watch::channel(Arc::default()).1,
+        now: Box::new(Utc::now),
+        version: "test",
+        started_at: DateTime::UNIX_EPOCH,
+        timeline_start: DateTime::UNIX_EPOCH,
+    })
+}
 
 /// A served port.
 struct Port {
@@ -38,8 +51,9 @@ impl Port {
         let (snapshot, receiver) = watch::channel(Arc::new(snapshot(resources)));
         let metrics =
             MetricsPage::new(Arc::new(Telemetry::new()), PollPolicy::default(), DateTime::UNIX_EPOCH);
+        let view = view(&receiver);
         let state = AppState { snapshot: receiver, metrics: Arc::new(metrics), now: Arc::new(Utc::now) };
-        Self::serve(web::router(state), limits, snapshot).await
+        Self::serve(web::router(state, view), limits, snapshot).await
     }
 
     async fn serve(app: Router, limits: Limits, snapshot: watch::Sender<Arc<Snapshot>>) -> Self {
@@ -308,8 +322,9 @@ async fn fifty_scrapers_at_once_cause_at_most_two_renderings() {
     let (snapshot, receiver) = watch::channel(Arc::new(snapshot(2000)));
     let metrics =
         Arc::new(MetricsPage::new(Arc::new(Telemetry::new()), PollPolicy::default(), DateTime::UNIX_EPOCH));
+    let view = view(&receiver);
     let state = AppState { snapshot: receiver, metrics: Arc::clone(&metrics), now: Arc::new(Utc::now) };
-    let port = Arc::new(Port::serve(web::router(state), Limits::default(), snapshot).await);
+    let port = Arc::new(Port::serve(web::router(state, view), Limits::default(), snapshot).await);
     let mut scrapers = JoinSet::new();
     for _ in 0..50 {
         let port = Arc::clone(&port);

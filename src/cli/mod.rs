@@ -1,4 +1,4 @@
-//! Floor 4: the command line. What was asked for, and how the answer looks.
+//! Floor 6: the command line. What was asked for, and how the answer looks.
 //!
 //! Everything here but [`logging`] and [`progress`] is plain functions from values to text: nothing calls a cloud or
 //! reads the configuration. `main` joins the parts: [`parse`] → a command → a snapshot → [`report`] or [`explain`] →
@@ -8,6 +8,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 pub mod args;
+pub mod commands;
 pub mod explain;
 pub mod logging;
 pub mod manual;

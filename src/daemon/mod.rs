@@ -1,3 +1,194 @@
-//! Floor 5: the loops that make it a daemon.
+//! Floor 5: the loops that make it a daemon: one polls, one serves, one carries the pace of each call to the metrics
+//! page. The first to end, or the request to stop, ends them all.
 
+mod accounts;
 pub mod poll;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+pub use accounts::{AccountError, build_accounts};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::described::Described;
+use crate::domain::identity::Scope;
+use crate::domain::policy::{AlertPolicy, Thresholds};
+use crate::domain::resource::Resource;
+use crate::domain::snapshot::Snapshot;
+use crate::http::Http;
+use crate::metrics::{MetricsPage, RateLimit};
+use crate::provider::Provider;
+use crate::shutdown::{Shutdown, Stop};
+use crate::telemetry::Telemetry;
+use crate::web::context::AccountInfo;
+use crate::web::server::{self, BindError, Limits};
+use crate::web::view::{View, ViewSettings};
+use crate::web::{self, AppState};
+use poll::{Mode, Poller};
+
+/// How often the pace of each call is carried to the metrics page.
+const RATES_EVERY: Duration = Duration::from_secs(5);
+/// What is still under way when a stop is asked for gets this long.
+const GRACE: Duration = Duration::from_secs(4);
+
+/// Why the daemon cannot start, or ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// An account cannot be made.
+    #[error("{}", lines(.0))]
+    Accounts(Vec<AccountError>),
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A loop ended that must not end.
+    #[error("{0} ended by itself, which is a defect of notafter; its log says more")]
+    LoopEnded(&'static str),
+}
+
+/// A daemon whose addresses are bound and whose accounts are made; nothing runs yet.
+pub struct Daemon {
+    poller: Poller,
+    providers: Vec<Arc<dyn Provider>>,
+    metrics: Arc<MetricsPage>,
+    clock: Clock,
+    view: Arc<View>,
+    listeners: Vec<TcpListener>,
+    /// Lives as long as the daemon, so that the page keeps its settings.
+    _settings: watch::Sender<Arc<ViewSettings>>,
+}
+
+impl Daemon {
+    /// Makes the accounts and binds the addresses. `env` answers for environment variables.
+    ///
+    /// # Errors
+    /// A secret cannot be read, no HTTP client can be made, or an address is taken.
+    pub async fn prepare(config: Config, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, DaemonError> {
+        let (clock, telemetry) = (Clock::system(), Arc::new(Telemetry::new()));
+        let http =
+            Http::new(config.poll.timeout, config.poll.concurrency, clock.clone(), Arc::clone(&telemetry));
+        let accounts = build_accounts(&config, &http, env).map_err(DaemonError::Accounts)?;
+        let listeners = server::bind(&config.web.listen).await?;
+        let providers = accounts.iter().map(|account| Arc::clone(&account.provider)).collect();
+        let metrics = Arc::new(MetricsPage::new(Arc::clone(&telemetry), config.poll.clone(), clock.now()));
+        let settings = watch::Sender::new(Arc::new(view_settings(&config)));
+        let poller = Poller::new(accounts, config.poll, Mode::Continuous, clock.clone(), telemetry);
+        let view = Arc::new(view(&poller, settings.subscribe(), &clock));
+        Ok(Self { poller, providers, metrics, clock, view, listeners, _settings: settings })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// Snapshots as they come.
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.poller.snapshots()
+    }
+
+    /// Runs until asked to stop.
+    ///
+    /// # Errors
+    /// A loop ended by itself.
+    pub async fn run(self, stop: Shutdown) -> Result<(), DaemonError> {
+        let inner = Stop::new();
+        let now = self.clock.clone();
+        let state = AppState {
+            snapshot: self.poller.snapshots(),
+            metrics: Arc::clone(&self.metrics),
+            now: Arc::new(move || now.now()),
+        };
+        let app = web::router(state, Arc::clone(&self.view));
+        let limits = Limits { drain: GRACE, ..Limits::default() };
+        let mut loops = JoinSet::new();
+        loops.spawn(named("the poll loop", self.poller.run(inner.listener())));
+        loops.spawn(named("the web server", server::serve(self.listeners, app, limits, inner.listener())));
+        loops.spawn(named("the rate loop", carry_rates(self.providers, self.metrics, inner.listener())));
+        let ended = tokio::select! {
+            () = stop.requested() => None,
+            ended = loops.join_next() => ended,
+        };
+        inner.request();
+        let drained = tokio::time::timeout(GRACE, async { while loops.join_next().await.is_some() {} }).await;
+        if drained.is_err() {
+            tracing::warn!("some requests were still open and were cut off");
+        }
+        match ended {
+            None => Ok(()),
+            Some(Ok(name)) => Err(DaemonError::LoopEnded(name)),
+            Some(Err(_)) => Err(DaemonError::LoopEnded("a loop")),
+        }
+    }
+}
+
+/// Thresholds of a resource: those of the first override that means it, else those for all.
+fn thresholds_of(alert: &AlertPolicy, described: &Described<'_>) -> Thresholds {
+    let matching = alert.overrides.iter().find(|(matcher, _)| described.is(matcher));
+    matching.map_or(alert.thresholds, |(_, thresholds)| *thresholds)
+}
+
+fn view_settings(config: &Config) -> ViewSettings {
+    let accounts: std::collections::BTreeMap<Box<str>, AccountInfo> = config
+        .accounts
+        .iter()
+        .map(|account| {
+            let labels =
+                account.labels.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into()));
+            let owner_tag = account.owner_tag.as_deref().map(Into::into);
+            (account.name.as_str().into(), AccountInfo { owner_tag, labels: labels.collect() })
+        })
+        .collect();
+    let (alert, labels) = (config.alert.clone(), accounts.clone());
+    let thresholds = move |scope: &Scope, resource: &Resource| {
+        let account = labels.get(&*scope.account);
+        let label = |key: &str| account?.labels.get(key).map(|value| &**value);
+        thresholds_of(&alert, &Described::new(scope, resource, &label))
+    };
+    let timezone = config.alert.timezone;
+    ViewSettings { timezone, thresholds: Box::new(thresholds), accounts, poll: config.poll.clone() }
+}
+
+fn view(poller: &Poller, settings: watch::Receiver<Arc<ViewSettings>>, clock: &Clock) -> View {
+    let now = clock.clone();
+    View {
+        snapshot: poller.snapshots(),
+        settings,
+        now: Box::new(move || now.now()),
+        version: env!("CARGO_PKG_VERSION"),
+        started_at: clock.now(),
+        timeline_start: clock.wall_of(Duration::ZERO),
+    }
+}
+
+async fn named(name: &'static str, work: impl Future<Output = ()>) -> &'static str {
+    work.await;
+    name
+}
+
+async fn carry_rates(providers: Vec<Arc<dyn Provider>>, metrics: Arc<MetricsPage>, stop: Shutdown) {
+    loop {
+        let rates = providers.iter().flat_map(|provider| provider.rates());
+        let limits = rates.map(|rate| RateLimit {
+            provider: rate.provider,
+            account: rate.account,
+            region: rate.region,
+            action: rate.action.into(),
+            per_second: rate.per_second,
+        });
+        metrics.show_rate_limits(limits.collect());
+        tokio::select! {
+            () = stop.requested() => return,
+            () = tokio::time::sleep(RATES_EVERY) => {}
+        }
+    }
+}
+
+fn lines(errors: &[AccountError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}

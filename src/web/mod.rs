@@ -2,15 +2,28 @@
 //!
 //! Answers are made from the snapshot and never cause a call to a cloud. `server` knows connections and no paths.
 //!
+//! - `GET /`, `/assets/…`, `/api/v1/…`: status page and lists (`view`)
 //! - `GET /metrics`: the metrics page (`scrape`)
 //! - `GET /-/healthy`: 200 as long as the loop runs
 //! - `GET /-/ready`: 503 until every scope had its first attempt or was restored
 
 mod answers;
+pub mod api;
+pub mod context;
+pub mod cursor;
 mod doorkeeper;
+pub mod json;
+pub mod page;
+pub mod query;
+pub mod refusal;
+pub mod rows;
 mod scrape;
 pub mod server;
 mod stall;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod view;
+pub mod visible;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,6 +35,7 @@ use tokio::sync::watch;
 
 use crate::domain::snapshot::Snapshot;
 use crate::metrics::MetricsPage;
+use view::View;
 
 /// What the answers are made from. Cheap to clone.
 #[derive(Clone)]
@@ -44,10 +58,11 @@ impl fmt::Debug for AppState {
 }
 
 /// The whole port.
-pub fn router(state: AppState) -> Router {
+pub fn router(state: AppState, view: Arc<View>) -> Router {
     let routes = Router::new()
         .route("/metrics", get(scrape::metrics))
         .route("/-/healthy", get(answers::healthy))
-        .route("/-/ready", get(answers::ready));
-    answers::dressed(routes).with_state(state)
+        .route("/-/ready", get(answers::ready))
+        .with_state(state);
+    answers::dressed(routes.merge(view::router(view)))
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::domain::described::Described;
 use crate::domain::gate::Gate;
 use crate::domain::identity::Scope;
 use crate::domain::listing::Listed;
-use crate::domain::matcher::{Label, Matcher};
+use crate::domain::matcher::Matcher;
 use crate::provider::Provider;
 
 /// An account to be polled.
@@ -38,26 +39,16 @@ pub struct Filter {
 impl Filter {
     /// Whether a listed resource is kept.
     pub fn keeps(&self, scope: &Scope, listed: &Listed) -> bool {
-        let lookup = |label: &Label| self.value(scope, listed, label);
-        let included = self.include.is_empty() || self.include.iter().any(|matcher| matcher.matches(&lookup));
-        included && !self.exclude.iter().any(|matcher| matcher.matches(&lookup))
-    }
-
-    fn value<'v>(&'v self, scope: &'v Scope, listed: &'v Listed, label: &Label) -> Option<&'v str> {
-        match label {
-            Label::CloudProvider => Some(&scope.provider),
-            Label::CloudAccount => Some(&scope.account),
-            Label::CloudProject => Some(&scope.project),
-            Label::CloudRegion => Some(&scope.region),
-            Label::CloudService => Some(&scope.service),
-            Label::ResourceId => Some(&listed.id),
-            Label::ResourceName => Some(&listed.facts.name),
-            Label::Tag(key) => {
-                listed.facts.tags.iter().find(|(name, _)| **name == **key).map(|(_, value)| &**value)
-            }
-            Label::AccountLabel(key) => self.labels.get(&**key).map(String::as_str),
-            Label::CertRole | Label::Severity | Label::Stage | Label::Type => None,
-        }
+        let account_label = |key: &str| self.labels.get(key).map(String::as_str);
+        let described = Described {
+            scope,
+            id: &listed.id,
+            facts: &listed.facts,
+            role: None,
+            account_label: &account_label,
+        };
+        let included = self.include.is_empty() || self.include.iter().any(|matcher| described.is(matcher));
+        included && !self.exclude.iter().any(|matcher| described.is(matcher))
     }
 }
 

@@ -1,0 +1,83 @@
+//! `run` and `demo`: the daemon, over real clouds or simulated ones.
+
+use std::time::Duration;
+
+use chrono::Utc;
+
+use super::signals::stop_at_signals;
+use super::{Exit, environment, failed};
+use crate::cli::args::Demo;
+use crate::config::{self, Config};
+use crate::daemon::Daemon;
+use crate::shutdown::{Shutdown, Stop};
+use crate::sim::alibaba::AlibabaCloud;
+use crate::sim::{demo as simulated, fleet};
+
+/// The simulated clouds change this often.
+const DEMO_TICK: Duration = Duration::from_secs(5);
+/// The demo's fleet is the same one each time.
+const DEMO_SEED: u64 = 20_261_122;
+
+/// Runs until asked to stop.
+pub(super) async fn run(config: Config) -> Exit {
+    let accounts = config.accounts.len();
+    let daemon = match Daemon::prepare(config, &environment).await {
+        Ok(daemon) => daemon,
+        Err(error) => return failed(&error),
+    };
+    for address in daemon.addresses() {
+        tracing::info!(%address, accounts, version = env!("CARGO_PKG_VERSION"), "serving");
+    }
+    until_stopped(daemon, |_| {}).await
+}
+
+/// Runs simulated clouds on loopback and the daemon on top.
+pub(super) async fn demo(demo: &Demo) -> Exit {
+    let fleet = fleet::believable(demo.resources as usize, DEMO_SEED, Utc::now());
+    let cloud = match AlibabaCloud::start(fleet, Utc::now).await {
+        Ok(cloud) => cloud,
+        Err(error) => return failed(&format!("the simulated cloud cannot start: {error}")),
+    };
+    let text = simulated::config_toml(&cloud, &demo.listen.to_string());
+    let config = match config::parse(&text, "demo") {
+        Ok(config) => config,
+        Err(problems) => return failed(&problems),
+    };
+    let daemon = match Daemon::prepare(config, &environment).await {
+        Ok(daemon) => daemon,
+        Err(error) => return failed(&error),
+    };
+    for address in daemon.addresses() {
+        println!(
+            "Simulated clouds with {} resources. Open http://{address}/ ; metrics are at http://{address}/metrics\n\
+             Account `legacy` has a refused key and region me-east-1 refuses, on purpose. Ctrl-C ends it.",
+            demo.resources
+        );
+    }
+    until_stopped(daemon, |stop| drop(tokio::spawn(keep_changing(cloud, stop)))).await
+}
+
+async fn until_stopped(daemon: Daemon, beside: impl FnOnce(Shutdown)) -> Exit {
+    let stop = Stop::new();
+    let (asked, asked_too) = (stop.listener(), stop.listener());
+    if let Err(error) = stop_at_signals(stop) {
+        return failed(&error);
+    }
+    beside(asked_too);
+    match daemon.run(asked).await {
+        Ok(()) => {
+            tracing::info!("stopped");
+            Exit::Ok
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+async fn keep_changing(cloud: AlibabaCloud, stop: Shutdown) {
+    for tick in 0.. {
+        tokio::select! {
+            () = stop.requested() => return,
+            () = tokio::time::sleep(DEMO_TICK) => simulated::live(&cloud, Utc::now(), tick),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! `check` and `explain`: one round over everything, without a daemon.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::signals::stop_at_signals;
+use super::{Exit, environment, failed, printed};
+use crate::cli::args::Check;
+use crate::cli::explain::{self, Known};
+use crate::cli::progress::{Done, Progress};
+use crate::cli::report::{self, Question, Report, Viewer};
+use crate::cli::wants_colour;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::daemon::build_accounts;
+use crate::daemon::poll::{Mode, Poller};
+use crate::domain::identity::Scope;
+use crate::domain::snapshot::Snapshot;
+use crate::http::Http;
+use crate::provider::Provider;
+use crate::shutdown::Stop;
+use crate::telemetry::Telemetry;
+
+/// Looks at everything once and prints what ends first.
+pub(super) async fn check(config: Config, check: &Check, progress: Option<Progress>) -> Exit {
+    let clock = Clock::system();
+    let round = match Round::prepare(&config, Mode::Once { only: None }, &clock) {
+        Ok(round) => round,
+        Err(exit) => return exit,
+    };
+    let Some(snapshot) = round.run(progress).await else { return Exit::Failed };
+    let labels = labels(&config);
+    let question = Question {
+        matchers: &check.matchers,
+        account_label: &|account, key| labels.get(&(account.to_owned(), key.to_owned())).copied(),
+        warning: check.warning,
+        critical: check.critical,
+        now: clock.now(),
+    };
+    let report = Report::from_snapshot(&snapshot, &question);
+    let terminal = std::io::stdout().is_terminal();
+    let width = terminal_size::terminal_size().map(|(width, _)| width.0).filter(|_| terminal);
+    let viewer = Viewer { width, colour: wants_colour(terminal) };
+    printed(&report::render(&report, check.format, viewer), report.verdict.exit())
+}
+
+/// Tells all that is known of one resource, after looking for it everywhere and at it once.
+pub(super) async fn explain(config: Config, id: &str) -> Exit {
+    let clock = Clock::system();
+    let round = match Round::prepare(&config, Mode::Once { only: Some(id.into()) }, &clock) {
+        Ok(round) => round,
+        Err(exit) => return exit,
+    };
+    let providers = round.providers.clone();
+    let Some(snapshot) = round.run(None).await else { return Exit::Failed };
+    let labels = labels(&config);
+    let known = Known {
+        snapshot: &snapshot,
+        policy: &config.poll,
+        thresholds: config.alert.thresholds,
+        overrides: &config.alert.overrides,
+        account_label: &|account, key| labels.get(&(account.to_owned(), key.to_owned())).copied(),
+        pace: &|scope: &Scope| providers.get(&scope.account).map(|provider| provider.inspect_rate(scope)),
+        uptime: None,
+        now: clock.now(),
+    };
+    match explain::explain(id, &known) {
+        Ok(text) => printed(&text, Exit::Ok),
+        Err(text) => {
+            eprintln!("{}", text.trim_end());
+            Exit::Failed
+        }
+    }
+}
+
+/// One round over all accounts.
+struct Round {
+    poller: Poller,
+    providers: BTreeMap<Arc<str>, Arc<dyn Provider>>,
+}
+
+impl Round {
+    fn prepare(config: &Config, mode: Mode, clock: &Clock) -> Result<Self, Exit> {
+        let telemetry = Arc::new(Telemetry::new());
+        let http =
+            Http::new(config.poll.timeout, config.poll.concurrency, clock.clone(), Arc::clone(&telemetry));
+        let accounts = build_accounts(config, &http, &environment).map_err(|errors| {
+            for error in errors {
+                failed(&error);
+            }
+            Exit::Failed
+        })?;
+        let providers =
+            accounts.iter().map(|account| (Arc::clone(&account.name), Arc::clone(&account.provider)));
+        let providers = providers.collect();
+        let poller = Poller::new(accounts, config.poll.clone(), mode, clock.clone(), telemetry);
+        Ok(Self { poller, providers })
+    }
+
+    /// `None`: somebody asked to stop before the end.
+    async fn run(self, progress: Option<Progress>) -> Option<Arc<Snapshot>> {
+        let snapshots = self.poller.snapshots();
+        let stop = Stop::new();
+        let (asked, interrupted) = (stop.listener(), stop.listener());
+        if let Err(error) = stop_at_signals(stop) {
+            failed(&error);
+            return None;
+        }
+        let shown = progress.clone().map(|progress| tokio::spawn(follow(snapshots.clone(), progress)));
+        self.poller.run(asked).await;
+        if let (Some(task), Some(progress)) = (shown, progress) {
+            task.abort();
+            progress.finish();
+        }
+        if interrupted.is_requested() {
+            eprintln!("notafter: stopped before everything was looked at");
+            return None;
+        }
+        let last = Arc::clone(&snapshots.borrow());
+        Some(last)
+    }
+}
+
+async fn follow(mut snapshots: watch::Receiver<Arc<Snapshot>>, progress: Progress) {
+    loop {
+        let snapshot = Arc::clone(&snapshots.borrow_and_update());
+        let scopes = snapshot.scopes.values();
+        let (listed, failed_scopes) = scopes.fold((0, 0), |(listed, failed), view| {
+            (
+                listed + usize::from(view.attempted_at.is_some()),
+                failed + usize::from(view.failure().is_some()),
+            )
+        });
+        let resources = snapshot.resources().map(|(_, resource)| resource);
+        let (looked, failed) = resources.fold((0, 0), |(looked, failed), resource| {
+            (
+                looked + usize::from(resource.looked_at.is_some()),
+                failed + usize::from(resource.failure.is_some()),
+            )
+        });
+        let known = snapshot.scopes.len() + snapshot.resources().count();
+        progress.show(Done { done: listed + looked, known, failed: failed + failed_scopes });
+        if snapshots.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Labels of accounts, by account and key.
+fn labels(config: &Config) -> BTreeMap<(String, String), &str> {
+    let pairs = config.accounts.iter().flat_map(|account| {
+        let name = &account.name;
+        account.labels.iter().map(move |(key, value)| ((name.clone(), key.clone()), value.as_str()))
+    });
+    pairs.collect()
+}

@@ -1,0 +1,71 @@
+//! From configured accounts to accounts that can be polled: reads their secrets and makes their providers.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::poll::{Account, Filter};
+use crate::config::{self, Config};
+use crate::domain::matcher::Label;
+use crate::fields::SecretSetting;
+use crate::http::Http;
+use crate::provider::{BuildError, Order};
+
+/// An account that cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("account `{account}`: {source}")]
+pub struct AccountError {
+    /// Its name.
+    pub account: String,
+    /// Why.
+    pub source: BuildError,
+}
+
+/// Makes every account. `env` answers for environment variables, systemd's `$CREDENTIALS_DIRECTORY` among them.
+///
+/// # Errors
+/// Each account that cannot be made.
+pub fn build_accounts(
+    config: &Config,
+    http: &Http,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<Account>, Vec<AccountError>> {
+    let credentials = env("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let secret = |setting: &SecretSetting| setting.load(env, credentials.as_deref());
+    let (mut built, mut errors) = (Vec::new(), Vec::new());
+    for account in &config.accounts {
+        let name: Arc<str> = account.name.as_str().into();
+        let order = Order {
+            account: &name,
+            settings: account.settings.as_ref(),
+            regions: account.regions.as_deref(),
+            tags_needed: tags_needed(account),
+            rate_limit: account.rate_limit,
+            proxy: account.proxy.as_ref().map(|proxy| proxy.expose()),
+            http,
+            secret: &secret,
+        };
+        let provider = account.provider.build.map_or(Err(BuildError::NotBuilt), |build| build(&order));
+        match provider {
+            Ok(provider) => built.push(Account {
+                name,
+                provider_name: account.provider.name.into(),
+                services: account.services.clone(),
+                provider,
+                filter: filter(account),
+            }),
+            Err(source) => errors.push(AccountError { account: account.name.clone(), source }),
+        }
+    }
+    if errors.is_empty() { Ok(built) } else { Err(errors) }
+}
+
+/// Without tags its filters cannot be decided.
+fn tags_needed(account: &config::Account) -> bool {
+    let mut labels = account.include.iter().chain(&account.exclude).flat_map(|matcher| matcher.labels());
+    labels.any(|label| matches!(label, Label::Tag(_)))
+}
+
+fn filter(account: &config::Account) -> Filter {
+    let (include, exclude) = (account.include.clone(), account.exclude.clone());
+    Filter { include, exclude, labels: account.labels.clone() }
+}

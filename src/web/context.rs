@@ -1,0 +1,97 @@
+//! What the answers need to know beside the snapshot: settings, and the daemon's own beginnings.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use crate::domain::identity::Scope;
+use crate::domain::policy::{PollPolicy, Thresholds};
+use crate::domain::resource::Resource;
+use crate::domain::schedule::stale_after;
+
+/// What the operator says about an account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountInfo {
+    /// This tag of a resource names its owner.
+    pub owner_tag: Option<Box<str>>,
+    /// Labels that go along with everything of the account.
+    pub labels: BTreeMap<Box<str>, Box<str>>,
+}
+
+/// The surroundings of one answer.
+#[derive(Clone, Copy)]
+pub struct PageContext<'a> {
+    /// Version of the daemon.
+    pub version: &'a str,
+    /// When the daemon started.
+    pub started_at: DateTime<Utc>,
+    /// The wall time at which the daemon's timeline ([`Resource::due`]) is zero.
+    pub timeline_start: DateTime<Utc>,
+    /// Times are shown in UTC and in this zone.
+    pub timezone: Tz,
+    /// When a certificate of this resource becomes worth telling.
+    pub thresholds: &'a dyn Fn(&Scope, &Resource) -> Thresholds,
+    /// What is configured for the account of this name.
+    pub account: &'a dyn Fn(&str) -> Option<&'a AccountInfo>,
+    /// How often is looked; decides what counts as stale.
+    pub poll: &'a PollPolicy,
+}
+
+impl PageContext<'_> {
+    /// Who owns a resource, where the account says which tag tells.
+    pub fn owner<'r>(&self, scope: &Scope, resource: &'r Resource) -> Option<&'r str> {
+        resource.tag((self.account)(&scope.account)?.owner_tag.as_deref()?)
+    }
+
+    /// A label of an account.
+    pub fn account_label<'v>(&'v self, account: &str, key: &str) -> Option<&'v str> {
+        (self.account)(account)?.labels.get(key).map(|value| &**value)
+    }
+
+    /// When a resource is looked at next; `None` where its listing carries everything.
+    pub fn next_look(&self, resource: &Resource) -> Option<DateTime<Utc>> {
+        after(self.timeline_start, resource.due?)
+    }
+
+    /// What is known of a resource is older than the polling policy promises.
+    pub fn is_stale(&self, resource: &Resource, now: DateTime<Utc>) -> bool {
+        let limit = stale_after(resource.state(), self.poll);
+        let fresh_until = |at| after(at, limit);
+        resource
+            .reading
+            .as_ref()
+            .is_some_and(|reading| fresh_until(reading.at).is_some_and(|until| until < now))
+    }
+}
+
+fn after(start: DateTime<Utc>, wait: Duration) -> Option<DateTime<Utc>> {
+    start.checked_add_signed(TimeDelta::from_std(wait).ok()?)
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use crate::domain::testing::moment;
+
+    /// The context of small tests: default thresholds, no accounts.
+    pub(crate) fn plain_context<'a>() -> PageContext<'a> {
+        const POLL: PollPolicy = PollPolicy {
+            max_age: Duration::from_hours(6),
+            min_interval: Duration::from_mins(10),
+            discover_every: Duration::from_hours(1),
+            timeout: Duration::from_secs(15),
+            concurrency: 64,
+        };
+        PageContext {
+            version: "1.2.3",
+            started_at: moment() - TimeDelta::days(3),
+            timeline_start: moment() - TimeDelta::days(3),
+            timezone: Tz::UTC,
+            thresholds: &|_, _| Thresholds::default(),
+            account: &|_| None,
+            poll: &POLL,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The status page: the snapshot as plain texts, which `templates/page.html` prints and escapes.
+//!
+//! [`page`] is a pure function; the template decides nothing but what stands where. Foreign text goes through
+//! [`visible`](super::visible::visible) on its way into the view and through the template's escaping on its way out.
+
+pub mod kind;
+pub mod query;
+pub mod scopes;
+pub mod survey;
+pub mod table;
+pub mod times;
+pub mod words;
+
+use askama::Template;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use self::kind::Kind;
+use self::query::{PageQuery, Show};
+use self::scopes::{Scopes, scopes};
+use self::survey::Survey;
+use self::table::{Table, table};
+use self::times::Stamp;
+use self::words::{ENGLISH, Words, fill, number};
+use crate::domain::hash::stable_hash;
+use crate::domain::snapshot::Snapshot;
+
+use super::context::PageContext;
+
+/// The style sheet, served as `/assets/style.css`.
+pub const STYLE: &str = include_str!("../../../templates/style.css");
+/// The picture beside the title, served as `/assets/icon.svg`.
+pub const ICON: &str = include_str!("../../../templates/icon.svg");
+
+/// The status page.
+#[derive(Debug, Template)]
+#[template(path = "page.html")]
+pub struct Page {
+    w: &'static Words,
+    style: String,
+    title: String,
+    version: String,
+    uptime: String,
+    now: Stamp,
+    zone: Option<&'static str>,
+    news: Vec<News>,
+    tiles: Vec<Tile>,
+    weeks: Vec<Week>,
+    later: String,
+    table: Table,
+    scopes: Scopes,
+}
+
+/// A sentence of the headline.
+#[derive(Debug)]
+struct News {
+    class: &'static str,
+    text: String,
+}
+
+/// A number of the overview that leads to what it counts.
+#[derive(Debug)]
+struct Tile {
+    class: &'static str,
+    count: String,
+    none: bool,
+    text: &'static str,
+    link: String,
+}
+
+/// A bar of the outlook.
+#[derive(Debug)]
+struct Week {
+    count: String,
+    none: bool,
+    /// From the ground up, most urgent first.
+    parts: Vec<Part>,
+    from: String,
+    day: String,
+}
+
+/// A piece of a bar, in hundredths of the highest.
+#[derive(Debug)]
+struct Part {
+    class: &'static str,
+    top: usize,
+    height: usize,
+}
+
+/// Builds the page.
+pub fn page(snapshot: &Snapshot, query: &PageQuery, now: DateTime<Utc>, context: &PageContext<'_>) -> Page {
+    let w = &ENGLISH;
+    let mut survey = Survey::new(snapshot, query, now, context);
+    let scopes = scopes(snapshot, now, context, w);
+    Page {
+        w,
+        style: version_of(STYLE),
+        title: title(&survey, w),
+        version: context.version.to_owned(),
+        uptime: fill(w.up_for, &[&w.length(now - context.started_at)]),
+        now: Stamp::new(now, context.timezone),
+        zone: (context.timezone != chrono_tz::Tz::UTC).then(|| context.timezone.name()),
+        news: news(&survey, &scopes, snapshot, w),
+        tiles: tiles(&survey, &scopes, w),
+        weeks: weeks(&survey, now, w),
+        later: w.later.of(survey.later),
+        table: table(&mut survey, query, now, context, w),
+        scopes,
+    }
+}
+
+/// A name for a content: part of its link and its ETag, so that an upgrade is seen at once.
+pub fn version_of(content: &str) -> String {
+    format!("{:016x}", stable_hash([content]))
+}
+
+/// What is worst stands in the tab as well.
+fn title(survey: &Survey<'_>, words: &Words) -> String {
+    let worst = [Kind::Expired, Kind::Critical].into_iter().find(|kind| survey.kinds[*kind as usize] > 0);
+    let worst = worst
+        .map(|kind| format!("{} {} · ", number(survey.kinds[kind as usize]), words.kinds[kind as usize]));
+    format!("{}notafter", worst.unwrap_or_default())
+}
+
+fn news(survey: &Survey<'_>, scopes: &Scopes, snapshot: &Snapshot, words: &Words) -> Vec<News> {
+    let of = |kind: Kind| survey.kinds[kind as usize];
+    let mut news: Vec<News> = [
+        ("expired", of(Kind::Expired), words.expired_now),
+        ("critical", of(Kind::Critical), words.critical_now),
+        ("blind", scopes.blind, words.blind_now),
+        ("unknown", survey.unread, words.unknown_now),
+        ("pending", scopes.pending, words.pending_now),
+    ]
+    .into_iter()
+    .filter(|(_, count, _)| *count > 0)
+    .map(|(class, count, text)| News { class, text: text.of(count) })
+    .collect();
+    if of(Kind::Expired) + of(Kind::Critical) == 0 {
+        let known = survey.kinds[..=Kind::Fine as usize].iter().any(|count| *count > 0);
+        let text = if known { words.nothing_urgent } else { words.nothing_known };
+        news.insert(0, News { class: if known { "ok" } else { "pending" }, text: text.to_owned() });
+    }
+    news.extend(lateness(snapshot, words));
+    news
+}
+
+/// Polling that is minutes behind is worth a sentence; seconds are the ordinary case.
+fn lateness(snapshot: &Snapshot, words: &Words) -> Option<News> {
+    let lag = TimeDelta::from_std(snapshot.backlog.lag).unwrap_or(TimeDelta::MAX);
+    let late = lag >= TimeDelta::minutes(5);
+    let text = || fill(words.late_now, &[&number(snapshot.backlog.due), &words.length(lag)]);
+    late.then(|| News { class: "late", text: text() })
+}
+
+fn tiles(survey: &Survey<'_>, scopes: &Scopes, words: &'static Words) -> Vec<Tile> {
+    let tile =
+        |class, count: usize, text, link| Tile { class, count: number(count), none: count == 0, text, link };
+    let of_kind = |kind: Kind| {
+        let link = PageQuery { show: Show::Only(kind), ..PageQuery::default() }.link();
+        tile(kind.as_str(), survey.kinds[kind as usize], words.kinds[kind as usize], link)
+    };
+    let blind = tile("blind", scopes.blind, words.blind_tile, "#scopes".to_owned());
+    Kind::ALL.into_iter().map(of_kind).chain([blind]).collect()
+}
+
+fn weeks(survey: &Survey<'_>, now: DateTime<Utc>, words: &Words) -> Vec<Week> {
+    let total = |kinds: &[usize]| kinds.iter().sum::<usize>();
+    let most = survey.weeks.iter().map(|kinds| total(kinds)).max().unwrap_or(0).max(1);
+    let begins = (0..).map(|week| now.checked_add_signed(TimeDelta::weeks(week)).unwrap_or(now));
+    survey
+        .weeks
+        .iter()
+        .zip(begins)
+        .map(|(kinds, begin)| Week {
+            count: number(total(kinds)),
+            none: total(kinds) == 0,
+            parts: parts(kinds, most),
+            from: fill(words.week_from, &[&begin.format("%Y-%m-%d").to_string()]),
+            day: begin.format("%m-%d").to_string(),
+        })
+        .collect()
+}
+
+/// Rounded at the borders between the pieces, so that together they are as high as the whole; what is there at all
+/// is at least a line.
+fn parts(kinds: &[usize], most: usize) -> Vec<Part> {
+    let mut below = 0;
+    let mut parts = Vec::new();
+    for (kind, count) in Kind::ALL.into_iter().zip(kinds).filter(|(_, count)| **count > 0) {
+        let bottom = below * 100 / most;
+        below += count;
+        let top = (below * 100 / most).max(bottom + 2).min(100);
+        parts.push(Part { class: kind.as_str(), top: 100 - top, height: top.saturating_sub(bottom) });
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests;
