@@ -64,7 +64,7 @@ fn sources() -> Vec<Source> {
             if path.is_dir() {
                 open.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(source(&root, path));
+                found.push(source(&root, &path));
             }
         }
     }
@@ -72,8 +72,8 @@ fn sources() -> Vec<Source> {
     found
 }
 
-fn source(root: &Path, path: PathBuf) -> Source {
-    let text = fs::read_to_string(&path).expect("UTF-8");
+fn source(root: &Path, path: &Path) -> Source {
+    let text = fs::read_to_string(path).expect("UTF-8");
     let inside = path.strip_prefix(root).expect("below src").to_path_buf();
     let first = inside.components().next().expect("a name").as_os_str().to_string_lossy().into_owned();
     let is_test_file = inside.file_stem().is_some_and(|stem| stem == "tests" || stem == "testing");

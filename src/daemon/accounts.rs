@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::poll::{Account, Filter};
 use crate::config::{self, Config};
-use crate::domain::matcher::Label;
-use crate::fields::SecretSetting;
+use crate::domain::matcher::{Label, Matcher};
+use crate::fields::{ProxyUrl, SecretSetting};
 use crate::http::Http;
 use crate::provider::{BuildError, Order};
 
@@ -40,7 +40,7 @@ pub fn build_accounts(
             regions: account.regions.as_deref(),
             tags_needed: tags_needed(account),
             rate_limit: account.rate_limit,
-            proxy: account.proxy.as_ref().map(|proxy| proxy.expose()),
+            proxy: account.proxy.as_ref().map(ProxyUrl::expose),
             http,
             secret: &secret,
         };
@@ -61,7 +61,7 @@ pub fn build_accounts(
 
 /// Without tags its filters cannot be decided.
 fn tags_needed(account: &config::Account) -> bool {
-    let mut labels = account.include.iter().chain(&account.exclude).flat_map(|matcher| matcher.labels());
+    let mut labels = account.include.iter().chain(&account.exclude).flat_map(Matcher::labels);
     labels.any(|label| matches!(label, Label::Tag(_)))
 }
 

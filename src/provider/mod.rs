@@ -37,8 +37,11 @@ pub struct ProviderKind {
     /// Reads its own keys of an account table; reports what is wrong to the fields.
     pub settings: fn(&mut Fields<'_>) -> Option<Box<dyn AccountSettings>>,
     /// Makes an account of them; `None` while accounts of this cloud cannot be watched in this version.
-    pub build: Option<fn(&Order<'_>) -> Result<Arc<dyn Provider>, BuildError>>,
+    pub build: Option<Build>,
 }
+
+/// Makes an account of a cloud.
+pub type Build = fn(&Order<'_>) -> Result<Arc<dyn Provider>, BuildError>;
 
 /// Every cloud, in documented order.
 pub const PROVIDERS: &[ProviderKind] = &[alibaba::KIND, ucloud::KIND, huawei::KIND];

@@ -98,11 +98,10 @@ fn header_text(setting: &SecretSetting, order: &Order<'_>) -> Result<Secret, Bui
 impl Settings {
     fn route(&self, proxy: Option<&str>) -> Route {
         let is_plain = |service: &&str| {
-            self.endpoints.get(*service).is_some_and(|endpoint| endpoint.template().starts_with("http://"))
+            self.endpoints.get(service).is_some_and(|endpoint| endpoint.template().starts_with("http://"))
         };
         let products: Vec<&str> = ENDPOINTS.iter().copied().filter(|service| *service != "sts").collect();
-        let (plain_http, only_loopback) =
-            (products.iter().any(is_plain), products.iter().all(|s| is_plain(&s)));
+        let (plain_http, only_loopback) = (products.iter().any(is_plain), products.iter().all(is_plain));
         Route { proxy: proxy.map(str::to_owned), plain_http, only_loopback }
     }
 }
