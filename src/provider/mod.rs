@@ -17,6 +17,7 @@ use crate::secret::{Secret, SecretError};
 
 pub mod alibaba;
 pub mod huawei;
+pub mod keys;
 pub mod settings;
 pub mod ucloud;
 pub mod x509;

@@ -14,24 +14,14 @@ use super::errors;
 use super::product::{Operation, Product};
 use super::sign::{ApiCall, KeyRef, signed_headers};
 use super::wire::{Page, Regions, Ssl, TagPage};
-use crate::call::CallError;
+use crate::call::{CallError, CallErrorKind};
 use crate::http::{AccountHttp, Call, Outgoing};
+use crate::provider::keys::{KeySource, Keys};
 use crate::secret::Secret;
 
 /// The most bytes of an honest detail answer, and of an honest page.
 const DETAIL_LIMIT: usize = 1024 * 1024;
 const PAGE_LIMIT: usize = 8 * 1024 * 1024;
-
-/// A key of an account.
-#[derive(Debug, Clone)]
-pub struct Key {
-    /// The access key id.
-    pub id: Secret,
-    /// The access key secret.
-    pub secret: Secret,
-    /// The security token of temporary credentials.
-    pub token: Option<Secret>,
-}
 
 /// Overriding endpoint templates, by product.
 #[derive(Debug, Clone, Default)]
@@ -48,7 +38,7 @@ pub struct Templates {
 #[derive(Debug)]
 pub struct Api {
     http: AccountHttp,
-    key: Key,
+    keys: Arc<dyn KeySource>,
     templates: Templates,
     nonces: Nonces,
 }
@@ -56,9 +46,9 @@ pub struct Api {
 type Query<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
 impl Api {
-    /// The calls of an account with this key.
-    pub fn new(http: AccountHttp, key: Key, templates: Templates) -> Self {
-        Self { http, key, templates, nonces: Nonces::new() }
+    /// The calls of an account with these keys.
+    pub fn new(http: AccountHttp, keys: Arc<dyn KeySource>, templates: Templates) -> Self {
+        Self { http, keys, templates, nonces: Nonces::new() }
     }
 
     /// The way out, for clock and rates.
@@ -125,18 +115,32 @@ impl Api {
         let base = base_url(product, self.template(product), region.map(|region| &**region));
         let limit = if operation == Operation::Ssl { DETAIL_LIMIT } else { PAGE_LIMIT };
         let call = Call { action, region: region.unwrap_or(&nowhere), limit, repeatable: true };
-        let sign = || self.sign(&base, action, product.version(), &query);
+        let keys = self.keys.keys().await?;
+        let sign = || self.sign(&keys, &base, action, product.version(), &query);
         let read = |answer| errors::read(&answer, action, self.http.clock().now());
-        self.http.call(call, sign, read).await.map_err(|error| self.without_secrets(error))
+        self.http.call(call, sign, read).await.map_err(|mut error| {
+            if error.kind == CallErrorKind::KeyDenied {
+                self.keys.refused(&keys);
+            }
+            keys.censor(&mut error.message);
+            error
+        })
     }
 
-    fn sign(&self, base: &str, action: &'static str, version: &str, query: &Query<'_>) -> Outgoing {
+    fn sign(
+        &self,
+        keys: &Keys,
+        base: &str,
+        action: &'static str,
+        version: &str,
+        query: &Query<'_>,
+    ) -> Outgoing {
         let host = base.split_once("://").map_or(base, |(_, host)| host);
         let action = action.split_once(':').map_or(action, |(_, action)| action);
         let key = KeyRef {
-            id: self.key.id.expose(),
-            secret: self.key.secret.expose(),
-            token: self.key.token.as_ref().map(Secret::expose),
+            id: keys.id.expose(),
+            secret: keys.secret.expose(),
+            token: keys.token.as_ref().map(Secret::expose),
         };
         let call = ApiCall { host, action, version, query };
         let signed = signed_headers(&call, &key, self.http.clock().now(), &self.nonces.next());
@@ -163,17 +167,6 @@ impl Api {
             Product::Rds => self.templates.rds.as_deref(),
             Product::Mongodb => self.templates.mongodb.as_deref(),
         }
-    }
-
-    /// Whatever a cloud or a proxy echoes, the key does not come back out.
-    fn without_secrets(&self, mut error: CallError) -> CallError {
-        let token = self.key.token.as_ref().map(Secret::expose);
-        for secret in [Some(self.key.secret.expose()), token].into_iter().flatten() {
-            if error.message.contains(secret) {
-                error.message = error.message.replace(secret, "***");
-            }
-        }
-        error
     }
 }
 

@@ -22,7 +22,7 @@ pub mod settings;
 pub mod sign;
 mod wire;
 
-pub use api::{Api, Key, Templates};
+pub use api::{Api, Templates};
 use errors::Verdict;
 use product::{ACTIONS, Operation, Product};
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use toml::Value;
 
-use super::{Alibaba, Api, Key, Templates};
+use super::{Alibaba, Api, Templates};
 use crate::fields::show::{self, Entries};
 use crate::fields::{Endpoint, Fault, Fields, SecretSetting};
 use crate::http::Route;
+use crate::provider::keys::{FixedKeys, Keys};
 use crate::provider::settings::{AccountSettings, credentials, endpoints, show_credentials, show_endpoints};
 use crate::provider::{BuildError, Order, Provider};
 use crate::secret::Secret;
@@ -66,11 +67,12 @@ pub(super) fn build(order: &Order<'_>) -> Result<Arc<dyn Provider>, BuildError> 
     let settings = (order.settings as &dyn Any).downcast_ref::<Settings>();
     let settings = settings.expect("a cloud builds accounts only of settings that it has read");
     let secret = |setting: &SecretSetting| header_text(setting, order);
-    let key = Key {
+    let keys = FixedKeys::new(Keys {
         id: secret(&settings.access_key_id)?,
         secret: secret(&settings.access_key_secret)?,
         token: settings.security_token.as_ref().map(secret).transpose()?,
-    };
+        expires: None,
+    });
     let template =
         |service: &str| settings.endpoints.get(service).map(|endpoint| endpoint.template().to_owned());
     let templates =
@@ -80,7 +82,7 @@ pub(super) fn build(order: &Order<'_>) -> Result<Arc<dyn Provider>, BuildError> 
         .http
         .account(&provider, order.account, settings.route(order.proxy), order.rate_limit)
         .map_err(BuildError::Http)?;
-    let api = Api::new(http, key, templates);
+    let api = Api::new(http, Arc::new(keys), templates);
     let regions = order.regions.map(<[String]>::to_vec);
     Ok(Arc::new(Alibaba::new(api, Arc::clone(order.account), regions, order.tags_needed)))
 }

@@ -1,0 +1,84 @@
+//! What calls are signed with, and where it comes from: written down, or lent for a while.
+//!
+//! A cloud asks its [`KeySource`] before each call. One that borrows keys renews them before they end, once at a time,
+//! and lives on with the old ones while these are valid; one that reads files notices when they change.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::BoxFuture;
+use crate::call::CallError;
+use crate::secret::Secret;
+
+/// A key as used for one call.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    /// The half that names the key.
+    pub id: Secret,
+    /// The half that signs.
+    pub secret: Secret,
+    /// The token of a temporary key.
+    pub token: Option<Secret>,
+    /// When a temporary key ends.
+    pub expires: Option<DateTime<Utc>>,
+}
+
+impl Keys {
+    /// Takes every part of the key out of a text that somebody else wrote: clouds and proxies echo.
+    pub fn censor(&self, text: &mut String) {
+        for part in [Some(&self.secret), self.token.as_ref()].into_iter().flatten() {
+            if text.contains(part.expose()) {
+                *text = text.replace(part.expose(), "***");
+            }
+        }
+    }
+}
+
+/// Where the key of an account comes from.
+pub trait KeySource: Debug + Send + Sync {
+    /// The key to use now.
+    fn keys<'a>(&'a self) -> BoxFuture<'a, Result<Arc<Keys>, CallError>>;
+
+    /// The cloud did not accept this key: a lent one is fetched anew before the next call, a read one read again.
+    fn refused(&self, used: &Keys);
+}
+
+/// A key that never changes.
+#[derive(Debug)]
+pub struct FixedKeys(Arc<Keys>);
+
+impl FixedKeys {
+    /// This key, for ever.
+    pub fn new(keys: Keys) -> Self {
+        Self(Arc::new(keys))
+    }
+}
+
+impl KeySource for FixedKeys {
+    fn keys<'a>(&'a self) -> BoxFuture<'a, Result<Arc<Keys>, CallError>> {
+        Box::pin(std::future::ready(Ok(Arc::clone(&self.0))))
+    }
+
+    fn refused(&self, _: &Keys) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_shows_in_no_text() {
+        let keys = Keys {
+            id: Secret::new("id"),
+            secret: Secret::new("SECRET"),
+            token: Some(Secret::new("TOKEN")),
+            expires: None,
+        };
+        let mut text = "signed by SECRET with TOKEN, twice SECRET".to_owned();
+        keys.censor(&mut text);
+        assert_eq!(text, "signed by *** with ***, twice ***");
+        assert!(!format!("{keys:?}").contains("SECRET"));
+    }
+}
