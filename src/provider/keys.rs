@@ -39,7 +39,7 @@ impl Keys {
 /// Where the key of an account comes from.
 pub trait KeySource: Debug + Send + Sync {
     /// The key to use now.
-    fn keys<'a>(&'a self) -> BoxFuture<'a, Result<Arc<Keys>, CallError>>;
+    fn keys(&self) -> BoxFuture<'_, Result<Arc<Keys>, CallError>>;
 
     /// The cloud did not accept this key: a lent one is fetched anew before the next call, a read one read again.
     fn refused(&self, used: &Keys);
@@ -57,7 +57,7 @@ impl FixedKeys {
 }
 
 impl KeySource for FixedKeys {
-    fn keys<'a>(&'a self) -> BoxFuture<'a, Result<Arc<Keys>, CallError>> {
+    fn keys(&self) -> BoxFuture<'_, Result<Arc<Keys>, CallError>> {
         Box::pin(std::future::ready(Ok(Arc::clone(&self.0))))
     }
 
