@@ -55,7 +55,7 @@ pub struct Global {
     /// Configuration file [default: /etc/notafter/config.toml, then ./config.toml]
     #[arg(long, value_name = "FILE", env = "NOTAFTER_CONFIG", global = true)]
     pub config: Option<PathBuf>,
-    /// What to log: a level, and levels of parts, as in `info,hyper=warn` [default: info for run and demo, else warn]
+    /// What to log: a level, and levels of parts, as in `info,hyper=warn` [default: info for run and demo, else error]
     #[arg(long, value_name = "LEVELS", value_parser = Levels::parse, global = true)]
     pub log_level: Option<Levels>,
     /// How to log
@@ -107,11 +107,12 @@ impl Command {
         if matches!(self, Self::Check(_)) { exit.of_check() } else { exit }
     }
 
-    /// What is logged when nobody says: all that happens where nothing else is printed, else only what is wrong.
+    /// What is logged when nobody says: all that happens where nothing else is printed; what a report tells anyway is
+    /// not logged beside it.
     pub fn default_levels(&self) -> Levels {
         match self {
             Self::Run | Self::Demo(_) => Levels::info(),
-            _ => Levels::warn(),
+            _ => Levels::error(),
         }
     }
 }
@@ -158,6 +159,9 @@ pub struct Demo {
     /// How many resources the simulated clouds have, in all
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub resources: u32,
+    /// Also write the configuration of the simulated accounts to this file, to try `check` and `explain` on them
+    #[arg(long, value_name = "FILE")]
+    pub write_config: Option<PathBuf>,
 }
 
 /// Commands that are announced and that this version does not have. They take any arguments and refuse.
