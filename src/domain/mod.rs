@@ -5,6 +5,7 @@
 //! `schedule` (what is due), goes through `snapshot` (what is known) and ends in `finding` (what is wrong).
 
 pub mod described;
+pub mod difference;
 pub mod due;
 pub mod duration;
 pub mod finding;

@@ -26,10 +26,21 @@ const FAILING_LOOKS: usize = 3;
 pub struct Snapshot {
     /// What is known of each scope.
     pub scopes: BTreeMap<Arc<Scope>, Arc<ScopeView>>,
+    /// The last list of the regions (and projects) of an account, by the stand-in scope of account × service.
+    pub regions_listed: BTreeMap<Arc<Scope>, RegionList>,
     /// How far behind polling is.
     pub backlog: Backlog,
     /// Grows with every change; two snapshots with the same number are the same.
     pub revision: u64,
+}
+
+/// A list of regions that a cloud gave; what it named are scopes now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RegionList {
+    /// When it came back.
+    pub at: DateTime<Utc>,
+    /// Fingerprint of the regions and projects that were configured then.
+    pub asked_for: u64,
 }
 
 /// What is known of one scope.
@@ -41,6 +52,8 @@ pub struct ScopeView {
     pub counts: Counts,
     /// How many the operator's `include` and `exclude` left out at the last listing.
     pub excluded: usize,
+    /// Fingerprint of the `include` and `exclude` that the last listing went through.
+    pub filtered_by: u64,
     /// When the last listing came back, good or bad.
     pub attempted_at: Option<DateTime<Utc>>,
     /// When the last complete listing came back.
@@ -118,6 +131,15 @@ impl Snapshot {
 }
 
 impl ScopeView {
+    /// A view that holds these resources and knows nothing else yet.
+    pub fn holding(resources: impl IntoIterator<Item = Resource>) -> Self {
+        let mut view = Self::default();
+        for resource in resources {
+            view.put(resource);
+        }
+        view
+    }
+
     /// The scope was read well at the last word.
     pub fn is_up(&self) -> bool {
         self.listed_at.is_some() && self.failure().is_none()
