@@ -131,13 +131,13 @@ impl Snapshot {
 }
 
 impl ScopeView {
-    /// A view that holds these resources and knows nothing else yet.
-    pub fn holding(resources: impl IntoIterator<Item = Resource>) -> Self {
-        let mut view = Self::default();
+    /// The same view with these resources beside those that it has.
+    #[must_use]
+    pub fn with_resources(mut self, resources: impl IntoIterator<Item = Resource>) -> Self {
         for resource in resources {
-            view.put(resource);
+            self.put(resource);
         }
-        view
+        self
     }
 
     /// The scope was read well at the last word.

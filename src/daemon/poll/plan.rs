@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::account::{Account, AccountState};
 use super::look::{Done, Look};
-use super::{LaneOwner, Poller, Started};
+use super::{LaneOwner, Poller, Started, resume};
 use crate::call::{CallError, CallErrorKind};
 use crate::domain::due::LaneId;
 use crate::domain::gate::Gate;
@@ -13,10 +13,10 @@ use crate::domain::identity::{ResourceId, Scope};
 use crate::domain::listing::{Inspection, Listing};
 use crate::domain::reason::{Failure, Reason};
 use crate::domain::schedule;
-use crate::domain::snapshot::{Change, ScopeView};
+use crate::domain::snapshot::{Change, RegionList, ScopeView, Snapshot};
 
 /// The regions of an account are asked for this often.
-const REGIONS_EVERY: Duration = Duration::from_hours(24);
+pub(super) const REGIONS_EVERY: Duration = Duration::from_hours(24);
 /// A listing that lacks a permission is tried again after this at the latest.
 const PERMISSION_RETRY: Duration = Duration::from_mins(5);
 /// In a single round, a throttled look is put back this many times before it counts as failed.
@@ -55,14 +55,15 @@ pub(super) struct ScopeState {
     pub gate: Gate,
     pub account: usize,
     listing: LaneId,
-    details: LaneId,
+    pub details: LaneId,
     /// When it is listed next; a planned listing for another time is out of date.
     next_listing: Duration,
     too_large_told: bool,
 }
 
 impl Poller {
-    pub(super) fn add_account(&mut self, account: Account) {
+    /// What was known of its scopes is taken out of `restored`.
+    pub(super) fn add_account(&mut self, account: Account, restored: &mut Snapshot) {
         let index = self.accounts.len();
         let actions: Vec<_> =
             account.services.iter().flat_map(|service| account.provider.calls(service).reading()).collect();
@@ -70,18 +71,34 @@ impl Poller {
         let (provider, services) = (Arc::clone(&account.provider), account.services.clone());
         self.accounts.push(AccountState { account, gate: Gate::default() });
         for service in services {
-            if let Some(scopes) = provider.configured_scopes(service) {
-                for scope in scopes {
-                    self.add_scope(index, scope);
+            match provider.configured_scopes(service) {
+                Some(scopes) => {
+                    for scope in scopes {
+                        let known = restored.scopes.remove(&scope);
+                        self.add_scope(index, scope, known);
+                    }
                 }
-                continue;
+                None => self.add_listed_scopes(index, service, restored),
             }
-            let placeholder = Arc::new(self.placeholder(index, service));
-            self.telemetry.preset_scope(&placeholder);
-            self.snapshot.scope_mut(&placeholder);
-            let lane = self.add_lane(index, None, 1);
-            self.due.schedule(lane, self.clock.elapsed(), Look::Regions { account: index, service });
         }
+    }
+
+    /// The scopes of a service whose regions the cloud lists: those known from before, or a stand-in until it answers.
+    fn add_listed_scopes(&mut self, index: usize, service: &'static str, restored: &mut Snapshot) {
+        let placeholder = Arc::new(self.placeholder(index, service));
+        let at = self.clock.elapsed() + self.take_over_regions(index, &placeholder, restored);
+        let known = resume::take_scopes(restored, &placeholder);
+        if known.is_empty() {
+            self.telemetry.preset_scope(&placeholder);
+            let view = restored.scopes.remove(&placeholder).unwrap_or_default();
+            self.snapshot.scopes.insert(Arc::clone(&placeholder), view);
+            self.snapshot.revision += 1;
+        }
+        for (scope, view) in known {
+            self.add_scope(index, (*scope).clone(), Some(view));
+        }
+        let lane = self.add_lane(index, None, 1);
+        self.due.schedule(lane, at, Look::Regions { account: index, service });
     }
 
     /// A look is out of date when it was planned anew meanwhile.
@@ -155,8 +172,12 @@ impl Poller {
                 self.snapshot.remove_scope(&placeholder);
                 self.telemetry.forget_scope(&placeholder);
                 for scope in scopes {
-                    self.add_scope(account, scope);
+                    self.add_scope(account, scope, None);
                 }
+                let asked_for = self.accounts[account].account.filter.places;
+                let list = RegionList { at: self.clock.now(), asked_for };
+                self.snapshot.regions_listed.insert(Arc::clone(&placeholder), list);
+                self.snapshot.revision += 1;
                 REGIONS_EVERY
             }
             Err(error) => {
@@ -229,7 +250,7 @@ impl Poller {
         let all = listing.resources.len();
         let mut listing = listing;
         listing.resources.retain(|listed| filter.keeps(scope, listed));
-        let excluded = all - listing.resources.len();
+        let (excluded, filtered_by) = (all - listing.resources.len(), filter.fingerprint());
         if let Some((reason, text)) = &listing.incomplete {
             self.telemetry.scope_error(scope, *reason);
             tracing::warn!(scope = %scope, error = text.as_str(), "listing incomplete, nothing is removed");
@@ -240,7 +261,7 @@ impl Poller {
         }
         let view = self.snapshot.scope_mut(scope);
         let was_up = view.is_up();
-        view.excluded = excluded;
+        (view.excluded, view.filtered_by) = (excluded, filtered_by);
         let changes = view.absorb_listing(listing, took, wall);
         if !was_up && view.is_up() {
             tracing::info!(scope = %scope, resources = view.resources.len(), "scope is read well");
@@ -379,13 +400,16 @@ impl Poller {
         }
     }
 
-    fn add_scope(&mut self, account: usize, scope: Scope) {
+    /// Adds a scope, with what is known of it from before.
+    fn add_scope(&mut self, account: usize, scope: Scope, known: Option<Arc<ScopeView>>) {
         let scope = Arc::new(scope);
         if self.by_scope.contains_key(&scope) {
             return;
         }
         self.telemetry.preset_scope(&scope);
-        self.snapshot.scope_mut(&scope);
+        let resumed = known.is_some();
+        self.snapshot.scopes.insert(Arc::clone(&scope), known.unwrap_or_default());
+        self.snapshot.revision += 1;
         let index = self.scopes.len();
         let rate = self.accounts[account].account.provider.inspect_rate(&scope);
         let listing = self.add_lane(account, None, 1);
@@ -401,7 +425,11 @@ impl Poller {
             next_listing,
             too_large_told: false,
         });
-        self.list_now(index, self.clock.elapsed());
+        if resumed {
+            self.resume(index);
+        } else {
+            self.list_now(index, self.clock.elapsed());
+        }
     }
 
     fn add_lane(&mut self, account: usize, details_of: Option<usize>, places: usize) -> LaneId {
@@ -424,7 +452,7 @@ impl Poller {
         }
     }
 
-    fn list_now(&mut self, index: usize, at: Duration) {
+    pub(super) fn list_now(&mut self, index: usize, at: Duration) {
         self.scopes[index].next_listing = at;
         self.due.schedule(self.scopes[index].listing, at, Look::Listing { scope: index });
     }
@@ -435,7 +463,7 @@ impl Poller {
         }
     }
 
-    fn plan_detail(&mut self, index: usize, id: &ResourceId, at: Duration) {
+    pub(super) fn plan_detail(&mut self, index: usize, id: &ResourceId, at: Duration) {
         if !self.mode.wants(id) {
             return;
         }
