@@ -74,8 +74,8 @@ fn filter(account: &config::Account) -> Filter {
 /// Which regions and projects are configured, as one number.
 fn places(account: &config::Account) -> u64 {
     let parts = [("regions", &account.regions), ("projects", &account.projects)];
-    let parts = parts.iter().flat_map(|(kind, ids)| {
-        std::iter::once(*kind).chain(ids.iter().flatten().map(String::as_str))
-    });
+    let parts = parts
+        .iter()
+        .flat_map(|(kind, ids)| std::iter::once(*kind).chain(ids.iter().flatten().map(String::as_str)));
     stable_hash(parts)
 }

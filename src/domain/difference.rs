@@ -154,11 +154,7 @@ mod tests {
     fn one_look_is_one_resource_and_no_scope() {
         let (scope, mut snapshot) = large();
         let old = snapshot.clone();
-        snapshot.scope_mut(&scope).absorb_inspection(
-            "r-02500",
-            Inspection::Read(reading(vec![])),
-            moment(),
-        );
+        snapshot.scope_mut(&scope).absorb_inspection("r-02500", Inspection::Read(reading(vec![])), moment());
         let found = Difference::between(&old, &snapshot);
         assert_eq!((found.resources.len(), found.scopes.len(), found.gone.len()), (1, 0, 0));
         assert_eq!(&*found.resources[0].1.id, "r-02500");

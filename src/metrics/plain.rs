@@ -80,9 +80,9 @@ impl PlainPage {
                 Step::Rest
             }
             Step::Rest => {
-                let Surroundings { telemetry, rate_limits, config, started_at, .. } = &self.around;
+                let Surroundings { telemetry, rate_limits, .. } = &self.around;
                 counters::write(self.blocks.current(), telemetry, rate_limits);
-                process::write(self.blocks.current(), config, &Usage::now(), *started_at);
+                process::write(self.blocks.current(), &self.around, &Usage::now());
                 Step::Done
             }
             Step::Done => Step::Done,

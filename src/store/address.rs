@@ -82,7 +82,10 @@ mod tests {
             ("sqlite:///var/lib/n.db", "/var/lib/n.db"),
             ("sqlite:n.db", "n.db"),
             ("sqlite:/with%20blank%3F/n.db", "/with blank?/n.db"),
-            ("postgres://me:HUNTER2@db.example:5433/n?sslmode=verify-full&x=HUNTER2", "postgres://me@db.example:5433/n"),
+            (
+                "postgres://me:HUNTER2@db.example:5433/n?sslmode=verify-full&x=HUNTER2",
+                "postgres://me@db.example:5433/n",
+            ),
             ("postgresql:///n?host=/run/postgresql", "postgresql:///n"),
         ] {
             let address = Address::parse(url).expect(url);
@@ -93,7 +96,15 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused_without_being_repeated() {
-        for url in ["", "sqlite:", "sqlite:///", "sqlite::memory:", "sqlite:x.db?mode=ro", "mysql://me:HUNTER2@h/d", "HUNTER2"] {
+        for url in [
+            "",
+            "sqlite:",
+            "sqlite:///",
+            "sqlite::memory:",
+            "sqlite:x.db?mode=ro",
+            "mysql://me:HUNTER2@h/d",
+            "HUNTER2",
+        ] {
             let error = Address::parse(url).expect_err(url);
             assert!(!error.to_string().contains("HUNTER2"), "{error}");
         }

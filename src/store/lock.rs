@@ -4,7 +4,7 @@
 //! file stays, since taking it away would let two daemons hold "the" lock.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -30,7 +30,7 @@ pub(super) fn take(database: &Path) -> Result<Lock, Trouble> {
     }
     let noted = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
     noted.map_err(|source| Trouble::System { path, source })?;
-    open(database)?;
+    make(database)?;
     Ok(Lock { _file: file })
 }
 
@@ -38,6 +38,17 @@ fn open(path: &Path) -> Result<File, Trouble> {
     let mut options = OpenOptions::new();
     let opened = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
     opened.map_err(|source| Trouble::System { path: path.to_owned(), source })
+}
+
+/// A file that is there is not touched: closing it would drop the locks that SQLite holds on it in this process
+/// (<https://sqlite.org/howtocorrupt.html>, 2.2).
+fn make(path: &Path) -> Result<(), Trouble> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(source) if source.kind() != ErrorKind::AlreadyExists => {
+            Err(Trouble::System { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn holder(file: &mut File) -> Option<u32> {

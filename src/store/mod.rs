@@ -74,8 +74,8 @@ impl Store {
     /// # Errors
     /// It cannot be read and written by this daemon now.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let address = Address::parse(url)
-            .map_err(|trouble| StoreError { place: "`store.url`".into(), trouble })?;
+        let address =
+            Address::parse(url).map_err(|trouble| StoreError { place: "`store.url`".into(), trouble })?;
         let opened = tokio::time::timeout(OPEN_LIMIT, Self::open_at(&address)).await;
         let opened = opened.unwrap_or(Err(Trouble::Silent));
         opened.map_err(|trouble| StoreError { place: address.shown(), trouble })
@@ -91,7 +91,8 @@ impl Store {
         let options = AnyConnectOptions::from_str(address.url().expose());
         let options = options.map_err(|error| Trouble::of(kind, &error))?.disable_statement_logging();
         // The pool would hide why it cannot connect.
-        let mut first = AnyConnection::connect_with(&options).await.map_err(|error| Trouble::of(kind, &error))?;
+        let mut first =
+            AnyConnection::connect_with(&options).await.map_err(|error| Trouble::of(kind, &error))?;
         prove(&mut first, kind).await.map_err(|error| Trouble::of(kind, &error))?;
         schema::migrate(&mut first, kind).await?;
         first.close().await.map_err(|error| Trouble::of(kind, &error))?;
@@ -120,7 +121,11 @@ impl Store {
     ///
     /// # Errors
     /// The database cannot be written. After that, what it holds is to be read anew: an answer may have been lost.
-    pub async fn save(&self, change: &Difference<'_>, timeline_start: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn save(
+        &self,
+        change: &Difference<'_>,
+        timeline_start: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         self.within_limit(async {
             let mut work = self.begin().await?;
             write(&mut work, change, timeline_start).await?;

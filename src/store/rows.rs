@@ -36,9 +36,9 @@ pub(super) fn bind_resource(
     (scope, resource): &(&Scope, &Resource),
     timeline_start: DateTime<Utc>,
 ) -> Statement {
-    let next_look = resource.due.and_then(|due| {
-        timeline_start.checked_add_signed(TimeDelta::from_std(due).ok()?).map(stamp)
-    });
+    let next_look = resource
+        .due
+        .and_then(|due| timeline_start.checked_add_signed(TimeDelta::from_std(due).ok()?).map(stamp));
     statement
         .bind(scope_key(scope))
         .bind(id_key(&resource.id))
@@ -119,7 +119,11 @@ pub(super) fn read_scope(row: &AnyRow, words: &mut Words) -> Read<(Scope, ScopeV
 }
 
 /// A row of `resource`. A next look that is past becomes the beginning of the timeline.
-pub(super) fn read_resource(row: &AnyRow, timeline_start: DateTime<Utc>, words: &mut Words) -> Read<Resource> {
+pub(super) fn read_resource(
+    row: &AnyRow,
+    timeline_start: DateTime<Utc>,
+    words: &mut Words,
+) -> Read<Resource> {
     let mut fields = Fields::of(row);
     let (_, id, facts) = (fields.text()?, fields.text()?, fields.text()?);
     let (reading, failure) = (fields.optional_text()?, fields.optional_text()?);

@@ -41,7 +41,8 @@ pub(super) const ERASE_SCOPE: &str = "DELETE FROM scope WHERE scope = $1";
 pub(super) const ERASE_RESOURCES: &str = "DELETE FROM resource WHERE scope = $1";
 pub(super) const ERASE_REGIONS: &str = "DELETE FROM regions WHERE scope = $1";
 
-pub(super) static WRITE_SCOPES: LazyLock<Batched> = LazyLock::new(|| batched(|rows| upsert("scope", SCOPE, 1, rows)));
+pub(super) static WRITE_SCOPES: LazyLock<Batched> =
+    LazyLock::new(|| batched(|rows| upsert("scope", SCOPE, 1, rows)));
 pub(super) static WRITE_RESOURCES: LazyLock<Batched> =
     LazyLock::new(|| batched(|rows| upsert("resource", RESOURCE, 2, rows)));
 pub(super) static WRITE_REGIONS: LazyLock<Batched> =

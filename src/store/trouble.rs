@@ -60,6 +60,9 @@ pub enum Trouble {
     /// Its tables are not ours.
     #[error("its tables are not those of this program ({0})")]
     Foreign(String),
+    /// The file is there and cannot be opened.
+    #[error("it cannot be opened ({0})")]
+    Shut(String),
     /// It can be read and not written.
     #[error("it cannot be written ({0})")]
     ReadOnly(String),
@@ -88,6 +91,7 @@ impl Trouble {
             Self::Damaged(_) => "damaged",
             Self::Newer { .. } => "newer",
             Self::Foreign(_) => "foreign",
+            Self::Shut(_) => "shut",
             Self::ReadOnly(_) => "read_only",
             Self::Full(_) => "full",
             Self::Unreachable(_) => "unreachable",
@@ -104,13 +108,19 @@ impl Trouble {
             Self::InUse { .. } => "stop that one, or give this one a `store.url` of its own".to_owned(),
             Self::Busy(_) => "close the program that has it open (a database shell, a backup)".to_owned(),
             Self::Damaged(_) => {
-                format!("restore a backup, or move it away (mv {place} {place}.damaged): everything is looked at anew")
+                format!(
+                    "restore a backup, or move it away (mv {place} {place}.damaged): everything is looked at anew"
+                )
             }
             Self::Newer { .. } => {
-                format!("use that version again, or move it away (mv {place} {place}.newer): everything is looked at anew")
+                format!(
+                    "use that version again, or move it away (mv {place} {place}.newer): everything is looked at anew"
+                )
             }
             Self::Foreign(_) => "give notafter a database of its own in `store.url`".to_owned(),
-            Self::ReadOnly(_) => "let the user that notafter runs as write the file and its folder".to_owned(),
+            Self::Shut(_) | Self::ReadOnly(_) => {
+                "let the user that notafter runs as read and write the file and its folder".to_owned()
+            }
             Self::Full(_) => "make room".to_owned(),
             Self::Unreachable(_) | Self::Silent => "start the database, or correct `store.url`".to_owned(),
             Self::Refused(_) => "see the log of the database".to_owned(),
@@ -131,7 +141,9 @@ impl Trouble {
             Error::Io(error) => Self::Unreachable(error.to_string()),
             Error::Tls(error) => Self::Unreachable(format!("TLS: {error}")),
             Error::Protocol(text) => Self::Unreachable(text.clone()),
-            Error::PoolClosed | Error::WorkerCrashed => Self::Unreachable("the connection is closed".to_owned()),
+            Error::PoolClosed | Error::WorkerCrashed => {
+                Self::Unreachable("the connection is closed".to_owned())
+            }
             Error::Configuration(error) => Self::Address(error.to_string()),
             Error::ColumnDecode { .. } | Error::Decode(_) | Error::ColumnNotFound(_) => {
                 Self::Damaged(error.to_string())
@@ -144,7 +156,9 @@ impl Trouble {
 fn system_way_out(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound => "make the folder, or correct `store.url`",
-        io::ErrorKind::PermissionDenied => "let the user that notafter runs as read and write the file and its folder",
+        io::ErrorKind::PermissionDenied => {
+            "let the user that notafter runs as read and write the file and its folder"
+        }
         io::ErrorKind::ReadOnlyFilesystem => "name a place in `store.url` that can be written",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room",
         _ => "correct `store.url`",
@@ -158,6 +172,7 @@ fn of_sqlite(code: &str, text: String) -> Trouble {
         Ok(8) => Trouble::ReadOnly(text),
         Ok(11 | 26) => Trouble::Damaged(text),
         Ok(13) => Trouble::Full(text),
+        Ok(14) => Trouble::Shut(text),
         _ => Trouble::Refused(text),
     }
 }
@@ -188,6 +203,7 @@ mod tests {
             ("SQLITE_READONLY_DIRECTORY", of_sqlite("1544", text()), "read_only"),
             ("SQLITE_CORRUPT_INDEX", of_sqlite("779", text()), "damaged"),
             ("SQLITE_NOTADB", of_sqlite("26", text()), "damaged"),
+            ("SQLITE_CANTOPEN_ISDIR", of_sqlite("526", text()), "shut"),
             ("SQLITE_FULL", of_sqlite("13", text()), "full"),
             ("SQLITE_IOERR_WRITE", of_sqlite("778", text()), "refused"),
             ("disk_full", of_postgres("53100", text()), "full"),

@@ -62,7 +62,8 @@ pub(super) fn scope_key(scope: &Scope) -> String {
     let mut key = String::with_capacity(64);
     for (n, part) in [provider, account, project, region, service].into_iter().enumerate() {
         let slash = if n == 0 { "" } else { "/" };
-        write!(key, "{slash}{}", utf8_percent_encode(part, ESCAPED)).expect("writing into memory cannot fail");
+        write!(key, "{slash}{}", utf8_percent_encode(part, ESCAPED))
+            .expect("writing into memory cannot fail");
     }
     key
 }

@@ -95,8 +95,7 @@ mod tests {
             ("by the account's label", &[r#"label:team="dba""#], &[], true),
         ] {
             let labels = BTreeMap::from([("team".to_owned(), "dba".to_owned())]);
-            let filter =
-                Filter { include: matchers(include), exclude: matchers(exclude), labels, places: 0 };
+            let filter = Filter { include: matchers(include), exclude: matchers(exclude), labels, places: 0 };
             assert_eq!(filter.keeps(&scope("redis"), &listed), want, "{name}");
         }
     }

@@ -58,7 +58,9 @@ impl Poller {
     /// A listing that went through another filter is repeated at once.
     fn first_listing(&self, index: usize, view: &ScopeView) -> Duration {
         let state = &self.scopes[index];
-        if view.listed_at.is_some() && view.filtered_by != self.accounts[state.account].account.filter.fingerprint() {
+        if view.listed_at.is_some()
+            && view.filtered_by != self.accounts[state.account].account.filter.fingerprint()
+        {
             return Duration::ZERO;
         }
         schedule::listing_after_restart(&state.scope, view, &self.policy, self.clock.now())
@@ -81,10 +83,7 @@ impl Poller {
 }
 
 /// Takes out what is known of the scopes of a service, its stand-in excepted.
-pub(super) fn take_scopes(
-    restored: &mut Snapshot,
-    placeholder: &Scope,
-) -> Vec<(Arc<Scope>, Arc<ScopeView>)> {
+pub(super) fn take_scopes(restored: &mut Snapshot, placeholder: &Scope) -> Vec<(Arc<Scope>, Arc<ScopeView>)> {
     let of_service = |scope: &Scope| {
         !scope.is_placeholder()
             && (&scope.provider, &scope.account, &scope.service)

@@ -42,6 +42,7 @@ pub(super) fn surroundings() -> Surroundings {
         policy: Arc::default(),
         rate_limits: [limit("DescribeInstanceSSL", 1.5), limit("DescribeInstances", 3.0)].into(),
         config: ConfigStatus { successful: Some(true), read_at: Some(moment()) },
+        store_up: Some(true),
         started_at: moment() - TimeDelta::milliseconds(2500),
     }
 }
