@@ -20,9 +20,11 @@ pub(super) async fn migrate(connection: &mut AnyConnection, kind: Kind) -> Resul
     match outcome {
         Ok(()) => Ok(()),
         Err(MigrateError::VersionMissing(_)) => Err(newer(connection).await),
-        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
-            Err(Trouble::of(kind, &error))
-        }
+        Err(MigrateError::ExecuteMigration(error, _)) => Err(match Trouble::of(kind, &error) {
+            Trouble::Refused(text) => Trouble::Foreign(text),
+            trouble => trouble,
+        }),
+        Err(MigrateError::Execute(error)) => Err(Trouble::of(kind, &error)),
         Err(error) => Err(Trouble::Foreign(error.to_string())),
     }
 }
