@@ -233,7 +233,7 @@ mod tests {
         let silent = Failure { reason: Reason::Timeout, ..refused.clone() };
         for (name, attempted, failures, failure, want) in [
             ("never tried", None, 0, None, Duration::ZERO),
-            ("ten minutes ago", Some(minutes(10)), 0, None, regular - 10 * MINUTE),
+            ("ten minutes ago", Some(minutes(10)), 0, None, regular.saturating_sub(10 * MINUTE)),
             ("a day ago", Some(TimeDelta::days(1)), 0, None, Duration::ZERO),
             ("in what is now the future", Some(minutes(-30)), 0, None, regular),
             ("failed twice", Some(minutes(1)), 2, Some(silent), MINUTE),
@@ -267,7 +267,7 @@ mod tests {
         let looks = looks_after_restart(&scope("rds"), &resources, planned, 2.0, &policy, moment());
         let looks: Vec<_> = looks.into_iter().map(|(resource, wait)| (&*resource.id, wait)).collect();
         let half = Duration::from_millis(500);
-        assert_eq!(looks[..3], [("never", 0 * half), ("last year", half), ("yesterday", 2 * half)]);
+        assert_eq!(looks[..3], [("never", Duration::ZERO), ("last year", half), ("yesterday", 2 * half)]);
         assert_eq!(looks[3], ("planned", 5 * HOUR));
         assert!(looks[4].0 == "beyond max_age" && looks[4].1 <= 6 * HOUR, "{looks:?}");
         let unplanned = looks_after_restart(&scope("rds"), &resources, |_| None, 2.0, &policy, moment());

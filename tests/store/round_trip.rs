@@ -158,8 +158,8 @@ fn every_field_comes_back(database: &Database) {
     let config = ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(snapshot in snapshot())| {
         runtime.block_on(async {
-            store.save(&Difference::between(&saved.borrow(), &snapshot), moment()).await.unwrap();
-            saved.replace(snapshot.clone());
+            let before = saved.replace(snapshot.clone());
+            store.save(&Difference::between(&before, &snapshot), moment()).await.unwrap();
             let loaded = store.load(moment()).await.unwrap();
             assert_eq!(loaded.odd, None);
             assert_eq!(all(&loaded.snapshot), all(&snapshot));
