@@ -91,7 +91,7 @@ impl PlainPage {
     /// Writes a run of resources; says where the next one begins.
     fn run(&mut self, family: usize, at: Position) -> Option<Position> {
         let row = self.rows.get_mut(at.scope)?;
-        let Some(chunk) = row.view.resources.chunks().get(at.chunk) else {
+        let Some(chunk) = row.view.resources.chunk(at.chunk) else {
             return Some(Position { scope: at.scope + 1, ..Position::default() });
         };
         let end = chunk.len().min(at.slot + RUN);

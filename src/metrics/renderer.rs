@@ -184,7 +184,7 @@ impl Renderer {
     }
 
     fn chunks(&mut self, mut old: Chunks, view: &ScopeView, labels: &[u8], now: DateTime<Utc>) -> Chunks {
-        let chunks = view.resources.chunks().iter().map(|chunk| {
+        let chunks = view.resources.chunks().map(|chunk| {
             let kept = old
                 .remove(&address(chunk))
                 .filter(|kept| std::ptr::eq(kept.chunk.as_ptr(), Arc::as_ptr(chunk)));
@@ -232,7 +232,7 @@ impl Renderer {
     fn in_order<'s>(&'s self, snapshot: &'s Snapshot) -> impl Iterator<Item = &'s Rendered> {
         let views = self.scopes.values().zip(snapshot.scopes.values());
         views.flat_map(|(chunks, view)| {
-            view.resources.chunks().iter().filter_map(|chunk| chunks.get(&address(chunk)))
+            view.resources.chunks().filter_map(|chunk| chunks.get(&address(chunk)))
         })
     }
 
