@@ -30,6 +30,8 @@ pub struct PlainPage {
     now: DateTime<Utc>,
     rows: Vec<ScopeRow>,
     block: BytesMut,
+    /// What the lines of a run begin with.
+    head: Vec<u8>,
     next: Step,
 }
 
@@ -54,13 +56,12 @@ struct Position {
 impl PlainPage {
     /// The page of this snapshot.
     pub fn new(snapshot: Arc<Snapshot>, around: Surroundings, now: DateTime<Utc>) -> Self {
-        let rows = snapshot.scopes.iter().map(|(scope, view)| ScopeRow {
-            labels: text::scope_labels(scope),
-            view: Arc::clone(view),
-            stale: 0,
-        });
+        let labels = text::labels_of_scopes(snapshot.scopes.keys());
+        let rows = labels.zip(snapshot.scopes.values());
+        let rows = rows.map(|(labels, view)| ScopeRow { labels, view: Arc::clone(view), stale: 0 });
         let rows = rows.collect();
-        Self { snapshot, around, now, rows, block: BytesMut::new(), next: Step::Header { family: 0 } }
+        let (block, head, next) = (BytesMut::new(), Vec::new(), Step::Header { family: 0 });
+        Self { snapshot, around, now, rows, block, head, next }
     }
 
     fn step(&mut self) {
@@ -96,7 +97,7 @@ impl PlainPage {
         };
         let end = chunk.len().min(at.slot + RUN);
         let run = &chunk[at.slot..end];
-        resources::write(&mut self.block, &FAMILIES[family], &row.labels, run);
+        resources::write(&mut self.block, &mut self.head, &FAMILIES[family], &row.labels, run);
         if family == 0 {
             // Counted on the way, where each resource is visited anyway; the families of scopes come later.
             row.stale += Freshness::of(run, &self.around.policy, self.now).stale;

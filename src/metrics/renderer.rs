@@ -77,6 +77,8 @@ impl Iterator for GzipBlocks {
 pub struct Renderer {
     deflater: Deflater,
     text: BytesMut,
+    /// What the lines of a piece begin with.
+    head: Vec<u8>,
     headers: Vec<Piece>,
     scopes: BTreeMap<Arc<Scope>, Chunks>,
     policy: Arc<PollPolicy>,
@@ -125,6 +127,7 @@ impl Default for Renderer {
             headers: headers.collect(),
             deflater,
             text: BytesMut::with_capacity(BLOCK),
+            head: Vec::new(),
             scopes: BTreeMap::new(),
             policy: Arc::default(),
             collisions: 0,
@@ -207,7 +210,7 @@ impl Renderer {
             chunk: Arc::downgrade(chunk),
             pieces: std::array::from_fn(|family| {
                 self.text.clear();
-                resources::write(&mut self.text, &FAMILIES[family], labels, chunk);
+                resources::write(&mut self.text, &mut self.head, &FAMILIES[family], labels, chunk);
                 self.deflater.piece(&self.text)
             }),
             freshness: Freshness::of(chunk, &self.policy, now),

@@ -42,10 +42,13 @@ pub(super) fn dressed<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Ro
     routes
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(DefaultBodyLimit::max(BODY))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, BEGIN))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(map_response(with_headers))
+        // All in one, outermost first: the router boxes what it is given, and copies each box for each request.
+        .layer((
+            map_response(with_headers),
+            CatchPanicLayer::custom(panicked),
+            TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, BEGIN),
+            DefaultBodyLimit::max(BODY),
+        ))
 }
 
 /// `/-/healthy`.
@@ -87,7 +90,7 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
     problem(StatusCode::INTERNAL_SERVER_ERROR, "a defect of notafter; its log says more")
 }
 
-async fn with_headers(mut response: Response) -> Response {
+async fn with_headers<B>(mut response: Response<B>) -> Response<B> {
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }
