@@ -12,6 +12,7 @@ use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
 use tracing::warn;
 
+use super::blocks::Blocks;
 use super::deflate::{Checksum, Deflater, HEADER, Piece};
 use super::freshness::Freshness;
 use super::process::Usage;
@@ -48,7 +49,7 @@ impl GzipPage {
 
     /// Its bytes in blocks, in order.
     pub fn into_blocks(self) -> GzipBlocks {
-        GzipBlocks { page: self, next: 0, block: BytesMut::new() }
+        GzipBlocks { page: self, next: 0, blocks: Blocks::default() }
     }
 
     /// Whether nothing that comes from the snapshot was written again between the two.
@@ -72,26 +73,26 @@ impl GzipPage {
 pub struct GzipBlocks {
     page: GzipPage,
     next: usize,
-    block: BytesMut,
+    blocks: Blocks,
 }
 
 impl Iterator for GzipBlocks {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
-        self.block.reserve(BLOCK + LARGE);
-        while let Some(piece) = self.page.piece(self.next).filter(|_| self.block.len() < BLOCK) {
+        let block = self.blocks.begin(BLOCK + LARGE);
+        while let Some(piece) = self.page.piece(self.next).filter(|_| block.len() < BLOCK) {
             if piece.len() < LARGE {
-                self.block.extend_from_slice(piece);
+                block.extend_from_slice(piece);
                 self.next += 1;
-            } else if self.block.is_empty() {
+            } else if block.is_empty() {
                 self.next += 1;
                 return Some(piece.clone());
             } else {
                 break;
             }
         }
-        (!self.block.is_empty()).then(|| self.block.split().freeze())
+        self.blocks.finish()
     }
 }
 
