@@ -106,7 +106,7 @@ async fn what_a_reload_did_is_seen_at_once() {
 async fn both_forms_say_the_same() {
     let (page, snapshot) = (page(), Arc::new(snapshot_of_everything()));
     let gzip = read(&page, &snapshot).await;
-    let plain_page = page.plain(Arc::clone(&snapshot), moment()).flatten().collect();
+    let plain_page = page.plain(Arc::clone(&snapshot), moment()).await.expect("rendered").flatten().collect();
     let plain_page = String::from_utf8(plain_page).expect("text");
     assert_eq!(without_process(&gzip), without_process(&plain_page));
     let mut around = surroundings();

@@ -124,7 +124,7 @@ pub(super) fn failure(reason: Reason) -> Failure {
 }
 
 pub(super) fn plain(snapshot: &Snapshot, around: &Surroundings, now: DateTime<Utc>) -> String {
-    let blocks = PlainPage::new(Arc::new(snapshot.clone()), around.clone(), now);
+    let blocks = PlainPage::new(Arc::new(snapshot.clone()), around.clone(), around.telemetry.text(), now);
     String::from_utf8(blocks.flatten().collect()).expect("text")
 }
 
