@@ -11,6 +11,7 @@ mod answers;
 pub mod api;
 pub mod context;
 pub mod cursor;
+mod desk;
 mod doorkeeper;
 pub mod json;
 pub mod page;
