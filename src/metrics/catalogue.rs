@@ -173,7 +173,7 @@ pub(super) const SCOPE_RESOURCES: Family = Family {
     name: "notafter_scope_resources",
     kind: Kind::Gauge,
     labels: &["cloud_provider", "cloud_account", "cloud_project", "cloud_region", "cloud_service", "state"],
-    help: "Resources of the scope by state, as last read in the background: discovered is the sum of enabled, disabled, unsupported and unknown; stale counts those whose data is older than promised or that were never read; excluded were left out by configuration; absent before the first listing.",
+    help: "Resources of the scope by state, as last read in the background: discovered is the sum of enabled, disabled, unsupported and unknown, where what was never read is unknown; stale are those among them whose data is older than promised; excluded were left out by configuration; absent before the first listing.",
 };
 pub(super) const POLL_DUE: Family = Family {
     name: "notafter_poll_due_resources",

@@ -161,7 +161,7 @@ impl<'s> CertificateItem<'s> {
             managed_by: reading.and_then(|reading| reading.managed_by).map(ManagedBy::as_str),
             renewal_required: reading.and_then(|reading| reading.renewal_required),
             last_seen: row.last_seen().map(Moment),
-            stale: context.is_stale(resource, now),
+            stale: resource.is_stale(context.poll, now),
             next_look: context.next_look(resource).map(Moment),
             failure: resource.failure.as_deref().map(Failure::new),
             owner: context.owner(scope, resource),
@@ -216,14 +216,13 @@ struct Resources {
 
 impl Resources {
     fn new(view: &ScopeView, now: DateTime<Utc>, context: &PageContext<'_>) -> Self {
-        let stale = view.resources.iter().filter(|resource| context.is_stale(resource, now)).count();
         Self {
             discovered: view.resources.len(),
             enabled: view.counts.of(TlsState::Enabled),
             disabled: view.counts.of(TlsState::Disabled),
             unsupported: view.counts.of(TlsState::Unsupported),
             unknown: view.counts.of(TlsState::Unknown),
-            stale,
+            stale: view.stale(context.poll, now),
             excluded: view.excluded,
         }
     }

@@ -85,8 +85,8 @@ mod tests {
         let desk = Desk::default();
         for _ in 0..2 * PLACES {
             let desk = desk.clone();
-            let ended = tokio::spawn(async move { desk.make(|| panic!("a defect")).await }).await;
-            let panic = ended.map(|()| ()).unwrap_err().into_panic();
+            let asked = tokio::spawn(async move { desk.make(|| -> u8 { panic!("a defect") }).await });
+            let panic = asked.await.unwrap_err().into_panic();
             assert_eq!(panic.downcast_ref(), Some(&"a defect"));
         }
         assert_eq!(timeout(Duration::from_secs(5), desk.make(|| 7)).await.unwrap(), 7);

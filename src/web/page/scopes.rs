@@ -250,13 +250,12 @@ fn scope_row(
 }
 
 fn counts(view: &ScopeView, now: DateTime<Utc>, context: &PageContext<'_>, words: &Words) -> Vec<String> {
-    let stale = view.resources.iter().filter(|resource| context.is_stale(resource, now)).count();
     [
         (words.enabled, view.counts.of(TlsState::Enabled)),
         (words.disabled, view.counts.of(TlsState::Disabled)),
         (words.unsupported, view.counts.of(TlsState::Unsupported)),
         (words.unknown, view.counts.of(TlsState::Unknown)),
-        (words.stale_count, stale),
+        (words.stale_count, view.stale(context.poll, now)),
         (words.excluded, view.excluded),
     ]
     .into_iter()

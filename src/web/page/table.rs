@@ -208,7 +208,7 @@ fn notes(row: &Row<'_>, now: DateTime<Utc>, context: &PageContext<'_>, words: &W
     let own = reading.is_some_and(|reading| reading.managed_by == Some(ManagedBy::Customer));
     let owner = context.owner(scope, resource);
     [
-        context.is_stale(resource, now).then(|| words.stale.to_owned()),
+        resource.is_stale(context.poll, now).then(|| words.stale.to_owned()),
         disagree,
         required.then(|| words.renewal_required.to_owned()),
         own.then(|| words.own_certificate.to_owned()),
