@@ -24,7 +24,6 @@ mod stall;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod view;
-pub mod visible;
 
 use std::fmt;
 use std::sync::Arc;

@@ -170,7 +170,7 @@ async fn icon(headers: HeaderMap) -> Response {
 }
 
 fn list(list: &impl Serialize) -> Response {
-    (headers("application/json", "no-store"), json::to_bytes(list)).into_response()
+    (headers("application/json", "no-store"), json::to_text(list)).into_response()
 }
 
 /// A part of the binary: the same until the next upgrade, and after that under another link.

@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::{Counts, Report, Row, Unread};
-use crate::cli::text::{is_plain, rfc3339};
+use crate::cli::text::rfc3339;
 use crate::domain::identity::Scope;
 use crate::domain::reason::{Failure, Reason};
 use crate::domain::resource::{Certificate, DateSource, ManagedBy};
+use crate::visible::visible_json;
 
 #[derive(Serialize)]
 struct Document<'s> {
@@ -99,22 +100,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         failures: report.failures.iter().map(unread).collect(),
     };
     let json = serde_json::to_string_pretty(&document).expect("own structs with text keys always serialize");
-    visible(&json)
-}
-
-/// Writes what a terminal would obey as escapes. Such characters stand only inside of texts, so a program reads the
-/// same value.
-fn visible(json: &str) -> String {
-    let mut visible = String::with_capacity(json.len() + 1);
-    for character in json.chars() {
-        if character == '\n' || is_plain(character) {
-            visible.push(character);
-        } else {
-            visible.extend(character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
-        }
-    }
-    visible.push('\n');
-    visible
+    visible_json(json + "\n")
 }
 
 fn counts(counts: &Counts) -> CountsOut {
