@@ -23,7 +23,7 @@ use super::context::PageContext;
 use super::cursor::{Place, first, scope_to_cursor};
 use super::json::{List, Moment};
 use super::query::{CertificatesQuery, ScopesQuery};
-use super::rows::{Row, rows, scope_id, scope_label};
+use super::rows::{Row, rows, scope_id, scope_is};
 
 /// Describes this API; a test holds it against what is really answered.
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -57,12 +57,7 @@ pub fn scopes<'s>(
         .iter()
         .map(|(scope, view)| (&**scope, &**view))
         .filter(|(scope, _)| query.after.as_ref().is_none_or(|after| *scope > after))
-        .filter(|(scope, _)| {
-            query
-                .matcher
-                .as_ref()
-                .is_none_or(|matcher| matcher.matches(&|label| scope_label(scope, label, context)))
-        })
+        .filter(|(scope, _)| query.matcher.as_ref().is_none_or(|matcher| scope_is(scope, matcher, context)))
         .peekable();
     let mut items = Vec::new();
     let mut last = None;
@@ -88,10 +83,7 @@ fn is_asked_for(
     let in_time = query.within.is_none_or(|within| {
         row.not_after().is_some_and(|end| (end - now).to_std().map_or(true, |l| l <= within))
     });
-    let meant = || {
-        let lookup = |label: &_| row.label(label, context);
-        query.matcher.as_ref().is_none_or(|matcher| matcher.matches(&lookup))
-    };
+    let meant = || query.matcher.as_ref().is_none_or(|matcher| row.is(matcher, context));
     in_state && in_time && meant()
 }
 
