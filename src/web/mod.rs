@@ -14,6 +14,7 @@ pub mod cursor;
 mod desk;
 mod doorkeeper;
 pub mod json;
+pub mod members;
 pub mod page;
 pub mod query;
 pub mod refusal;

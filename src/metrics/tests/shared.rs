@@ -7,11 +7,11 @@ use chrono::TimeDelta;
 use tokio::task::JoinSet;
 use tokio::time::advance;
 
-use super::support::{inflated, plain, snapshot_of_everything, surroundings, without_process};
+use super::support::{inflated, plain, rate_limit, snapshot_of_everything, surroundings, without_process};
 use crate::domain::policy::PollPolicy;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::testing::{moment, scope};
-use crate::metrics::{MetricsPage, RateLimit};
+use crate::metrics::MetricsPage;
 
 fn page() -> Arc<MetricsPage> {
     let around = surroundings();
@@ -117,15 +117,8 @@ async fn both_forms_say_the_same() {
 
 #[tokio::test]
 async fn of_two_rate_limits_with_the_same_labels_the_lower_one_is_shown() {
-    let limit = |action: &str, per_second| RateLimit {
-        provider: "alibaba".into(),
-        account: "prod".into(),
-        region: "cn-hangzhou".into(),
-        action: action.into(),
-        per_second,
-    };
     let page = page();
-    page.show_rate_limits(vec![limit("b", 9.0), limit("a", 3.0), limit("a", 0.25)]);
+    page.show_rate_limits(vec![rate_limit("b", 9.0), rate_limit("a", 3.0), rate_limit("a", 0.25)]);
     let text = read(&page, &Arc::default()).await;
     let lines: Vec<_> =
         text.lines().filter_map(|line| line.strip_prefix("notafter_api_rate_limit_per_second{")).collect();
