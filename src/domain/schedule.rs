@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::hash::stable_fraction;
 use super::identity::Scope;
@@ -100,6 +100,22 @@ pub fn load<'r>(
     Load { needed_per_second, allowed_per_second, round }
 }
 
+impl Resource {
+    /// What is known of it is older than the policy promises. The one rule for every count and every mark; where
+    /// nothing was ever read, nothing can be too old: that is [`TlsState::Unknown`].
+    pub fn is_stale(&self, policy: &PollPolicy, now: DateTime<Utc>) -> bool {
+        self.fresh_until(policy).is_some_and(|until| until < now)
+    }
+
+    /// The last moment at which what is known of it is not stale; `None` where nothing was ever read. A reading from
+    /// the future (the clock was put back) is as young as can be.
+    pub fn fresh_until(&self, policy: &PollPolicy) -> Option<DateTime<Utc>> {
+        let reading = self.reading.as_ref()?;
+        let limit = TimeDelta::from_std(stale_after(reading.state, policy)).unwrap_or(TimeDelta::MAX);
+        Some(reading.at.checked_add_signed(limit).unwrap_or(DateTime::<Utc>::MAX_UTC))
+    }
+}
+
 fn interval(resource: &Resource, policy: &PollPolicy, now: DateTime<Utc>) -> Duration {
     match resource.state() {
         TlsState::Unsupported => policy.max_age.max(UNSUPPORTED_EVERY),
@@ -128,10 +144,10 @@ fn spread(scope: &Scope, what: &str) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::resource::Reading;
     use crate::domain::testing::{certificate, moment, reading, resource, scope};
 
     const HOUR: Duration = Duration::from_hours(1);
@@ -219,6 +235,40 @@ mod tests {
             let wait = next_look(&scope("redis"), &resource, &PollPolicy::default(), moment());
             assert!((longest.mul_f64(0.9)..=longest).contains(&wait), "{state:?}: {wait:?}");
         }
+    }
+
+    #[test]
+    fn a_reading_goes_stale_just_after_its_limit() {
+        let policy = PollPolicy::default();
+        for state in [TlsState::Enabled, TlsState::Disabled, TlsState::Unsupported, TlsState::Unknown] {
+            let limit =
+                TimeDelta::from_std(stale_after(state, &policy)).expect("a limit that can be counted");
+            let mut resource = resource("r-1");
+            resource.reading = Some(Reading { state, ..reading(vec![]) });
+            for (name, age, want) in [
+                ("just read", TimeDelta::zero(), false),
+                ("at the limit", limit, false),
+                ("a moment later", limit + TimeDelta::nanoseconds(1), true),
+                ("read in the future", TimeDelta::hours(-9), false),
+            ] {
+                assert_eq!(resource.is_stale(&policy, moment() + age), want, "{state:?} {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_never_read_is_unknown_and_not_stale() {
+        let unread = resource("r-1");
+        assert_eq!(unread.state(), TlsState::Unknown);
+        assert!(!unread.is_stale(&PollPolicy::default(), DateTime::<Utc>::MAX_UTC));
+    }
+
+    #[test]
+    fn a_promise_beyond_all_time_is_never_broken() {
+        let mut resource = resource("r-1");
+        resource.reading = Some(reading(vec![]));
+        let patient = PollPolicy { max_age: Duration::from_secs(u64::MAX / 4), ..PollPolicy::default() };
+        assert!(!resource.is_stale(&patient, DateTime::<Utc>::MAX_UTC));
     }
 
     #[test]

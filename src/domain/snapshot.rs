@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use super::due::Backlog;
 use super::identity::{ResourceId, Scope};
 use super::listing::{Inspection, Listed, Listing};
+use super::policy::PollPolicy;
 use super::reason::{Failure, Reason};
 use super::resource::{Reading, Resource, TlsState};
 use super::shelf::Shelf;
@@ -130,6 +131,11 @@ impl ScopeView {
     /// The scope was read well at the last word.
     pub fn is_up(&self) -> bool {
         self.listed_at.is_some() && self.failure().is_none()
+    }
+
+    /// How many of its resources are stale.
+    pub fn stale(&self, policy: &PollPolicy, now: DateTime<Utc>) -> usize {
+        self.resources.iter().filter(|resource| resource.is_stale(policy, now)).count()
     }
 
     /// Why the scope cannot be read, if so.

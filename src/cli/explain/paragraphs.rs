@@ -4,12 +4,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::why::regular_interval;
 use super::{Applied, Found, Known};
-use crate::cli::text::{about, left, plural, printable, utc};
+use crate::cli::text::{about, left, plural, utc};
 use crate::domain::duration::show_duration;
 use crate::domain::finding::{Stage, stage};
 use crate::domain::policy::Thresholds;
 use crate::domain::resource::{Certificate, DateSource, ManagedBy, TlsState};
 use crate::domain::schedule::{load, next_look};
+use crate::visible::visible;
 
 /// A paragraph under way.
 struct Paragraph(String);
@@ -20,7 +21,7 @@ impl Paragraph {
     }
 
     fn say(&mut self, word: &str, text: &str) {
-        self.0.extend(["  ", &format!("{word:<13}"), &printable(text), "\n"]);
+        self.0.extend(["  ", &format!("{word:<13}"), &visible(text), "\n"]);
     }
 
     fn say_known(&mut self, word: &str, text: &str) {
@@ -41,7 +42,7 @@ pub(super) fn of(found: Found<'_>, known: &Known<'_>) -> String {
 
 fn resource(found: Found<'_>) -> Paragraph {
     let Found { scope, resource, .. } = found;
-    let mut paragraph = Paragraph::titled(&format!("Resource {}", printable(&resource.id)));
+    let mut paragraph = Paragraph::titled(&format!("Resource {}", visible(&resource.id)));
     let facts = &resource.facts;
     paragraph.say_known("name", &facts.name);
     paragraph.say("scope", &scope.to_string());
@@ -184,7 +185,7 @@ fn next(found: Found<'_>, known: &Known<'_>) -> String {
 
 fn scope(found: Found<'_>, known: &Known<'_>) -> Paragraph {
     let Found { scope, view, .. } = found;
-    let mut paragraph = Paragraph::titled(&format!("Scope {}", printable(&scope.to_string())));
+    let mut paragraph = Paragraph::titled(&format!("Scope {}", visible(&scope.to_string())));
     let listed = view.listed_at.map_or_else(|| "never completely".to_owned(), |at| relative(at, known.now));
     paragraph.say("listed", &listed);
     if let Some(took) = view.listing_took {
