@@ -32,6 +32,8 @@ pub struct CallError {
 pub enum CallErrorKind {
     /// The key itself is not accepted. Concerns every call with it.
     KeyDenied,
+    /// Not made at all: the key was refused to another call while this one waited for its turn.
+    NotSent,
     /// The key is accepted and lacks the permission for this call.
     PermissionDenied,
     /// Too many calls; with the cloud's hint how long to wait, if it gave one.
@@ -52,7 +54,7 @@ impl CallErrorKind {
     /// The reason used in labels.
     pub fn reason(self) -> Reason {
         match self {
-            Self::KeyDenied | Self::PermissionDenied => Reason::Denied,
+            Self::KeyDenied | Self::PermissionDenied | Self::NotSent => Reason::Denied,
             Self::Throttled(_) => Reason::Throttled,
             Self::Unreachable => Reason::Unreachable,
             Self::Timeout => Reason::Timeout,

@@ -19,16 +19,24 @@ const JITTER: f64 = 0.1;
 const UNSUPPORTED_EVERY: Duration = Duration::from_hours(24);
 /// A failed look is repeated after this, then after twice as long, and so on.
 const RETRY: Duration = Duration::from_mins(1);
-/// A resource in the middle of a change is looked at again after this.
-const BUSY_RETRY: Duration = Duration::from_mins(2);
 
 /// How long to wait before the next look at a resource, as it stands after its last one.
 pub fn next_look(scope: &Scope, resource: &Resource, policy: &PollPolicy, now: DateTime<Utc>) -> Duration {
     let regular = shorten(interval(resource, policy, now), spread(scope, &resource.id));
     match resource.failures_in_a_row {
         0 => regular,
-        failures => backoff(policy.min_interval, failures).min(regular),
+        failures => {
+            backoff(policy.min_interval, failures).min(regular).min(overdue_in(resource, policy, now))
+        }
     }
+}
+
+/// How long the data of a failing resource may still be left alone: until it reaches `max_age`, and from then on never
+/// longer than `min_interval`, so that the end of an outage is noticed.
+fn overdue_in(resource: &Resource, policy: &PollPolicy, now: DateTime<Utc>) -> Duration {
+    let age = resource.reading.as_ref().and_then(|reading| (now - reading.at).to_std().ok());
+    let left = age.map_or(Duration::ZERO, |age| policy.max_age.saturating_sub(age));
+    left.max(policy.min_interval)
 }
 
 /// How long to wait before the second look at a resource.
@@ -40,11 +48,6 @@ pub fn second_look(scope: &Scope, resource: &Resource, policy: &PollPolicy, now:
     let spread_over =
         stable_fraction(["second", &scope.account, &scope.region, &scope.service, &resource.id]);
     regular.mul_f64(spread_over).max(policy.min_interval.min(regular))
-}
-
-/// How long to wait before the next look at a resource that was in the middle of a change.
-pub fn look_at_busy(policy: &PollPolicy) -> Duration {
-    BUSY_RETRY.min(policy.min_interval)
 }
 
 /// How long to wait before a scope is listed again, after this many failed listings in a row.
@@ -78,9 +81,39 @@ impl Resource {
     }
 }
 
-/// How many calls a second this resource costs in the long run.
-pub fn calls_per_second(resource: &Resource, policy: &PollPolicy, now: DateTime<Utc>) -> f64 {
-    1.0 / (interval(resource, policy, now).as_secs_f64() * (1.0 - JITTER / 2.0))
+/// What a scope asks of the pace of its detail call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Load {
+    /// Calls a second in the long run.
+    pub needed_per_second: f64,
+    /// What is allowed.
+    pub allowed_per_second: f64,
+    /// One look at each resource takes this long.
+    pub round: Duration,
+}
+
+impl Load {
+    /// The pace does not suffice for `max_age`.
+    pub fn is_too_large(&self, policy: &PollPolicy) -> bool {
+        self.round > policy.max_age || self.needed_per_second > self.allowed_per_second
+    }
+}
+
+/// What these resources ask of a pace.
+pub fn load<'r>(
+    resources: impl Iterator<Item = &'r Resource>,
+    allowed_per_second: f64,
+    policy: &PollPolicy,
+    now: DateTime<Utc>,
+) -> Load {
+    let (mut count, mut needed_per_second) = (0.0, 0.0);
+    for resource in resources {
+        count += 1.0;
+        needed_per_second += 1.0 / (interval(resource, policy, now).as_secs_f64() * (1.0 - JITTER / 2.0));
+    }
+    let seconds = count / allowed_per_second.max(f64::MIN_POSITIVE);
+    let round = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+    Load { needed_per_second, allowed_per_second, round }
 }
 
 fn interval(resource: &Resource, policy: &PollPolicy, now: DateTime<Utc>) -> Duration {
@@ -156,6 +189,40 @@ mod tests {
             .collect();
         assert_eq!(waits[..3], [MINUTE, 2 * MINUTE, 4 * MINUTE]);
         assert!(waits[3..].iter().all(|wait| (HOUR.mul_f64(3.9)..=6 * HOUR).contains(wait)), "{waits:?}");
+    }
+
+    #[test]
+    fn data_that_is_too_old_is_asked_for_again_and_again() {
+        let policy = PollPolicy::default();
+        let mut resource = resource("r-1");
+        resource.failures_in_a_row = 30;
+        for (name, hours_old, longest) in
+            [("fresh", 1, 5 * HOUR), ("nearly", 5, HOUR), ("too old", 7, 10 * MINUTE)]
+        {
+            let mut read = reading(vec![certificate(moment() + TimeDelta::days(365))]);
+            read.at = moment() - TimeDelta::hours(hours_old);
+            resource.reading = Some(read);
+            let wait = next_look(&scope("redis"), &resource, &policy, moment());
+            assert!(wait <= longest, "{name}: {wait:?}");
+        }
+        resource.reading = None;
+        assert!(next_look(&scope("redis"), &resource, &policy, moment()) <= 10 * MINUTE, "never read");
+    }
+
+    #[test]
+    fn a_scope_is_too_large_when_a_round_or_the_long_run_is() {
+        let (policy, soon) = (PollPolicy::default(), moment() + TimeDelta::hours(4));
+        let many = |ends: DateTime<Utc>| {
+            let mut resource = resource("r-1");
+            resource.reading = Some(reading(vec![certificate(ends)]));
+            vec![resource; 10_000]
+        };
+        let is_too_large = |resources: &[Resource], rate| {
+            load(resources.iter(), rate, &policy, moment()).is_too_large(&policy)
+        };
+        assert!(!is_too_large(&many(moment() + TimeDelta::days(300)), 3.0));
+        assert!(is_too_large(&many(moment() + TimeDelta::days(300)), 0.3), "a round of nine hours");
+        assert!(is_too_large(&many(soon), 10.0), "each of them every ten minutes is 17 a second");
     }
 
     #[test]

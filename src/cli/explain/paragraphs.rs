@@ -1,7 +1,5 @@
 //! The paragraphs of an explanation: a title and rows of a word and what is to be said about it.
 
-use std::time::Duration;
-
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::why::regular_interval;
@@ -11,7 +9,7 @@ use crate::domain::duration::show_duration;
 use crate::domain::finding::{Stage, stage};
 use crate::domain::policy::Thresholds;
 use crate::domain::resource::{Certificate, DateSource, ManagedBy, TlsState};
-use crate::domain::schedule::{calls_per_second, next_look};
+use crate::domain::schedule::{load, next_look};
 use crate::visible::visible;
 
 /// A paragraph under way.
@@ -217,14 +215,13 @@ fn pace(found: Found<'_>, known: &Known<'_>) -> String {
     let Some(allowed) = (known.pace)(found.scope) else {
         return "the listing carries the certificates, no further calls are needed".to_owned();
     };
-    let resources = &found.view.resources;
-    let needed: f64 =
-        resources.iter().map(|resource| calls_per_second(resource, known.policy, known.now)).sum();
+    let resources = found.view.resources.iter().map(|resource| &**resource);
+    let load = load(resources, allowed, known.policy, known.now);
     let max_age = show_duration(known.policy.max_age);
-    #[allow(clippy::cast_precision_loss, reason = "no cloud lists 2^52 resources")]
-    let once = Duration::try_from_secs_f64(resources.len() as f64 / allowed).unwrap_or(Duration::MAX);
-    let figures = format!("one look at each takes {} at {} ({needed:.3} needed)", about(once), rate(allowed));
-    if once <= known.policy.max_age && needed <= allowed {
+    let needed = load.needed_per_second;
+    let figures =
+        format!("one look at each takes {} at {} ({needed:.3} needed)", about(load.round), rate(allowed));
+    if !load.is_too_large(known.policy) {
         return format!("{figures}: max_age {max_age} is kept");
     }
     format!(

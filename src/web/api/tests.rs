@@ -290,13 +290,12 @@ fn at(left: i64) -> Reading {
 
 /// Applies a change to resources from 100 on; those below never change.
 fn apply(snapshot: &mut Snapshot, change: &Change) {
-    use crate::domain::listing::Inspection;
     let scope = Arc::new(scope("redis"));
     let name = |n: u8| format!("r-{:03}", 100 + u16::from(n) % 100);
     let view = snapshot.scope_mut(&scope);
     match change {
         Change::Gone(n) => {
-            view.absorb_inspection(&name(*n), Inspection::Gone, moment());
+            view.take_out(&name(*n));
         }
         Change::NewOrRenewed(n, left) => {
             let mut listing = crate::domain::testing::listing(&[&name(*n)]);
