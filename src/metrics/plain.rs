@@ -5,15 +5,17 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
+use super::blocks::Blocks;
 use super::freshness::Freshness;
 use super::process::Usage;
 use super::resources::{self, FAMILIES};
 use super::scopes::{self, ScopeRow};
 use super::{Surroundings, counters, process, text};
 use crate::domain::snapshot::Snapshot;
+use crate::telemetry::Text;
 
 /// About this many bytes are handed out at once.
 const BLOCK: usize = 64 * 1024;
@@ -27,9 +29,10 @@ const RUN: usize = 64;
 pub struct PlainPage {
     snapshot: Arc<Snapshot>,
     around: Surroundings,
+    counted: Arc<Text>,
     now: DateTime<Utc>,
     rows: Vec<ScopeRow>,
-    block: BytesMut,
+    blocks: Blocks,
     /// What the lines of a run begin with.
     head: Vec<u8>,
     next: Step,
@@ -54,21 +57,26 @@ struct Position {
 }
 
 impl PlainPage {
-    /// The page of this snapshot.
-    pub fn new(snapshot: Arc<Snapshot>, around: Surroundings, now: DateTime<Utc>) -> Self {
+    /// The page of this snapshot, and of these counters.
+    pub fn new(
+        snapshot: Arc<Snapshot>,
+        around: Surroundings,
+        counted: Arc<Text>,
+        now: DateTime<Utc>,
+    ) -> Self {
         let labels = text::labels_of_scopes(snapshot.scopes.keys());
         let rows = labels.zip(snapshot.scopes.values());
         let rows = rows.map(|(labels, view)| ScopeRow { labels, view: Arc::clone(view), stale: 0 });
         let rows = rows.collect();
-        let (block, head, next) = (BytesMut::new(), Vec::new(), Step::Header { family: 0 });
-        Self { snapshot, around, now, rows, block, head, next }
+        let (blocks, head, next) = (Blocks::default(), Vec::new(), Step::Header { family: 0 });
+        Self { snapshot, around, counted, now, rows, blocks, head, next }
     }
 
     fn step(&mut self) {
         self.next = match self.next {
             Step::Header { family } if family == FAMILIES.len() => Step::Scopes,
             Step::Header { family } => {
-                text::header(&mut self.block, &FAMILIES[family].0);
+                text::header(self.blocks.current(), &FAMILIES[family].0);
                 Step::Run { family, at: Position::default() }
             }
             Step::Run { family, at } => match self.run(family, at) {
@@ -76,13 +84,13 @@ impl PlainPage {
                 None => Step::Header { family: family + 1 },
             },
             Step::Scopes => {
-                scopes::write(&mut self.block, &self.rows, &self.snapshot.backlog);
+                scopes::write(self.blocks.current(), &self.rows, &self.snapshot.backlog);
                 Step::Rest
             }
             Step::Rest => {
-                let Surroundings { telemetry, rate_limits, config, started_at, .. } = &self.around;
-                counters::write(&mut self.block, telemetry, rate_limits);
-                process::write(&mut self.block, config, &Usage::now(), *started_at);
+                let Surroundings { rate_limits, config, started_at, .. } = &self.around;
+                counters::write(self.blocks.current(), &self.counted, rate_limits);
+                process::write(self.blocks.current(), config, &Usage::now(), *started_at);
                 Step::Done
             }
             Step::Done => Step::Done,
@@ -97,7 +105,7 @@ impl PlainPage {
         };
         let end = chunk.len().min(at.slot + RUN);
         let run = &chunk[at.slot..end];
-        resources::write(&mut self.block, &mut self.head, &FAMILIES[family], &row.labels, run);
+        resources::write(self.blocks.current(), &mut self.head, &FAMILIES[family], &row.labels, run);
         if family == 0 {
             // Counted on the way, where each resource is visited anyway; the families of scopes come later.
             row.stale += Freshness::of(run, &self.around.policy, self.now).stale;
@@ -114,10 +122,10 @@ impl Iterator for PlainPage {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
-        self.block.reserve(BLOCK + OVERHANG);
-        while self.block.len() < BLOCK && !matches!(self.next, Step::Done) {
+        self.blocks.begin(BLOCK + OVERHANG);
+        while self.blocks.current().len() < BLOCK && !matches!(self.next, Step::Done) {
             self.step();
         }
-        (!self.block.is_empty()).then(|| self.block.split().freeze())
+        self.blocks.finish()
     }
 }

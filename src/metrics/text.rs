@@ -68,24 +68,12 @@ pub(super) fn labels_of_scopes<'s>(
 }
 
 fn write_scope_labels(out: &mut BytesMut, scope: &Scope) {
-    for (n, (name, value)) in scope_pairs(scope).into_iter().enumerate() {
+    for (n, (name, value)) in scope.labels().into_iter().enumerate() {
         if n > 0 {
             out.extend_from_slice(b",");
         }
         label(out, name, value);
     }
-}
-
-/// The labels of a scope, in their order.
-pub(super) fn scope_pairs(scope: &Scope) -> [(&'static str, &str); 5] {
-    let Scope { provider, account, project, region, service } = scope;
-    [
-        ("cloud_provider", provider),
-        ("cloud_account", account),
-        ("cloud_project", project),
-        ("cloud_region", region),
-        ("cloud_service", service),
-    ]
 }
 
 /// `name="value"`.

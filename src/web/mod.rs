@@ -11,8 +11,10 @@ mod answers;
 pub mod api;
 pub mod context;
 pub mod cursor;
+mod desk;
 mod doorkeeper;
 pub mod json;
+pub mod members;
 pub mod page;
 pub mod query;
 pub mod refusal;
@@ -23,7 +25,6 @@ mod stall;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod view;
-pub mod visible;
 
 use std::fmt;
 use std::sync::Arc;
@@ -59,10 +60,12 @@ impl fmt::Debug for AppState {
 
 /// The whole port.
 pub fn router(state: AppState, view: Arc<View>) -> Router {
-    let routes = Router::new()
+    Router::new()
         .route("/metrics", get(scrape::metrics))
         .route("/-/healthy", get(answers::healthy))
         .route("/-/ready", get(answers::ready))
-        .with_state(state);
-    answers::dressed(routes.merge(view::router(view)))
+        .with_state(state)
+        .merge(view::router(view))
+        .fallback(answers::not_found)
+        .method_not_allowed_fallback(answers::method_not_allowed)
 }
