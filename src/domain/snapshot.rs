@@ -457,7 +457,7 @@ mod tests {
         let mut view = known();
         let before = view.resources.clone();
         assert_eq!(view.absorb_listing(listing(&["a", "b", "c"]), SECOND, moment()), []);
-        assert!(view.resources.chunks().iter().zip(before.chunks()).all(|(a, b)| Arc::ptr_eq(a, b)));
+        assert!(view.resources.chunks().zip(before.chunks()).all(|(a, b)| Arc::ptr_eq(a, b)));
     }
 
     #[test]
