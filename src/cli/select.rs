@@ -84,6 +84,7 @@ impl<'a> Selection<'a> {
         match label {
             Label::ResourceId => Known::Value(Some(&resource.id)),
             Label::ResourceName => Known::Value(Some(&resource.facts.name)),
+            Label::InUse => Known::Value(resource.facts.in_use_label()),
             Label::Tag(key) => Known::Value(resource.tag(key)),
             other => self.of_scope(scope, other),
         }

@@ -41,6 +41,7 @@ impl<'v> Described<'v> {
             Label::ResourceId => Some(id),
             Label::ResourceName => Some(&facts.name),
             Label::CertRole => role.map(CertRole::as_str),
+            Label::InUse => facts.in_use_label(),
             Label::Tag(key) => facts.tags.iter().find(|(name, _)| **name == **key).map(|(_, value)| &**value),
             Label::AccountLabel(key) => account_label(key),
             Label::Severity | Label::Stage | Label::Type => None,
@@ -64,6 +65,7 @@ mod tests {
         let scope = scope("redis");
         let mut resource = resource("r-1");
         resource.facts.tags = [("env".into(), "prod".into())].into();
+        resource.facts.in_use = Some(true);
         let team = |key: &str| (key == "team").then_some("dba");
         let described = Described { role: Some(CertRole::Ca), ..Described::new(&scope, &resource, &team) };
         for (expression, want) in [
@@ -74,6 +76,7 @@ mod tests {
             (r#"cloud_service="redis", resource_id="r-1", resource_name="orders", cert_role="ca""#, true),
             (r#"tag:env="prod", label:team="dba""#, true),
             (r#"tag:owner="", label:none="""#, true),
+            (r#"in_use="true""#, true),
             (r#"tag:env!="prod""#, false),
         ] {
             let matcher = Matcher::parse(expression, LabelSet::CERTIFICATE).expect(expression);

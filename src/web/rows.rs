@@ -74,6 +74,7 @@ impl<'s> Row<'s> {
             Label::ResourceId => Some(&self.resource.id),
             Label::ResourceName => Some(&self.resource.facts.name),
             Label::CertRole => self.role().map(CertRole::as_str),
+            Label::InUse => self.resource.facts.in_use_label(),
             Label::Tag(key) => self.resource.tag(key),
             _ => scope_label(self.scope, label, context),
         }
@@ -196,6 +197,7 @@ mod tests {
             (Label::ResourceId, Some("r-1")),
             (Label::ResourceName, Some("orders")),
             (Label::CertRole, Some("server")),
+            (Label::InUse, None),
             (Label::Tag("env".into()), None),
             (Label::AccountLabel("team".into()), None),
             (Label::Severity, None),

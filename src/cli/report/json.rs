@@ -69,6 +69,7 @@ struct Item<'s> {
     key: Option<&'s str>,
     managed_by: Option<&'static str>,
     renewal_required: Option<bool>,
+    in_use: Option<bool>,
     last_seen: Option<String>,
     failure: Option<FailureOut<'s>>,
 }
@@ -172,6 +173,7 @@ fn item<'s>(row: &Row<'s>) -> Item<'s> {
         key: known(&subject.key),
         managed_by: reading.and_then(|reading| reading.managed_by).map(ManagedBy::as_str),
         renewal_required: reading.and_then(|reading| reading.renewal_required),
+        in_use: resource.facts.in_use,
         last_seen: reading.map(|reading| rfc3339(reading.at)),
         failure: resource.failure.as_deref().map(failure),
     }

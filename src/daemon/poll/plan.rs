@@ -192,8 +192,7 @@ impl Poller {
                 self.list_again_in_this_round(index, &error, now);
             }
         }
-        let failures = self.snapshot.scopes.get(&scope).map_or(0, |view| view.listing_failures);
-        let regular = schedule::next_listing(&scope, &self.policy, failures);
+        let regular = self.next_listing(&scope);
         let wait = match kind {
             // The gate says when a refused key is tried again.
             Some(CallErrorKind::KeyDenied) => Duration::ZERO,
@@ -202,6 +201,15 @@ impl Poller {
             _ => regular,
         };
         self.plan_listing(index, now + wait);
+    }
+
+    fn next_listing(&self, scope: &Scope) -> Duration {
+        let Some(view) = self.snapshot.scopes.get(scope) else {
+            return schedule::next_listing(scope, &self.policy, 0);
+        };
+        let carried = view.resources.iter().filter(|resource| resource.carried).map(|resource| &**resource);
+        let failures = view.listing_failures;
+        schedule::next_carrying_listing(scope, &self.policy, failures, carried, self.clock.now())
     }
 
     /// A single round has no next time for a listing that was throttled.
