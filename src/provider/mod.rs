@@ -18,6 +18,7 @@ use crate::secret::{Secret, SecretError};
 pub mod alibaba;
 pub mod huawei;
 pub mod keys;
+pub mod loose;
 pub mod settings;
 pub mod ucloud;
 pub mod x509;
