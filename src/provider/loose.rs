@@ -1,7 +1,7 @@
 //! Values as clouds really send them: numbers where texts are documented, the reverse, nothing, or something else.
 //!
 //! Wire structs of every cloud are made of these, so that one odd field costs itself and one odd row itself. What a
-//! value means is said elsewhere.
+//! value means is said elsewhere. A text that holds a private key is dropped while it is read, wherever it stands.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ pub enum Loose {
     Absent,
     /// There.
     Text(String),
-    /// There, but a list or an object.
+    /// There, but a list, an object, or a text with a private key in it.
     Odd,
 }
 
@@ -27,6 +27,11 @@ impl Loose {
             Self::Text(text) => Some(text.trim()).filter(|text| !text.is_empty() && *text != "-"),
             Self::Absent | Self::Odd => None,
         }
+    }
+
+    /// A text that a cloud wrote, unless a private key stands in it.
+    fn of_text(text: &str) -> Self {
+        if holds_a_key(text) { Self::Odd } else { Self::Text(text.to_owned()) }
     }
 
     /// A whole number that is not negative.
@@ -41,6 +46,11 @@ impl<'de> Deserialize<'de> for Loose {
     }
 }
 
+/// A private key in PEM stands in the text, whole or cut, in any of its kinds (RSA, EC, encrypted, OpenSSH).
+pub fn holds_a_key(text: &str) -> bool {
+    text.contains("PRIVATE KEY")
+}
+
 struct LooseVisitor;
 
 impl<'de> Visitor<'de> for LooseVisitor {
@@ -51,7 +61,7 @@ impl<'de> Visitor<'de> for LooseVisitor {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Loose, E> {
-        Ok(Loose::Text(value.to_owned()))
+        Ok(Loose::of_text(value))
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Loose, E> {
@@ -162,6 +172,7 @@ mod tests {
             (r#"" - ""#, None),
             ("[1,2]", None),
             (r#"{"a":{"b":[]}}"#, None),
+            (r#""-----BEGIN RSA PRIVATE KEY-----\nMII""#, None),
         ] {
             assert_eq!(text(json), Some(want.map(str::to_owned)), "{json}");
         }

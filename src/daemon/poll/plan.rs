@@ -480,8 +480,9 @@ impl Poller {
 
 /// Whether one round over a scope takes longer than its data may age, and how long it takes at this rate.
 pub(super) fn too_large(view: &ScopeView, calls_per_second: f64, max_age: Duration) -> (bool, Duration) {
+    let looked_at = view.resources.iter().filter(|resource| !resource.carried).count();
     #[allow(clippy::cast_precision_loss)] // a count of resources
-    let seconds = view.resources.len() as f64 / calls_per_second.max(f64::MIN_POSITIVE);
+    let seconds = looked_at as f64 / calls_per_second.max(f64::MIN_POSITIVE);
     let round = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
     (round > max_age, round)
 }

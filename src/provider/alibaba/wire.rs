@@ -7,7 +7,7 @@
 use serde::Deserialize;
 use serde::de::Deserializer;
 
-pub use crate::provider::loose::{Loose, Row};
+pub(super) use crate::provider::loose::{Loose, Row};
 
 /// The rows inside their container: an object with one list in it, whose name differs by product.
 ///
