@@ -8,4 +8,5 @@ pub mod alibaba;
 pub mod demo;
 pub mod fleet;
 mod pem;
+pub mod ucloud;
 mod wire;
