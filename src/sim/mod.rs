@@ -7,3 +7,6 @@
 pub mod alibaba;
 pub mod demo;
 pub mod fleet;
+mod pem;
+pub mod ucloud;
+mod wire;
