@@ -184,13 +184,33 @@ impl AccountHttp {
         sign: impl Fn() -> Outgoing,
         read: impl FnOnce(Answer) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
+        self.try_call(call, || Ok(sign()), read).await
+    }
+
+    /// The same for a call that may have become pointless while it waited for its turn: an error of `sign` keeps it
+    /// from being made, and then it is not counted either.
+    ///
+    /// # Errors
+    /// Those of `sign`; what went wrong on the way; what `read` made of the answer.
+    pub async fn try_call<T>(
+        &self,
+        call: Call<'_>,
+        sign: impl Fn() -> Result<Outgoing, CallError>,
+        read: impl FnOnce(Answer) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
         self.wait_for_turn(&call).await;
         let permit = self.http.in_flight.acquire().await;
+        let outgoing = sign()?;
         let sent = self.http.clock.elapsed();
-        let result = self.send(&call, &sign).await.and_then(read);
+        let result = self.send(&call, outgoing, &sign).await.and_then(read);
         drop(permit);
         self.account_for(&call, sent, result.as_ref().err());
         result
+    }
+
+    /// How long a call would have to wait for its turn now.
+    pub fn wait(&self, region: &Arc<str>, action: &'static str) -> Duration {
+        self.with_pace(region, action, |pace| pace.clone().reserve(self.http.clock.elapsed()))
     }
 
     /// The local clock, for signatures.
@@ -230,9 +250,14 @@ impl AccountHttp {
     }
 
     /// A kept connection may have died unnoticed; a call that only reads is then repeated, once and at once.
-    async fn send(&self, call: &Call<'_>, sign: &impl Fn() -> Outgoing) -> Result<Answer, CallError> {
-        match self.attempt(call, sign()).await {
-            Err(Attempt::Dropped(_)) if call.repeatable => self.attempt(call, sign()).await,
+    async fn send(
+        &self,
+        call: &Call<'_>,
+        outgoing: Outgoing,
+        sign: &impl Fn() -> Result<Outgoing, CallError>,
+    ) -> Result<Answer, CallError> {
+        match self.attempt(call, outgoing).await {
+            Err(Attempt::Dropped(_)) if call.repeatable => self.attempt(call, sign()?).await,
             other => other,
         }
         .map_err(|attempt| match attempt {

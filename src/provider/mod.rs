@@ -60,6 +60,8 @@ pub struct Order<'a> {
     pub settings: &'a dyn AccountSettings,
     /// As configured; `None`: those that the cloud lists.
     pub regions: Option<&'a [String]>,
+    /// As configured, for clouds that have projects; `None`: those that the cloud lists.
+    pub projects: Option<&'a [String]>,
     /// The operator's filters cannot be decided without tags.
     pub tags_needed: bool,
     /// Calls per second for each API and region.

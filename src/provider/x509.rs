@@ -25,6 +25,8 @@ pub struct Parsed {
     pub not_after: DateTime<Utc>,
     /// Names, serial, hash and key.
     pub subject: Subject,
+    /// It may sign other certificates (basic constraints).
+    pub is_ca: bool,
 }
 
 /// Why there is no certificate to be read.
@@ -60,6 +62,13 @@ pub fn from_pem(text: &str) -> Result<Vec<Parsed>, X509Error> {
     if parsed.is_empty() { Err(X509Error::Missing) } else { Ok(parsed) }
 }
 
+/// The certificates of a text that can be read, in order; broken ones and everything else are left out. For texts
+/// in which something foreign is no surprise.
+pub fn readable_in(text: &str) -> Vec<Parsed> {
+    let blocks = text.split(BEGIN).skip(1).filter_map(|rest| rest.split_once(END));
+    blocks.filter_map(|(block, _)| from_der(&decode(block).ok()?).ok()).collect()
+}
+
 /// One certificate in DER.
 ///
 /// # Errors
@@ -81,6 +90,7 @@ pub fn from_der(der: &[u8]) -> Result<Parsed, X509Error> {
             sha256: hex::encode(digest(&SHA256, der)).into(),
             key: key(certificate.public_key()),
         },
+        is_ca: certificate.is_ca(),
     })
 }
 
@@ -169,6 +179,26 @@ mod tests {
         ] {
             assert_eq!(from_pem(&text), Err(want), "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_readable_in_a_text_is_found_between_what_is_not() {
+        let pem = pem(2026..2027);
+        let broken = pem.replacen("MII", "!!!", 1);
+        let cut = &pem[..pem.len() / 2];
+        let key = pem.replace("CERTIFICATE", "PRIVATE KEY");
+        let text = format!("{broken}{key}\u{feff}{pem}{cut}{pem}");
+        assert_eq!(readable_in(&text).len(), 2);
+        assert_eq!(readable_in(&format!("{key}{cut}")), []);
+    }
+
+    #[test]
+    fn an_issuer_is_told_from_a_server() {
+        let mut params = CertificateParams::new(vec![]).expect("params");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let issuer = params.self_signed(&KeyPair::generate().expect("key")).expect("signed").pem();
+        assert!(from_pem(&issuer).expect("readable")[0].is_ca);
+        assert!(!from_pem(&pem(2026..2027)).expect("readable")[0].is_ca);
     }
 
     proptest::proptest! {
