@@ -2,6 +2,7 @@
 //! page. The first to end, or the request to stop, ends them all.
 
 mod accounts;
+pub mod doctor;
 pub mod poll;
 
 use std::net::SocketAddr;

@@ -75,7 +75,7 @@ mod tests {
     }
 
     fn refusal() -> CallError {
-        CallError::new(CallErrorKind::KeyDenied, "dcs:ListInstances", "no")
+        CallError::new(CallErrorKind::KeyDenied, "dcs:instance:list", "no")
     }
 
     fn minutes(minutes: u64) -> Duration {

@@ -98,7 +98,8 @@ impl Sheet {
             let text = format!("{} rows of a page have no readable instance id", self.odd_rows);
             self.incomplete.get_or_insert((Reason::Unreadable, unreadable(text).to_string()));
         }
-        Listing { resources: self.rows.into_values().collect(), incomplete: self.incomplete }
+        let resources = self.rows.into_values().collect();
+        Listing { resources, incomplete: self.incomplete, ..Listing::default() }
     }
 }
 

@@ -9,12 +9,14 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use crate::call::{CallError, CallErrorKind};
 use crate::domain::identity::Scope;
 use crate::domain::listing::{Inspection, Listing};
 use crate::domain::resource::TlsState;
 use crate::http::Rate;
-use crate::provider::{BoxFuture, Provider, ProviderKind};
+use crate::provider::{BoxFuture, Calls, Provider, ProviderKind};
 
 mod action;
 mod api;
@@ -47,6 +49,9 @@ pub(super) const KIND: ProviderKind = ProviderKind {
     services: &[Huawei::SERVICE],
     has_projects: true,
     endpoint_keys: settings::ENDPOINTS,
+    calls: |_| action::CALLS,
+    read_policy: "policies/huawei-read.json",
+    renew_policy: None,
     settings: settings::read,
     build: Some(settings::build),
 };
@@ -219,8 +224,12 @@ impl Provider for Huawei {
         Box::pin(async move { self.look(&place_of(scope), id).await })
     }
 
-    fn actions(&self) -> Vec<&'static str> {
-        action::ALL.to_vec()
+    fn calls(&self, _: &str) -> Calls {
+        action::CALLS
+    }
+
+    fn clock_ahead(&self) -> Option<TimeDelta> {
+        self.api.http().clock_ahead()
     }
 
     fn rates(&self) -> Vec<Rate> {
