@@ -7,3 +7,5 @@
 pub mod alibaba;
 pub mod demo;
 pub mod fleet;
+mod pem;
+mod wire;

@@ -15,7 +15,7 @@ use crate::domain::hash::stable_hash;
 pub const PRIVATE_KEY_MARKER: &str = "NotafterSimulatedPrivateKeyThatMustNeverLeak";
 
 /// The private key that RDS PostgreSQL hands out with every answer.
-pub(super) fn private_key() -> String {
+pub(in crate::sim) fn private_key() -> String {
     format!("-----BEGIN PRIVATE KEY-----\n{PRIVATE_KEY_MARKER}\n-----END PRIVATE KEY-----\n")
 }
 
@@ -36,7 +36,7 @@ pub fn certificate(host: &str, not_before: DateTime<Utc>, not_after: DateTime<Ut
 }
 
 /// End of the first certificate in a PEM text that a customer uploaded.
-pub(super) fn ends(pem: &str) -> Option<DateTime<Utc>> {
+pub(in crate::sim) fn ends(pem: &str) -> Option<DateTime<Utc>> {
     let block = Pem::iter_from_buffer(pem.as_bytes()).next()?.ok()?;
     let end = block.parse_x509().ok()?.validity().not_after.timestamp();
     DateTime::from_timestamp(end, 0)
