@@ -108,7 +108,7 @@ fn readable_in(bytes: &[u8]) -> Vec<Parsed> {
     {
         return vec![parsed];
     }
-    x509::readable_in(&String::from_utf8_lossy(bytes))
+    x509::blocks(&String::from_utf8_lossy(bytes)).filter_map(Result::ok).collect()
 }
 
 #[cfg(test)]

@@ -159,8 +159,13 @@ mod tests {
     }
 
     fn done() -> Outcome {
-        let ca =
-            Parsed { not_before: moment(), not_after: moment(), subject: Subject::default(), is_ca: true };
+        let ca = Parsed {
+            not_before: moment(),
+            not_after: moment(),
+            subject: Subject::default(),
+            is_ca: true,
+            host: None,
+        };
         Outcome::Done(Arc::new(Downloaded { ca, server_ends: None }))
     }
 

@@ -190,7 +190,7 @@ mod tests {
 
     fn parsed(year: i32, is_ca: bool) -> Parsed {
         let not_after = time(&format!("{year}-01-02T03:04:05Z")).expect("a date");
-        Parsed { not_before: moment(), not_after, subject: Subject::default(), is_ca }
+        Parsed { not_before: moment(), not_after, subject: Subject::default(), is_ca, host: None }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! From the projects of a key to the places that are watched: one for each region, and one for each sub-project,
 //! whose instances are seen only under its own id.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::api::Place;
 use super::endpoints::Templates;
@@ -41,7 +41,7 @@ impl Wanted {
     pub(super) fn sort_out(&self, rows: &[Project], templates: &Templates) -> Found {
         let names: HashMap<&str, &str> =
             rows.iter().filter_map(|row| Some((row.id.text()?, row.name.text()?))).collect();
-        let (mut found, mut seen) = (Found::default(), BTreeMap::new());
+        let (mut found, mut seen) = (Found::default(), HashSet::new());
         for row in rows {
             let Some((id, name, region)) = usable(row, &names) else { continue };
             let wanted = self.wants_region(region) && self.wants_project(id, name);
@@ -50,10 +50,10 @@ impl Wanted {
             } else if wanted {
                 found.places.insert(place(region, id));
             }
-            seen.extend([id, name, region].map(|word| (word, ())));
+            seen.extend([id, name, region]);
         }
         let configured = [&self.regions, &self.projects].into_iter().flatten().flatten();
-        found.missing = configured.filter(|word| !seen.contains_key(word.as_str())).cloned().collect();
+        found.missing = configured.filter(|word| !seen.contains(word.as_str())).cloned().collect();
         found
     }
 

@@ -3,6 +3,8 @@
 //! The vendor's own examples break the documented types (objects for texts, numbers for texts, nulls), so every
 //! scalar is [`Loose`] and every row stands for itself.
 
+#![allow(clippy::struct_field_names)] // the names are the cloud's
+
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::Value;
