@@ -7,5 +7,6 @@
 pub mod alibaba;
 pub mod demo;
 pub mod fleet;
+pub mod huawei;
 mod pem;
 mod wire;

@@ -3,8 +3,8 @@
 //! Every download makes an object in a bucket of the cloud, and a CA lives for years. So one is due when nothing was
 //! downloaded yet, when the end that the detail shows is another one, and else about once a week, spread by a hash of
 //! the instance. A refused one (the key may not) is not tried again for a day; where a project refused three and gave
-//! none, it is not asked for the others either. One that failed is tried again after an hour. Pure: times are points
-//! on the daemon's timeline.
+//! none, it is not asked for the others either. One that failed is tried again after an hour; where three in a row got
+//! no answer, the project's downloads rest for a sixth of that. Pure: times are points on the daemon's timeline.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,8 +14,9 @@ use super::api::Place;
 use super::mapping::Downloaded;
 use crate::domain::hash::stable_fraction;
 
-/// After so many refusals and no success a project is believed to refuse all.
-const REFUSALS: u32 = 3;
+/// After so many refusals and no success a project is believed to refuse all; after so many in a row without an
+/// answer, nobody is believed to be there.
+const ENOUGH: u32 = 3;
 /// Downloads are repeated up to this fraction of the interval earlier.
 const SPREAD: f64 = 1.0 / 7.0;
 
@@ -44,7 +45,9 @@ pub(super) enum Outcome {
     Done(Arc<Downloaded>),
     /// The key may not.
     Refused,
-    /// Anything else.
+    /// No answer, or one that asks for silence: the next instance would fare no better.
+    Unanswered,
+    /// Anything else; concerns the instance alone.
     Failed,
 }
 
@@ -69,7 +72,9 @@ struct Entry {
 struct Standing {
     succeeded: bool,
     refusals: u32,
-    refused_until: Duration,
+    /// In a row.
+    unanswered: u32,
+    closed_until: Duration,
     /// A failure was told, and no success came since.
     told: bool,
 }
@@ -87,13 +92,12 @@ impl Downloads {
 
     /// Whether a download is due; `shown` is the end that the detail shows now.
     pub(super) fn is_due(&self, place: &Place, id: &str, shown: Option<&str>, now: Duration) -> bool {
-        let closed = self.projects.get(place).is_some_and(|standing| {
-            !standing.succeeded && standing.refusals >= REFUSALS && now < standing.refused_until
-        });
+        if self.projects.get(place).is_some_and(|standing| now < standing.closed_until) {
+            return false;
+        }
         match self.instances.get(&key(place, id)) {
-            Some(entry) if entry.refused => now >= entry.next && !closed,
-            Some(entry) => now >= entry.next || entry.shown.as_deref() != shown,
-            None => !closed,
+            Some(entry) => now >= entry.next || !entry.refused && entry.shown.as_deref() != shown,
+            None => true,
         }
     }
 
@@ -112,7 +116,7 @@ impl Downloads {
                 self.rhythm.again.mul_f64(1.0 - SPREAD * spread)
             }
             Outcome::Refused => self.rhythm.refused,
-            Outcome::Failed => self.rhythm.failed,
+            Outcome::Unanswered | Outcome::Failed => self.rhythm.failed,
         };
         let entry = self.instances.entry(key(place, id)).or_default();
         entry.next = now + wait;
@@ -127,9 +131,17 @@ impl Downloads {
             }
             Outcome::Refused => {
                 standing.refusals = standing.refusals.saturating_add(1);
-                standing.refused_until = now + wait;
+                if standing.refusals >= ENOUGH && !standing.succeeded {
+                    standing.closed_until = now + wait;
+                }
             }
-            Outcome::Failed => {}
+            Outcome::Unanswered => {
+                standing.unanswered = standing.unanswered.saturating_add(1);
+                if standing.unanswered >= ENOUGH {
+                    standing.closed_until = now + wait / 6;
+                }
+            }
+            Outcome::Failed => standing.unanswered = 0,
         }
         !std::mem::replace(&mut standing.told, true)
     }
@@ -231,6 +243,21 @@ mod tests {
         assert!(known.is_due(&p, "a", Some("2"), 8 * DAY + 2 * HOUR));
         known.note(&p, "a", Some("2"), done(), 8 * DAY + 2 * HOUR);
         assert!(known.note(&p, "a", Some("2"), Outcome::Failed, 20 * DAY), "news again after a success");
+    }
+
+    #[test]
+    fn three_in_a_row_without_an_answer_let_the_project_rest() {
+        let (mut known, p) = (Downloads::new(Rhythm::default()), place("p"));
+        for (id, outcome) in [("a", Outcome::Unanswered), ("b", Outcome::Unanswered), ("c", Outcome::Failed)]
+        {
+            known.note(&p, id, None, outcome, Duration::ZERO);
+        }
+        assert!(known.is_due(&p, "d", None, Duration::ZERO), "they were not in a row");
+        for id in ["d", "e", "f"] {
+            known.note(&p, id, None, Outcome::Unanswered, Duration::ZERO);
+        }
+        assert!(!known.is_due(&p, "g", None, HOUR / 7));
+        assert!(known.is_due(&p, "g", None, HOUR / 6));
     }
 
     #[test]

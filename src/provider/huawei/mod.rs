@@ -5,11 +5,12 @@
 //! the SSL detail, which has the end of the server's certificate, and now and then the CA's certificate: `downloads`
 //! says when, `link` where to, `archive` what is in it. `hold` keeps a refused key from being locked for everybody.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::call::{CallError, CallErrorKind};
 use crate::domain::identity::Scope;
@@ -58,6 +59,8 @@ pub(super) const KIND: ProviderKind = ProviderKind {
 
 /// A look does not wait longer than this for the turn of its download: the next look will do.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Downloads of one project that are under way together: as many as it takes to learn that they are refused.
+const TOGETHER: usize = 3;
 
 /// One account of Huawei Cloud.
 #[derive(Debug)]
@@ -66,6 +69,8 @@ pub struct Huawei {
     account: Arc<str>,
     wanted: Wanted,
     downloads: Mutex<Downloads>,
+    /// Turns at downloading, by project.
+    turns: Mutex<HashMap<Place, Arc<Semaphore>>>,
 }
 
 impl Huawei {
@@ -76,7 +81,8 @@ impl Huawei {
 
     /// An account behind this API.
     pub fn new(api: Api, account: Arc<str>, wanted: Wanted, rhythm: Rhythm) -> Self {
-        Self { api, account, wanted, downloads: Mutex::new(Downloads::new(rhythm)) }
+        let downloads = Mutex::new(Downloads::new(rhythm));
+        Self { api, account, wanted, downloads, turns: Mutex::default() }
     }
 
     fn scopes_at(&self, places: BTreeSet<Place>) -> Vec<Scope> {
@@ -146,26 +152,43 @@ impl Huawei {
 
     /// The CA's certificate: the last one, or a new one where that is due. Never makes a look fail.
     async fn downloaded(&self, place: &Place, id: &str, ssl: &Ssl) -> Option<Arc<Downloaded>> {
-        let (clock, shown) = (self.api.http().clock(), ssl.ssl_expired_at.text());
-        let due = self.downloads().is_due(place, id, shown, clock.elapsed());
-        if due && !self.must_wait(place) {
-            let (outcome, error) = match self.download(place, id).await {
-                Ok(downloaded) => (Outcome::Done(Arc::new(downloaded)), None),
-                Err(error) if error.kind == CallErrorKind::PermissionDenied => {
-                    (Outcome::Refused, Some(error))
-                }
-                Err(error) => (Outcome::Failed, Some(error)),
-            };
-            let news = self.downloads().note(place, id, shown, outcome, clock.elapsed());
-            self.tell(place, id, error.as_ref(), news);
+        let shown = ssl.ssl_expired_at.text();
+        let is_due = || self.downloads().is_due(place, id, shown, self.api.http().clock().elapsed());
+        if is_due()
+            && let Some(_turn) = self.turn(place).await
+            && is_due()
+        {
+            self.renew_download(place, id, shown).await;
         }
         self.downloads().last(place, id)
     }
 
-    /// The cloud throttles downloads: details must not queue behind them.
-    fn must_wait(&self, place: &Place) -> bool {
+    /// A turn at downloading; `None` where it would not come soon. Details must not queue behind downloads, which the
+    /// cloud throttles on their own and which an object store may leave without an answer.
+    async fn turn(&self, place: &Place) -> Option<OwnedSemaphorePermit> {
         let wait = |action| self.api.http().wait(&place.region, action);
-        wait(action::DOWNLOAD).max(wait(action::FETCH)) > PATIENCE
+        if wait(action::DOWNLOAD).max(wait(action::FETCH)) > PATIENCE {
+            return None;
+        }
+        let turns = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(turns.entry(place.clone()).or_insert_with(|| Arc::new(Semaphore::new(TOGETHER))))
+        };
+        tokio::time::timeout(PATIENCE, turns.acquire_owned()).await.ok()?.ok()
+    }
+
+    async fn renew_download(&self, place: &Place, id: &str, shown: Option<&str>) {
+        use CallErrorKind::{PermissionDenied, Throttled, Timeout, Unreachable};
+        let (outcome, error) = match self.download(place, id).await {
+            Ok(downloaded) => (Outcome::Done(Arc::new(downloaded)), None),
+            Err(error) => match error.kind {
+                PermissionDenied => (Outcome::Refused, Some(error)),
+                Throttled(_) | Timeout | Unreachable => (Outcome::Unanswered, Some(error)),
+                _ => (Outcome::Failed, Some(error)),
+            },
+        };
+        let news = self.downloads().note(place, id, shown, outcome, self.api.http().clock().elapsed());
+        self.tell(place, id, error.as_ref(), news);
     }
 
     /// A link, what is behind it, and what is in that. A link that is refused may just have expired: once, another one
