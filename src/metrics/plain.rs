@@ -15,6 +15,7 @@ use super::resources::{self, FAMILIES};
 use super::scopes::{self, ScopeRow};
 use super::{Surroundings, counters, process, text};
 use crate::domain::snapshot::Snapshot;
+use crate::telemetry::Text;
 
 /// About this many bytes are handed out at once.
 const BLOCK: usize = 64 * 1024;
@@ -28,6 +29,7 @@ const RUN: usize = 64;
 pub struct PlainPage {
     snapshot: Arc<Snapshot>,
     around: Surroundings,
+    counted: Arc<Text>,
     now: DateTime<Utc>,
     rows: Vec<ScopeRow>,
     blocks: Blocks,
@@ -53,15 +55,21 @@ struct Position {
 }
 
 impl PlainPage {
-    /// The page of this snapshot.
-    pub fn new(snapshot: Arc<Snapshot>, around: Surroundings, now: DateTime<Utc>) -> Self {
+    /// The page of this snapshot, and of these counters.
+    pub fn new(
+        snapshot: Arc<Snapshot>,
+        around: Surroundings,
+        counted: Arc<Text>,
+        now: DateTime<Utc>,
+    ) -> Self {
         let rows = snapshot.scopes.iter().map(|(scope, view)| ScopeRow {
             labels: text::scope_labels(scope),
             view: Arc::clone(view),
             stale: 0,
         });
         let rows = rows.collect();
-        Self { snapshot, around, now, rows, blocks: Blocks::default(), next: Step::Header { family: 0 } }
+        let (blocks, next) = (Blocks::default(), Step::Header { family: 0 });
+        Self { snapshot, around, counted, now, rows, blocks, next }
     }
 
     fn step(&mut self) {
@@ -80,8 +88,8 @@ impl PlainPage {
                 Step::Rest
             }
             Step::Rest => {
-                let Surroundings { telemetry, rate_limits, config, started_at, .. } = &self.around;
-                counters::write(self.blocks.current(), telemetry, rate_limits);
+                let Surroundings { rate_limits, config, started_at, .. } = &self.around;
+                counters::write(self.blocks.current(), &self.counted, rate_limits);
                 process::write(self.blocks.current(), config, &Usage::now(), *started_at);
                 Step::Done
             }

@@ -23,6 +23,7 @@ use crate::domain::identity::Scope;
 use crate::domain::policy::PollPolicy;
 use crate::domain::shelf::Chunk;
 use crate::domain::snapshot::{ScopeView, Snapshot};
+use crate::telemetry;
 
 /// Pieces are handed out in blocks of about this size, so that 100,000 resources are not thousands of tiny writes.
 const BLOCK: usize = 64 * 1024;
@@ -132,7 +133,7 @@ struct Rendered {
 /// What is kept of the counters.
 #[derive(Debug)]
 struct Counters {
-    generation: u64,
+    counted: Arc<telemetry::Text>,
     rate_limits: Arc<[RateLimit]>,
     piece: Piece,
 }
@@ -261,16 +262,15 @@ impl Renderer {
     }
 
     fn counters(&mut self, around: &Surroundings) -> &Piece {
-        // Before the numbers are read, so that they are at least as new as the generation says.
-        let generation = around.telemetry.generation();
+        let counted = around.telemetry.text();
         let kept = self.counters.take().filter(|kept| {
-            kept.generation == generation && Arc::ptr_eq(&kept.rate_limits, &around.rate_limits)
+            Arc::ptr_eq(&kept.counted, &counted) && Arc::ptr_eq(&kept.rate_limits, &around.rate_limits)
         });
         let counters = kept.unwrap_or_else(|| {
             self.text.clear();
-            counters::write(&mut self.text, &around.telemetry, &around.rate_limits);
+            counters::write(&mut self.text, &counted, &around.rate_limits);
             let rate_limits = Arc::clone(&around.rate_limits);
-            Counters { generation, rate_limits, piece: self.deflater.piece(&self.text) }
+            Counters { counted, rate_limits, piece: self.deflater.piece(&self.text) }
         });
         &self.counters.insert(counters).piece
     }

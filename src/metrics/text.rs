@@ -48,25 +48,13 @@ pub(super) fn sample(
 /// The labels of a scope, without braces.
 pub(super) fn scope_labels(scope: &Scope) -> BytesMut {
     let mut out = BytesMut::with_capacity(160);
-    for (n, (name, value)) in scope_pairs(scope).into_iter().enumerate() {
+    for (n, (name, value)) in scope.labels().into_iter().enumerate() {
         if n > 0 {
             out.extend_from_slice(b",");
         }
         label(&mut out, name, value);
     }
     out
-}
-
-/// The labels of a scope, in their order.
-pub(super) fn scope_pairs(scope: &Scope) -> [(&'static str, &str); 5] {
-    let Scope { provider, account, project, region, service } = scope;
-    [
-        ("cloud_provider", provider),
-        ("cloud_account", account),
-        ("cloud_project", project),
-        ("cloud_region", region),
-        ("cloud_service", service),
-    ]
 }
 
 /// `name="value"`.

@@ -23,7 +23,9 @@ const OBJECT: &str = "GetObject";
 
 async fn watch_often(instances: &[Instance]) -> Watch {
     let mut fleet = fleet();
-    instances.iter().for_each(|instance| fleet.insert(instance.clone()));
+    for instance in instances {
+        fleet.insert(instance.clone());
+    }
     let account = Build { rhythm: often(), ..Build::account("prod") };
     Watch::with(fleet, Mode::Continuous, vec![account]).await
 }

@@ -117,13 +117,11 @@ impl Api {
         let call = Call { action, region: region.unwrap_or(&nowhere), limit, repeatable: true };
         let keys = self.keys.keys().await?;
         let sign = || self.sign(&keys, &base, action, product.version(), &query);
-        let read = |answer| errors::read(&answer, action, self.http.clock().now());
-        self.http.call(call, sign, read).await.map_err(|mut error| {
+        let read = |answer| errors::read(&answer, action, self.http.clock().now(), &keys);
+        self.http.call(call, sign, read).await.inspect_err(|error| {
             if error.kind == CallErrorKind::KeyDenied {
                 self.keys.refused(&keys);
             }
-            keys.censor(&mut error.message);
-            error
         })
     }
 

@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode};
 
 use super::action;
 use super::endpoints::{Base, Templates};
-use super::errors::{self, Verdict};
+use super::errors::{self, Reader, Verdict};
 use super::hold::Hold;
 use super::link::Link;
 use super::sign::{ApiCall, KeyRef, signed_headers};
@@ -98,7 +98,7 @@ impl Api {
             query: &[],
             limit: PAGE_LIMIT,
         };
-        self.call(request, |answer| errors::read(&answer, action::PROJECTS, self.http.clock().now())).await
+        self.call(request, |answer, reader| reader.read(&answer)).await
     }
 
     /// One page of ListInstances; `offset` counts instances.
@@ -110,22 +110,22 @@ impl Api {
             limit: PAGE_LIMIT,
             ..Request::about(place, action::LIST, "GET", &path, "")
         };
-        self.of_dcs(request, |answer| errors::read(&answer, action::LIST, self.http.clock().now())).await
+        self.of_dcs(request, |answer, reader| reader.read(&answer)).await
     }
 
     /// ShowInstanceSslDetail.
     pub(super) async fn ssl(&self, place: &Place, id: &str) -> Result<SslAnswer, CallError> {
         let path = format!("/v2/{}/instances/{id}/ssl", place.project);
         let request = Request::about(place, action::SSL, "GET", &path, "");
-        self.of_dcs(request, |answer| read_ssl(&answer, self.http.clock().now())).await
+        self.of_dcs(request, |answer, reader| read_ssl(&answer, reader)).await
     }
 
     /// DownloadSslCert: makes an object in a bucket, and a link to it.
     pub(super) async fn link(&self, place: &Place, id: &str) -> Result<Link, CallError> {
         let path = format!("/v2/{}/instances/{id}/ssl-certs/download", place.project);
         let request = Request::about(place, action::DOWNLOAD, "POST", &path, "");
-        let read = |answer: Answer| {
-            let made: Download = errors::read(&answer, action::DOWNLOAD, self.http.clock().now())?;
+        let read = |answer: Answer, reader: &Reader<'_>| {
+            let made: Download = reader.read(&answer)?;
             let unusable = |error: String| CallError::new(CallErrorKind::Unreadable, action::DOWNLOAD, error);
             let text = made.link.text().ok_or_else(|| unusable("the answer has no link".to_owned()))?;
             Link::check(text, self.on_loopback).map_err(|error| unusable(error.to_string()))
@@ -154,7 +154,7 @@ impl Api {
     async fn of_dcs<T>(
         &self,
         request: Request<'_>,
-        read: impl FnOnce(Answer) -> Result<T, CallError>,
+        read: impl FnOnce(Answer, &Reader<'_>) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         let base = self.templates.dcs(request.region);
         self.call(Request { base: &base, ..request }, read).await
@@ -163,7 +163,7 @@ impl Api {
     async fn call<T>(
         &self,
         request: Request<'_>,
-        read: impl FnOnce(Answer) -> Result<T, CallError>,
+        read: impl FnOnce(Answer, &Reader<'_>) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         let Request { action, region, limit, .. } = request;
         let base = Base::parse(request.base).ok_or_else(|| {
@@ -176,13 +176,10 @@ impl Api {
         };
         // None of the calls changes an instance, so each may be sent again when a kept connection is dead.
         let call = Call { action, region, limit, repeatable: true };
+        let read = |answer| read(answer, &Reader { action, now: self.http.clock().now(), keys: &keys });
         let result = self.http.try_call(call, sign, read).await;
         self.judge_key(&keys, result.as_ref().err());
-        result.map_err(|mut error| {
-            keys.censor(&mut error.message);
-            error.message = error.message.replace(keys.id.expose(), "***");
-            error
-        })
+        result
     }
 
     /// Remembers whether the key was accepted. Other errors may come from somebody who did not look at it.
@@ -256,11 +253,11 @@ impl<'a> Request<'a> {
 }
 
 /// 204 without a body says "off"; three error codes say something about the instance, and are no failures.
-fn read_ssl(answer: &Answer, now: chrono::DateTime<chrono::Utc>) -> Result<SslAnswer, CallError> {
+fn read_ssl(answer: &Answer, reader: &Reader<'_>) -> Result<SslAnswer, CallError> {
     if answer.status == StatusCode::NO_CONTENT {
         return Ok(SslAnswer::Off);
     }
-    match errors::read(answer, action::SSL, now) {
+    match reader.read(answer) {
         Ok(ssl) => Ok(SslAnswer::Detail(ssl)),
         Err(error) => match errors::verdict(&error) {
             Verdict::Unsupported => Ok(SslAnswer::Unsupported),

@@ -160,7 +160,9 @@ mod tests {
         let headers: [(&[u8], usize); 2] = [(b"PK\x03\x04", 6), (b"PK\x01\x02", 8)];
         for (magic, flags) in headers {
             let found: Vec<usize> = (0..zip.len() - 4).filter(|at| zip[*at..].starts_with(magic)).collect();
-            found.into_iter().for_each(|at| zip[at + flags] |= 1);
+            for at in found {
+                zip[at + flags] |= 1;
+            }
         }
         zip
     }
@@ -213,6 +215,7 @@ mod tests {
 
     #[test]
     fn every_hostile_or_useless_download_is_refused() {
+        use ArchiveError::{Broken, Encrypted, EntryTooLong, NoCertificate, TooLong, TooManyEntries};
         let one = pem(2031);
         let good = zip(&[("ca.crt", one.as_bytes())]);
         let many: Vec<(String, Vec<u8>)> = (0..65).map(|n| (format!("{n}"), one.clone().into())).collect();
@@ -220,7 +223,6 @@ mod tests {
         let (bomb, large) = (vec![0_u8; 30 * 1024 * 1024], vec![0_u8; 250 * 1024]);
         let tens: Vec<String> = (0..10).map(|n| n.to_string()).collect();
         let tens: Vec<(&str, &[u8])> = tens.iter().map(|name| (&**name, &*large)).collect();
-        use ArchiveError::{Broken, Encrypted, EntryTooLong, NoCertificate, TooLong, TooManyEntries};
         for (name, bytes, want) in [
             ("nothing", vec![], NoCertificate),
             ("HTML", b"<html>no</html>".to_vec(), NoCertificate),

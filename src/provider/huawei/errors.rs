@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::action;
 use crate::call::{CallError, CallErrorKind};
 use crate::http::Answer;
+use crate::provider::keys::Keys;
 
 /// The key itself is not accepted: unknown, wrong, out of date, disabled.
 const KEY: &[&str] = &[
@@ -73,41 +74,73 @@ pub(super) fn is_beyond_the_list(error: &CallError) -> bool {
     error.code.as_deref() == Some(BEYOND_THE_LIST)
 }
 
-/// Reads an answer into the call's own wire struct, or says which failure it is.
-///
-/// # Errors
-/// The cloud's own error, or what is wrong with the answer.
-pub(super) fn read<T: DeserializeOwned>(
-    answer: &Answer,
-    action: &'static str,
-    now: DateTime<Utc>,
-) -> Result<T, CallError> {
-    let status = answer.status;
-    let body = answer.body.trim_ascii();
-    if status.is_success() {
-        let form = |error: serde_json::Error| {
-            let text = format!("the JSON is not of the expected form (column {})", error.column());
-            CallError::new(CallErrorKind::Unreadable, action, text)
-        };
-        return match body.first() {
-            Some(b'{') => match said(body).filter(|said| said.message.is_some()) {
-                Some(said) => Err(cloud_error(answer, &said, action, now)),
-                None => serde_json::from_slice(body).map_err(form),
-            },
-            _ => Err(unreadable(answer, action)),
-        };
+/// Reads the answers of one call.
+pub(super) struct Reader<'a> {
+    /// The call.
+    pub(super) action: &'static str,
+    /// When it was made.
+    pub(super) now: DateTime<Utc>,
+    /// With which key: clouds and proxies echo, and no part of it may get into an error.
+    pub(super) keys: &'a Keys,
+}
+
+impl Reader<'_> {
+    /// Reads an answer into the call's own wire struct, or says which failure it is.
+    ///
+    /// # Errors
+    /// The cloud's own error, or what is wrong with the answer.
+    pub(super) fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, CallError> {
+        let body = answer.body.trim_ascii();
+        let said = said(body);
+        match said {
+            Some(said) if !answer.status.is_success() || said.message.is_some() => {
+                Err(self.cloud_error(answer, &said))
+            }
+            _ if !answer.status.is_success() => Err(self.without_a_word(answer)),
+            _ if body.first() == Some(&b'{') => serde_json::from_slice(body).map_err(|error| {
+                let text = format!("the JSON is not of the expected form (column {})", error.column());
+                CallError::new(CallErrorKind::Unreadable, self.action, text)
+            }),
+            _ => Err(self.unreadable(answer)),
+        }
     }
-    match said(body) {
-        Some(said) => Err(cloud_error(answer, &said, action, now)),
-        None if status.as_u16() == 429 => {
-            let kind = CallErrorKind::Throttled(retry_after(answer, ""));
-            Err(CallError::new(kind, action, "too many calls"))
+
+    fn cloud_error(&self, answer: &Answer, said: &Said) -> CallError {
+        let Self { action, now, keys } = *self;
+        let message = keys.censored(said.message.as_deref().unwrap_or_default());
+        let kind = kind(&said.code, &message, answer);
+        let message = match kind {
+            CallErrorKind::KeyDenied => why_the_key(&message, answer, now),
+            CallErrorKind::PermissionDenied => match action::permission(action) {
+                Some(permission) => format!("the key needs `{permission}`: {message}"),
+                None => message.into_owned(),
+            },
+            _ if WRONG_ADDRESS.contains(&&*said.code) => format!("{message}; is the endpoint right?"),
+            _ => message.into_owned(),
+        };
+        let request_id = said.request_id.as_deref().or_else(|| header(answer, "x-request-id"));
+        let request_id = request_id.map(|id| keys.censored(id));
+        CallError::new(kind, action, message).with_code(&keys.censored(&said.code), request_id.as_deref())
+    }
+
+    /// An error status without an error of the cloud's: somebody in between, most likely.
+    fn without_a_word(&self, answer: &Answer) -> CallError {
+        let status = answer.status;
+        let text = format!("the server answered {status} without saying why");
+        let told_to_wait = header(answer, "retry-after").is_some();
+        match status.as_u16() {
+            429 => CallError::new(CallErrorKind::Throttled(retry_after(answer, "")), self.action, text),
+            503 if told_to_wait => {
+                CallError::new(CallErrorKind::Throttled(retry_after(answer, "")), self.action, text)
+            }
+            500.. => CallError::new(CallErrorKind::Unreachable, self.action, text),
+            _ => self.unreadable(answer),
         }
-        None if status.is_server_error() => {
-            let text = format!("the server answered {status} without saying why");
-            Err(CallError::new(CallErrorKind::Unreachable, action, text))
-        }
-        None => Err(unreadable(answer, action)),
+    }
+
+    fn unreadable(&self, answer: &Answer) -> CallError {
+        let text = format!("answered {} with {}", answer.status, what_it_is(answer));
+        CallError::new(CallErrorKind::Unreadable, self.action, text)
     }
 }
 
@@ -170,22 +203,6 @@ fn canonical(code: &str) -> String {
     }
     let known = [("111400", '4'), ("111401", '1'), ("111403", '2'), ("111404", '4')];
     known.into_iter().find_map(|(prefix, digit)| old(prefix, digit)).unwrap_or(code)
-}
-
-fn cloud_error(answer: &Answer, said: &Said, action: &'static str, now: DateTime<Utc>) -> CallError {
-    let message = said.message.as_deref().unwrap_or_default();
-    let kind = kind(&said.code, message, answer);
-    let message = match kind {
-        CallErrorKind::KeyDenied => why_the_key(message, answer, now),
-        CallErrorKind::PermissionDenied => match action::permission(action) {
-            Some(permission) => format!("the key needs `{permission}`: {message}"),
-            None => message.to_owned(),
-        },
-        _ if WRONG_ADDRESS.contains(&&*said.code) => format!("{message}; is the endpoint right?"),
-        _ => message.to_owned(),
-    };
-    let request_id = said.request_id.as_deref().or_else(|| header(answer, "x-request-id"));
-    CallError::new(kind, action, message).with_code(&said.code, request_id)
 }
 
 fn kind(code: &str, message: &str, answer: &Answer) -> CallErrorKind {
@@ -251,11 +268,6 @@ fn window(message: &str) -> Option<Duration> {
     Some(Duration::from_secs(count.checked_mul(seconds)?)).filter(|window| !window.is_zero())
 }
 
-fn unreadable(answer: &Answer, action: &'static str) -> CallError {
-    let text = format!("answered {} with {}", answer.status, what_it_is(answer));
-    CallError::new(CallErrorKind::Unreadable, action, text)
-}
-
 fn what_it_is(answer: &Answer) -> String {
     let (status, body) = (answer.status, answer.body.trim_ascii());
     match body {
@@ -278,6 +290,7 @@ mod tests {
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
     use super::*;
+    use crate::secret::Secret;
 
     fn answer(status: u16, body: &str, headers: &[(&'static str, &str)]) -> Answer {
         let mut map = HeaderMap::new();
@@ -290,7 +303,23 @@ mod tests {
 
     fn failure(status: u16, body: &str, headers: &[(&'static str, &str)]) -> CallError {
         let now = Utc.with_ymd_and_hms(2026, 11, 22, 8, 20, 0).single().expect("date");
-        read::<Value>(&answer(status, body, headers), action::SSL, now).expect_err("a failure")
+        let keys = Keys {
+            id: Secret::new("AKAKAK"),
+            secret: Secret::new("s3cr3t"),
+            token: Some(Secret::new("T".repeat(900))),
+            expires: None,
+        };
+        let reader = Reader { action: action::SSL, now, keys: &keys };
+        reader.read::<Value>(&answer(status, body, headers)).expect_err("a failure")
+    }
+
+    #[test]
+    fn a_key_that_is_echoed_is_taken_out_before_the_text_is_cut() {
+        let text = format!("{} {} AKAKAK s3cr3t", "x".repeat(250), "T".repeat(900));
+        let body = format!(r#"{{"error_code":"Odd.AKAKAK","error_msg":"{text}","request_id":"s3cr3t"}}"#);
+        let error = failure(400, &body, &[]).to_string();
+        assert!(!error.contains("TT") && !error.contains("AKAK") && !error.contains("s3cr3t"), "{error}");
+        assert!(error.contains("Odd.***") && error.contains("x ***"), "{error}");
     }
 
     fn coded(status: u16, code: &str) -> CallError {
@@ -425,10 +454,17 @@ mod tests {
             ("a gateway", 502, "<html>", Unreachable),
             ("an empty 503", 503, "", Unreachable),
             ("a bare 429", 429, "", Throttled(None)),
+            ("a 429 of a proxy", 429, "slow down", Throttled(None)),
             ("a WAF", 403, "<html>", Unreadable),
         ] {
             assert_eq!(failure(status, body, &[]).kind, want, "{name}");
         }
+    }
+
+    #[test]
+    fn a_gateway_that_asks_for_patience_gets_it() {
+        let error = failure(503, "busy", &[("retry-after", "9")]);
+        assert_eq!(error.kind, CallErrorKind::Throttled(Some(Duration::from_secs(9))));
     }
 
     #[test]

@@ -43,7 +43,8 @@ pub(super) async fn read(api: &Api, place: &Place) -> Result<Listing, CallError>
             Ok(End::Doubtful(text)) => {
                 sheet.incomplete = Some((Reason::Unreadable, unreadable(text).to_string()));
             }
-            Err(error) if sheet.rows.is_empty() => return Err(error),
+            // A refused key concerns the whole account and must not hide in half a listing.
+            Err(error) if sheet.rows.is_empty() || is_about_the_key(&error) => return Err(error),
             Err(error) => {
                 sheet.incomplete = Some((error.kind.reason(), error.to_string()));
                 break;
@@ -51,6 +52,10 @@ pub(super) async fn read(api: &Api, place: &Place) -> Result<Listing, CallError>
         }
     }
     Ok(sheet.into_listing())
+}
+
+fn is_about_the_key(error: &CallError) -> bool {
+    matches!(error.kind, CallErrorKind::KeyDenied | CallErrorKind::NotSent)
 }
 
 /// Whether a walk has seen everything.
@@ -105,22 +110,25 @@ impl Sheet {
 
 async fn walk(api: &Api, place: &Place, sheet: &mut Sheet) -> Result<End, CallError> {
     let (mut walked, mut last): (HashSet<Arc<str>>, Option<Arc<str>>) = (HashSet::new(), None);
-    let (mut seen, mut announced, mut moved) = (0, 0, false);
+    let (mut seen, mut announced, mut moved) = (0, Announced::default(), false);
     for _ in 0..MOST_PAGES {
         let offset = usize::saturating_sub(seen, 1);
         let page = match api.page(place, offset, PAGE_SIZE).await {
-            Err(error) if seen > 0 && errors::is_beyond_the_list(&error) => return Ok(judge(true, 0, 0)),
+            Err(error) if seen > 0 && errors::is_beyond_the_list(&error) => {
+                return Ok(announced.judge(true, 0));
+            }
             page => page?,
         };
-        announced = page.instance_num.number().unwrap_or(0).max(announced);
         check_form(&page, seen)?;
+        let number = page.instance_num.number();
         let added = sheet.add(page, api.http().clock().now());
+        announced.note(number, added.rows);
         moved |= last.as_ref().is_some_and(|last| !added.ids.contains(last));
         let before = walked.len();
         walked.extend(added.ids.iter().cloned());
         seen = offset + added.rows;
         if walked.len() == before || seen < SHORT {
-            return Ok(judge(moved, announced, walked.len() + sheet.odd_rows));
+            return Ok(announced.judge(moved, walked.len() + sheet.odd_rows));
         }
         last = added.ids.last().cloned();
     }
@@ -136,14 +144,30 @@ fn check_form(page: &Page, seen: usize) -> Result<(), CallError> {
     Ok(())
 }
 
-/// The announced number may be that of a page or of the list: only more than were found says something.
-fn judge(moved: bool, announced: usize, found: usize) -> End {
-    match () {
-        () if moved => End::Doubtful("the list moved while it was read".to_owned()),
-        () if announced > found => {
-            End::Doubtful(format!("{announced} instances were announced and {found} came"))
+/// The numbers of the pages, each that of its page or of the list. One that is larger than its page is that of the list:
+/// then it must not change from page to page, and so many must be found.
+#[derive(Default)]
+struct Announced {
+    least: Option<usize>,
+    most: usize,
+}
+
+impl Announced {
+    fn note(&mut self, number: Option<usize>, rows: usize) {
+        let Some(number) = number.filter(|number| *number > rows) else { return };
+        self.least = Some(self.least.map_or(number, |least| least.min(number)));
+        self.most = self.most.max(number);
+    }
+
+    fn judge(&self, moved: bool, found: usize) -> End {
+        let most = self.most;
+        match () {
+            () if moved || self.least.is_some_and(|least| least != most) => {
+                End::Doubtful("the list moved while it was read".to_owned())
+            }
+            () if most > found => End::Doubtful(format!("{most} instances were announced and {found} came")),
+            () => End::Sure,
         }
-        () => End::Sure,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 
 use super::action;
 use super::wire::{Instance, Loose, Row, Rows, Ssl, Tag};
@@ -17,6 +17,9 @@ use crate::provider::x509::Parsed;
 const NOT_INSPECTABLE: &[&str] = &["CREATING", "CREATEFAILED"];
 /// Locked for lack of payment, or on the way there.
 const LOCKED: &[&str] = &["FREEZING", "FROZEN"];
+
+/// Names and tags are kept up to so many characters.
+const LONGEST_NAME: usize = 256;
 
 /// Texts that many instances share, kept once.
 #[derive(Debug, Default)]
@@ -61,17 +64,18 @@ pub(super) fn listed(row: Instance, words: &mut Interner, now: DateTime<Utc>) ->
     let supported = supports_tls(&row);
     let inspectable = supported && !NOT_INSPECTABLE.contains(&status);
     let facts = Facts {
-        name: row.name.text().unwrap_or_default().into(),
+        name: clip(row.name.text().unwrap_or_default()).into(),
         status: words.share(status),
         engine: words.share(&engine(&row)),
         tags: Tags::default(),
         group: None,
         locked: LOCKED.contains(&status),
     };
-    let id = id.into();
+    // Without a list of tags nothing is said about them: those known before stay.
+    let (id, tags_known) = (id.into(), row.tags.is_present());
     let facts = Facts { tags: tags(row.tags, words), ..facts };
     let reading = (!supported).then(|| without_certificate(TlsState::Unsupported, now));
-    Some(Listed { id, facts, tags_known: true, reading, inspectable })
+    Some(Listed { id, facts, tags_known, reading, inspectable })
 }
 
 /// Ids become parts of a path: letters, digits, hyphens and underscores only.
@@ -128,16 +132,13 @@ pub(super) fn inspection(ssl: &Ssl, downloaded: Option<&Downloaded>, at: DateTim
     Inspection::ReadInPart(reading, CallError::new(CallErrorKind::Unreadable, action::SSL, text).to_string())
 }
 
-/// A point in time as this API writes it: RFC 3339 with milliseconds, UTC; also without the mark of UTC, or with an
-/// offset without a colon. Years before 2000 stand for "nothing".
+/// A point in time as this API writes it: RFC 3339 with milliseconds; also with an offset without a colon. A time
+/// without a zone is no answer: it may be Beijing's, eight hours off. Years before 2000 stand for "nothing".
 pub(super) fn time(text: &str) -> Option<DateTime<Utc>> {
-    let naive = |form: &str| NaiveDateTime::parse_from_str(text, form).ok().map(|time| time.and_utc());
     let parsed = DateTime::parse_from_rfc3339(text)
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%#z"))
         .map(|time| time.with_timezone(&Utc))
-        .ok()
-        .or_else(|| naive("%Y-%m-%dT%H:%M:%S%.f"))
-        .or_else(|| naive("%Y-%m-%d %H:%M:%S%.f"))?;
+        .ok()?;
     (2000..=9999).contains(&parsed.year()).then_some(parsed)
 }
 
@@ -167,7 +168,12 @@ fn tags(rows: Rows<Tag>, words: &mut Interner) -> Tags {
     let (rows, _) = rows.into_rows();
     let pairs = rows.iter().filter_map(|tag| Some((tag.key.text()?, tag.value.text().unwrap_or_default())));
     let sorted: BTreeMap<&str, &str> = pairs.collect();
-    sorted.into_iter().map(|(key, value)| (words.share(key), words.share(value))).collect()
+    sorted.into_iter().map(|(key, value)| (words.share(clip(key)), words.share(clip(value)))).collect()
+}
+
+/// No honest name is longer; a dishonest one must not fill the memory.
+fn clip(text: &str) -> &str {
+    text.char_indices().nth(LONGEST_NAME).map_or(text, |(end, _)| &text[..end])
 }
 
 fn shown(value: &Loose) -> String {
@@ -200,8 +206,8 @@ mod tests {
             ("2027-01-02T03:04:05Z", Some("2027-01-02T03:04:05Z")),
             ("2027-01-02T11:04:05.250+08:00", Some("2027-01-02T03:04:05.250Z")),
             ("2027-01-02T11:04:05+0800", Some("2027-01-02T03:04:05Z")),
-            ("2027-01-02T03:04:05.5", Some("2027-01-02T03:04:05.5Z")),
-            ("2027-01-02 03:04:05", Some("2027-01-02T03:04:05Z")),
+            ("2027-01-02T03:04:05.5", None),
+            ("2027-01-02 03:04:05", None),
             ("9999-12-31T23:59:59.999Z", Some("9999-12-31T23:59:59.999Z")),
             ("0001-01-01T00:00:00Z", None),
             ("1795910400000", None),

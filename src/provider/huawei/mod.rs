@@ -125,11 +125,19 @@ impl Huawei {
     }
 
     async fn list(&self, place: &Place) -> Result<Listing, CallError> {
-        let listing = listing::read(&self.api, place).await?;
+        let mut listing = listing::read(&self.api, place).await?;
+        let mut downloads = self.downloads();
+        // Where TLS was on, one row that says "unsupported" takes no certificate away: the detail is asked.
+        for listed in listing.resources.iter_mut().filter(|listed| downloads.knows(place, &listed.id)) {
+            if listed.reading.take().is_some() {
+                listed.inspectable = true;
+            }
+        }
         if listing.incomplete.is_none() {
             let ids: HashSet<&str> = listing.resources.iter().map(|listed| &*listed.id).collect();
-            self.downloads().keep_only(place, &ids);
+            downloads.keep_only(place, &ids);
         }
+        drop(downloads);
         Ok(listing)
     }
 
@@ -152,6 +160,7 @@ impl Huawei {
 
     /// The CA's certificate: the last one, or a new one where that is due. Never makes a look fail.
     async fn downloaded(&self, place: &Place, id: &str, ssl: &Ssl) -> Option<Arc<Downloaded>> {
+        self.downloads().is_on(place, id);
         let shown = ssl.ssl_expired_at.text();
         let is_due = || self.downloads().is_due(place, id, shown, self.api.http().clock().elapsed());
         if is_due()
@@ -178,10 +187,12 @@ impl Huawei {
     }
 
     async fn renew_download(&self, place: &Place, id: &str, shown: Option<&str>) {
-        use CallErrorKind::{PermissionDenied, Throttled, Timeout, Unreachable};
+        use CallErrorKind::{KeyDenied, NotSent, PermissionDenied, Throttled, Timeout, Unreachable};
         let (outcome, error) = match self.download(place, id).await {
             Ok(downloaded) => (Outcome::Done(Arc::new(downloaded)), None),
             Err(error) => match error.kind {
+                // Says nothing about downloads; the next look will tell.
+                KeyDenied | NotSent => return,
                 PermissionDenied => (Outcome::Refused, Some(error)),
                 Throttled(_) | Timeout | Unreachable => (Outcome::Unanswered, Some(error)),
                 _ => (Outcome::Failed, Some(error)),

@@ -199,7 +199,7 @@ mod tests {
         file["cases"].as_array().unwrap().clone()
     }
 
-    fn text<'a>(object: &'a Value, name: &str) -> &'a str {
+    fn text<'v>(object: &'v Value, name: &str) -> &'v str {
         object[name].as_str().unwrap_or_default()
     }
 
@@ -212,7 +212,7 @@ mod tests {
     }
 
     /// The headers as the SDK sets them: the caller's, the host, those of the credentials, the mark of a foreign body.
-    fn headers<'a>(case: &'a Value, unsigned_body: bool) -> Vec<(&'a str, &'a str)> {
+    fn headers(case: &Value, unsigned_body: bool) -> Vec<(&str, &str)> {
         let (request, credentials) = (&case["request"], &case["credentials"]);
         let own: &Map<String, Value> = request["headers"].as_object().unwrap();
         let mut headers: Vec<_> =
@@ -255,7 +255,9 @@ mod tests {
     #[test]
     fn every_known_answer_of_the_sdk_comes_out() {
         let cases = cases();
-        cases.iter().for_each(check);
+        for case in &cases {
+            check(case);
+        }
         assert_eq!(cases.len(), 18, "vectors were added or lost");
     }
 
