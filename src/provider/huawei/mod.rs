@@ -152,14 +152,22 @@ impl Huawei {
             SslAnswer::Busy => Ok(Inspection::Busy),
             SslAnswer::Detail(ssl) if !mapping::is_on(&ssl)? => without(TlsState::Disabled),
             SslAnswer::Detail(ssl) => {
-                let downloaded = self.downloaded(place, id, &ssl).await;
+                let downloaded = self.downloaded(place, id, &ssl).await?;
                 Ok(mapping::inspection(&ssl, downloaded.as_deref(), now))
             }
         }
     }
 
-    /// The CA's certificate: the last one, or a new one where that is due. Never makes a look fail.
-    async fn downloaded(&self, place: &Place, id: &str, ssl: &Ssl) -> Option<Arc<Downloaded>> {
+    /// The CA's certificate: the last one, or a new one where that is due.
+    ///
+    /// # Errors
+    /// Only that the key itself is refused; a download that fails never makes a look fail.
+    async fn downloaded(
+        &self,
+        place: &Place,
+        id: &str,
+        ssl: &Ssl,
+    ) -> Result<Option<Arc<Downloaded>>, CallError> {
         self.downloads().is_on(place, id);
         let shown = ssl.ssl_expired_at.text();
         let is_due = || self.downloads().is_due(place, id, shown, self.api.http().clock().elapsed());
@@ -167,9 +175,9 @@ impl Huawei {
             && let Some(_turn) = self.turn(place).await
             && is_due()
         {
-            self.renew_download(place, id, shown).await;
+            self.renew_download(place, id, shown).await?;
         }
-        self.downloads().last(place, id)
+        Ok(self.downloads().last(place, id))
     }
 
     /// A turn at downloading; `None` where it would not come soon. Details must not queue behind downloads, which the
@@ -186,13 +194,12 @@ impl Huawei {
         tokio::time::timeout(PATIENCE, turns.acquire_owned()).await.ok()?.ok()
     }
 
-    async fn renew_download(&self, place: &Place, id: &str, shown: Option<&str>) {
+    async fn renew_download(&self, place: &Place, id: &str, shown: Option<&str>) -> Result<(), CallError> {
         use CallErrorKind::{KeyDenied, NotSent, PermissionDenied, Throttled, Timeout, Unreachable};
         let (outcome, error) = match self.download(place, id).await {
             Ok(downloaded) => (Outcome::Done(Arc::new(downloaded)), None),
             Err(error) => match error.kind {
-                // Says nothing about downloads; the next look will tell.
-                KeyDenied | NotSent => return,
+                KeyDenied | NotSent => return Err(error),
                 PermissionDenied => (Outcome::Refused, Some(error)),
                 Throttled(_) | Timeout | Unreachable => (Outcome::Unanswered, Some(error)),
                 _ => (Outcome::Failed, Some(error)),
@@ -200,6 +207,7 @@ impl Huawei {
         };
         let news = self.downloads().note(place, id, shown, outcome, self.api.http().clock().elapsed());
         self.tell(place, id, error.as_ref(), news);
+        Ok(())
     }
 
     /// A link, what is behind it, and what is in that. A link that is refused may just have expired: once, another one
