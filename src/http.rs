@@ -222,17 +222,37 @@ impl AccountHttp {
         sign: impl Fn() -> Outgoing,
         read: impl FnOnce(Answer) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
+        self.try_call(call, || Ok(sign()), read).await
+    }
+
+    /// The same for a call that may have become pointless while it waited for its turn: an error of `sign` keeps it
+    /// from being made, and then it is not counted either.
+    ///
+    /// # Errors
+    /// Those of `sign`; what went wrong on the way; what `read` made of the answer.
+    pub async fn try_call<T>(
+        &self,
+        call: Call<'_>,
+        sign: impl Fn() -> Result<Outgoing, CallError>,
+        read: impl FnOnce(Answer) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
         self.wait_for_turn(&call).await;
         let share = self.share.acquire().await;
         let permit = self.http.in_flight.acquire().await;
         if self.http.clock.elapsed() < *self.silent_until.lock().unwrap_or_else(PoisonError::into_inner) {
             return Err(CallError::new(CallErrorKind::NotSent, call.action, "the key was refused meanwhile"));
         }
+        let outgoing = sign()?;
         let sent = self.http.clock.elapsed();
-        let result = self.send(&call, &sign).await.and_then(read);
+        let result = self.send(&call, outgoing, &sign).await.and_then(read);
         drop((permit, share));
         self.account_for(&call, sent, result.as_ref().err());
         result
+    }
+
+    /// How long a call would have to wait for its turn now.
+    pub fn wait(&self, region: &Arc<str>, action: &'static str) -> Duration {
+        self.with_pace(region, action, |pace| pace.clone().reserve(self.http.clock.elapsed()))
     }
 
     /// The local clock, for signatures.
@@ -278,13 +298,18 @@ impl AccountHttp {
     }
 
     /// A kept connection may have died unnoticed; a call that only reads is then repeated, once and at once.
-    async fn send(&self, call: &Call<'_>, sign: &impl Fn() -> Outgoing) -> Result<Answer, CallError> {
-        match self.attempt(call, sign()).await {
+    async fn send(
+        &self,
+        call: &Call<'_>,
+        outgoing: Outgoing,
+        sign: &impl Fn() -> Result<Outgoing, CallError>,
+    ) -> Result<Answer, CallError> {
+        match self.attempt(call, outgoing).await {
             Err(Attempt::Dropped(_)) if call.repeatable && self.answered.load(Ordering::Relaxed) => {
                 // booked, though not waited for: a host that drops every connection must not get twice the pace
                 self.with_pace(call.region, call.action, |pace| pace.reserve(self.http.clock.elapsed()));
                 self.http.telemetry.call(&self.provider, &self.account, call.action, Duration::ZERO);
-                self.attempt(call, sign()).await
+                self.attempt(call, sign()?).await
             }
             other => other,
         }

@@ -7,6 +7,7 @@
 pub mod alibaba;
 pub mod demo;
 pub mod fleet;
+pub mod huawei;
 mod pem;
 pub mod ucloud;
 mod wire;

@@ -1,12 +1,19 @@
 //! The keys of an account table that only Huawei Cloud has.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use toml::Value;
 
+use super::{Api, Huawei, Rhythm, Templates, Wanted};
 use crate::fields::show::{self, Entries};
 use crate::fields::{Endpoint, Fields, SecretSetting};
+use crate::http::Route;
+use crate::provider::keys::{FixedKeys, Keys};
 use crate::provider::settings::{AccountSettings, credentials, endpoints, show_credentials, show_endpoints};
+use crate::provider::{BuildError, Order, Provider};
+use crate::secret::Secret;
 
 /// The caches, who may do what, and temporary keys.
 pub(super) const ENDPOINTS: &[&str] = &["dcs", "iam", "sts"];
@@ -51,6 +58,52 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Option<Box<dyn AccountSettings>> 
         assume_role,
         endpoints,
     }))
+}
+
+/// Makes an account of them.
+pub(super) fn build(order: &Order<'_>) -> Result<Arc<dyn Provider>, BuildError> {
+    let settings = (order.settings as &dyn Any).downcast_ref::<Settings>();
+    let settings = settings.expect("a cloud builds accounts only of settings that it has read");
+    let secret = |setting: &SecretSetting| header_text(setting, order);
+    let keys = FixedKeys::new(Keys {
+        id: secret(&settings.access_key)?,
+        secret: secret(&settings.secret_key)?,
+        token: settings.security_token.as_ref().map(secret).transpose()?,
+        expires: None,
+    });
+    let provider: Arc<str> = Huawei::NAME.into();
+    let route = settings.route(order.proxy);
+    let on_loopback = route.only_loopback;
+    let http =
+        order.http.account(&provider, order.account, route, order.rate_limit).map_err(BuildError::Http)?;
+    let template = |key: &str| settings.endpoints.get(key).map(|endpoint| endpoint.template().to_owned());
+    let templates = Templates { dcs: template("dcs"), iam: template("iam") };
+    let api = Api::new(http, Arc::new(keys), templates, on_loopback);
+    let own = |list: Option<&[String]>| list.map(<[String]>::to_vec);
+    let wanted = Wanted { regions: own(order.regions), projects: own(order.projects) };
+    Ok(Arc::new(Huawei::new(api, Arc::clone(order.account), wanted, Rhythm::default())))
+}
+
+/// Parts of a key travel in headers, where control characters have no place.
+fn header_text(setting: &SecretSetting, order: &Order<'_>) -> Result<Secret, BuildError> {
+    let failed = |source| BuildError::Secret { subject: setting.subject.clone(), source };
+    let secret = (order.secret)(setting).map_err(failed)?;
+    if secret.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(secret);
+    }
+    Err(BuildError::OddSecret(setting.subject.clone()))
+}
+
+impl Settings {
+    /// STS is not called, so its address does not matter.
+    fn route(&self, proxy: Option<&str>) -> Route {
+        let is_plain = |key: &&str| {
+            self.endpoints.get(key).is_some_and(|endpoint| endpoint.template().starts_with("http://"))
+        };
+        let called = ["dcs", "iam"];
+        let (plain_http, only_loopback) = (called.iter().any(is_plain), called.iter().all(is_plain));
+        Route { proxy: proxy.map(str::to_owned), plain_http, only_loopback }
+    }
 }
 
 fn agency(fields: &mut Fields<'_>) -> Option<Agency> {
