@@ -70,6 +70,8 @@ pub struct Order<'a> {
     pub http: &'a Http,
     /// Reads a secret.
     pub secret: &'a dyn Fn(&SecretSetting) -> Result<Secret, SecretError>,
+    /// Answers for environment variables, for the default chains of the clouds.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
 }
 
 /// Why an account cannot be made although its settings are well-formed.
@@ -92,6 +94,9 @@ pub enum BuildError {
     /// A secret was read and cannot be one: control characters, for example.
     #[error("{0} holds characters that no key has")]
     OddSecret(String),
+    /// A default chain leads to something that is broken or not supported.
+    #[error("{0}")]
+    Chain(String),
 }
 
 /// A boxed future that may move between threads.

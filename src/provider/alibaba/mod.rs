@@ -13,6 +13,7 @@ use crate::http::Rate;
 use crate::provider::{BoxFuture, Provider, ProviderKind};
 
 mod api;
+pub mod credentials;
 mod endpoints;
 mod errors;
 mod listing;
@@ -120,7 +121,7 @@ impl Provider for Alibaba {
     }
 
     fn actions(&self) -> Vec<&'static str> {
-        ACTIONS.to_vec()
+        ACTIONS.iter().copied().chain(self.api.keys().actions()).collect()
     }
 
     fn rates(&self) -> Vec<Rate> {

@@ -6,7 +6,7 @@ use toml::Value;
 
 use crate::fields::show::{self, Entries};
 use crate::fields::{Endpoint, Fields, SecretSetting};
-use crate::provider::settings::{AccountSettings, credentials, endpoints, show_credentials, show_endpoints};
+use crate::provider::settings::{AccountSettings, Credentials, credentials, endpoints, show_endpoints};
 
 /// The caches, who may do what, and temporary keys.
 pub(super) const ENDPOINTS: &[&str] = &["dcs", "iam", "sts"];
@@ -16,12 +16,8 @@ const KEYS: [&str; 2] = ["access_key", "secret_key"];
 /// How to sign for an account, and where to call.
 #[derive(Debug)]
 pub struct Settings {
-    /// Names the key.
-    pub access_key: SecretSetting,
-    /// Signs.
-    pub secret_key: SecretSetting,
-    /// Of a temporary key.
-    pub security_token: Option<SecretSetting>,
+    /// Where the keys come from.
+    pub credentials: Credentials,
     /// An agency to act for.
     pub assume_role: Option<Agency>,
     /// Addresses in place of the usual ones; keys are `dcs`, `iam` and `sts`.
@@ -39,18 +35,10 @@ pub struct Agency {
 
 /// Reads them from an account table.
 pub(super) fn read(fields: &mut Fields<'_>) -> Option<Box<dyn AccountSettings>> {
-    let keys = credentials(fields, KEYS);
+    let credentials = credentials(fields, KEYS);
     let assume_role = fields.table("assume_role", agency);
-    fields.not_built("assume_role", None, "give the account a key of its own in `credentials`");
     let endpoints = endpoints(fields, ENDPOINTS);
-    let keys = keys?;
-    Some(Box::new(Settings {
-        access_key: keys.id,
-        secret_key: keys.secret,
-        security_token: keys.security_token,
-        assume_role,
-        endpoints,
-    }))
+    Some(Box::new(Settings { credentials: credentials?, assume_role, endpoints }))
 }
 
 fn agency(fields: &mut Fields<'_>) -> Option<Agency> {
@@ -62,13 +50,12 @@ fn agency(fields: &mut Fields<'_>) -> Option<Agency> {
 
 impl AccountSettings for Settings {
     fn secrets(&self) -> Vec<&SecretSetting> {
-        [&self.access_key, &self.secret_key].into_iter().chain(&self.security_token).collect()
+        self.credentials.secrets()
     }
 
     fn effective(&self) -> Entries {
-        let pair = [&self.access_key, &self.secret_key];
         show::present([
-            ("credentials", Some(show_credentials(KEYS, pair, self.security_token.as_ref()))),
+            ("credentials", Some(self.credentials.effective(KEYS))),
             ("assume_role", self.assume_role.as_ref().map(Agency::effective)),
             ("endpoints", show_endpoints(&self.endpoints)),
         ])
