@@ -1,5 +1,6 @@
 //! Huawei Cloud: distributed caches (DCS).
 
+pub mod credentials;
 pub mod settings;
 
 use super::ProviderKind;

@@ -19,7 +19,7 @@ pub struct LentAnswer {
         alias = "PublicKey",
         alias = "access",
         alias = "access_key_id",
-        deserialize_with = "secret"
+        deserialize_with = "secret_text"
     )]
     id: Option<Secret>,
     #[serde(
@@ -27,7 +27,7 @@ pub struct LentAnswer {
         alias = "AccessKeySecret",
         alias = "PrivateKey",
         alias = "secret_access_key",
-        deserialize_with = "secret"
+        deserialize_with = "secret_text"
     )]
     secret: Option<Secret>,
     #[serde(
@@ -35,7 +35,7 @@ pub struct LentAnswer {
         alias = "SecurityToken",
         alias = "securitytoken",
         alias = "security_token",
-        deserialize_with = "secret"
+        deserialize_with = "secret_text"
     )]
     token: Option<Secret>,
     #[serde(default, alias = "Expiration", alias = "expires_at", alias = "expiration")]
@@ -111,8 +111,13 @@ fn end(value: &Value) -> Option<DateTime<Utc>> {
     }
 }
 
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.map(Secret::new))
+/// A text that becomes a secret without ever being another value; for `deserialize_with`. An empty one is none.
+///
+/// # Errors
+/// It is not text.
+pub fn secret_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.filter(|text| !text.is_empty()).map(Secret::new))
 }
 
 #[cfg(test)]

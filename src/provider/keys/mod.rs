@@ -3,11 +3,12 @@
 //! A cloud asks its [`KeySource`] before each call. One that borrows keys renews them before they end, once at a time,
 //! and lives on with the old ones while these are valid; one that reads files notices when they change.
 //!
-//! `lease` decides, `lent` and `watched` hold, `written` reads what the configuration says, `answer` what a lender
-//! answers, `nearby` asks the machine's own metadata service. What the clouds call all this is in their own folders.
+//! `lease` decides, `lent` and `watched` hold, `written` reads what the configuration says, `environment`, `files` and
+//! `ini` what the clouds' own tools leave behind, `answer` what a lender answers, `nearby` asks the machine's own metadata service. What the clouds call all this is in their own folders.
 
 mod answer;
 mod environment;
+mod files;
 mod ini;
 mod lease;
 mod lent;
@@ -20,9 +21,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-pub use answer::{LentAnswer, lent_keys};
+pub use answer::{LentAnswer, lent_keys, secret_text};
 pub use environment::Environment;
-pub use ini::Ini;
+pub use files::from_files;
+pub use ini::{Ini, IniError};
 pub use lent::{Lender, LentKeys};
 pub use nearby::Nearby;
 pub use watched::{Make, WatchedKeys};

@@ -78,11 +78,16 @@ impl Nearby {
     /// It cannot be one.
     pub fn role_name<'a>(answer: &'a Answer, action: &'static str) -> Result<&'a str, CallError> {
         let name = Self::word(answer, action)?;
-        let fits = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte));
-        if fits && !name.starts_with('.') {
+        if Self::is_role_name(name) {
             return Ok(name);
         }
         Err(CallError::new(CallErrorKind::Unreadable, action, "the metadata service named no role"))
+    }
+
+    /// Whether it can be the name of a role, and nothing else of a path.
+    pub fn is_role_name(name: &str) -> bool {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte);
+        !name.is_empty() && !name.starts_with('.') && name.bytes().all(fits)
     }
 
     /// What a bad status of a metadata service means.

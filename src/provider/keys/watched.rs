@@ -1,7 +1,8 @@
 //! Keys that stand in files: used as they were read, and read again when a file changes.
 //!
 //! What the files mean is decided by `make`, which reads them and gives a source; this module knows only when to ask
-//! it again. A change that cannot be read leaves the old source in place.
+//! it again: once a change has settled for a second, and at once after the cloud refused a key. A change that cannot be
+//! read leaves the old source in place.
 
 use std::fmt;
 use std::fs::Metadata;
@@ -34,6 +35,8 @@ struct State {
     source: Arc<dyn KeySource>,
     /// What the files were like when `source` was made.
     stamps: Vec<Option<Stamp>>,
+    /// What they were like when they were last looked at.
+    seen: Vec<Option<Stamp>>,
     looked: Duration,
     /// A key was refused: what the files say counts now.
     doubted: bool,
@@ -58,7 +61,8 @@ impl WatchedKeys {
     ) -> Result<Self, BuildError> {
         let stamps = stamps(&files);
         let source = make()?;
-        let state = State { source, stamps, looked: clock.elapsed(), doubted: false, told: false };
+        let seen = stamps.clone();
+        let state = State { source, stamps, seen, looked: clock.elapsed(), doubted: false, told: false };
         let (account, clock) = (Arc::clone(account), clock.clone());
         Ok(Self { account, clock, files, make, state: Mutex::new(state) })
     }
@@ -71,7 +75,10 @@ impl WatchedKeys {
             state.looked = now;
             // Before they are read: a change in between is then seen the next time.
             let stamps = stamps(&self.files);
-            if state.doubted || stamps != state.stamps {
+            let seen = std::mem::replace(&mut state.seen, stamps.clone());
+            // Halves of a key stand in two files: while somebody is still writing, the old pair is the better one.
+            let settled = seen == stamps && stamps != state.stamps;
+            if state.doubted || settled {
                 self.make_anew(&mut state, stamps);
             }
         }
@@ -86,7 +93,7 @@ impl WatchedKeys {
                 if stamps != state.stamps {
                     tracing::info!(account, "the files with the keys changed and were read again");
                 }
-                *state = State { source, stamps, told: false, ..*state };
+                (state.source, state.stamps, state.told) = (source, stamps, false);
             }
             Err(error) if !state.told => {
                 state.told = true;
@@ -176,8 +183,15 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(1001)).await;
     }
 
+    /// Time enough for a change to be seen and to settle.
+    async fn settle(setting: &Setting) {
+        a_second().await;
+        id(setting).await;
+        a_second().await;
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn a_change_is_seen_within_a_second_and_nothing_is_read_without_one() {
+    async fn a_change_is_used_once_it_settled_and_nothing_is_read_without_one() {
         let setting = setting();
         for _ in 0..10 {
             a_second().await;
@@ -189,6 +203,8 @@ mod tests {
         fs::rename(&beside, &setting.path).unwrap();
         assert_eq!(id(&setting).await, "one", "looked at less than a second ago");
         a_second().await;
+        assert_eq!(id(&setting).await, "one", "somebody may still be writing");
+        a_second().await;
         assert_eq!(id(&setting).await, "two");
     }
 
@@ -197,14 +213,14 @@ mod tests {
         let setting = setting();
         for content in [&b""[..], &[0xff]] {
             fs::write(&setting.path, content).unwrap();
-            a_second().await;
+            settle(&setting).await;
             assert_eq!(id(&setting).await, "one");
         }
         fs::remove_file(&setting.path).unwrap();
-        a_second().await;
+        settle(&setting).await;
         assert_eq!(id(&setting).await, "one");
         fs::write(&setting.path, "two").unwrap();
-        a_second().await;
+        settle(&setting).await;
         assert_eq!(id(&setting).await, "two");
     }
 

@@ -1,5 +1,6 @@
 //! UCloud: certificates of load balancers.
 
+pub mod credentials;
 pub mod settings;
 
 use super::ProviderKind;

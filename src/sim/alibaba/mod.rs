@@ -26,6 +26,7 @@ pub use self::ledger::{Call, CallKind, Count, Outcome};
 pub use self::model::{Expiry, Instance, OnModify, Refusal, ServerCert, SslModel, Text, Truth, Window};
 pub use self::pem::{PRIVATE_KEY_MARKER, certificate};
 pub use self::product::{Engine, Product};
+pub use self::sts::{IdentityProvider, Role, Sts};
 
 mod account;
 mod answer;
@@ -51,6 +52,7 @@ mod rds_tags;
 mod redis;
 mod request;
 mod server;
+mod sts;
 
 /// A running simulated cloud. Clones are handles to the same one; the last to go stops it.
 #[derive(Clone)]

@@ -4,10 +4,8 @@
 //! What is there decides: the first place that says anything is the one that is meant. If it is broken, that is an
 //! error which names it, and not a reason to go on with somebody else's identity.
 
-use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::digest_of;
 use super::plan::{Plan, Role, SESSION, StsHost};
 use super::{profile, section};
 use crate::provider::keys::Environment;
@@ -56,23 +54,12 @@ pub(super) const VARIABLES: &[&str] = &[
 /// The name under which roles are taken on unless another is given.
 pub(super) const OUR_NAME: &str = "notafter";
 
-/// No honest file is longer.
-const LONGEST: u64 = 1024 * 1024;
-
 /// Why the chain leads nowhere. Carries names, never values.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ChainError {
     /// Half a key.
     #[error("{0} is set, and {1} is not")]
     Half(&'static str, &'static str),
-    /// A file is there, and not for us.
-    #[error("{}: {source}", file.display())]
-    Unreadable {
-        /// The file.
-        file: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
     /// A file is not of its form.
     #[error("{}: {problem}", file.display())]
     Malformed {
@@ -153,33 +140,11 @@ impl Files {
         self.cli.iter().chain(&self.shared)
     }
 
-    /// Reads both.
-    pub(super) fn read(
-        &self,
-        read: &dyn Fn(&Path) -> io::Result<Option<Secret>>,
-    ) -> Result<Contents, ChainError> {
-        let content = |file: &Option<PathBuf>| {
-            let Some(file) = file else { return Ok(None) };
-            read(file).map_err(|source| ChainError::Unreadable { file: file.clone(), source })
-        };
-        Ok(Contents { cli: content(&self.cli)?, shared: content(&self.shared)? })
-    }
-}
-
-impl Contents {
-    /// Tells one content from another without keeping it.
-    pub(super) fn digest(&self) -> Vec<u8> {
-        digest_of([&self.cli, &self.shared].into_iter().map(|text| text.as_ref().map_or("", Secret::expose)))
-    }
-}
-
-/// The content of a file; `None` if there is no such file.
-pub(super) fn read_file(file: &Path) -> io::Result<Option<Secret>> {
-    match file.metadata() {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(error),
-        Ok(metadata) if metadata.len() > LONGEST => Err(io::Error::from(ErrorKind::FileTooLarge)),
-        Ok(_) => std::fs::read_to_string(file).map(|text| Some(Secret::new(text))),
+    /// Says which content belongs to which; they come in the order of [`Self::all`].
+    pub(super) fn contents(&self, texts: &[Option<Secret>]) -> Contents {
+        let mut texts = texts.iter().cloned();
+        let mut content = |file: &Option<PathBuf>| file.as_ref().and_then(|_| texts.next().flatten());
+        Contents { cli: content(&self.cli), shared: content(&self.shared) }
     }
 }
 
@@ -270,11 +235,12 @@ mod tests {
     fn chain(set: &[(&str, &str)], on_disk: &[(&str, &str)]) -> Result<Plan, ChainError> {
         let env = env(set);
         let files = Files::of(&env);
-        let read = |path: &Path| {
+        let content = |path: &PathBuf| {
             let found = on_disk.iter().find(|(name, _)| Path::new(name) == path);
-            Ok(found.map(|(_, text)| Secret::new(*text)))
+            found.map(|(_, text)| Secret::new(*text))
         };
-        default_chain(&env, &files, &files.read(&read).unwrap())
+        let contents: Vec<_> = files.all().map(content).collect();
+        default_chain(&env, &files, &files.contents(&contents))
     }
 
     /// One word for a plan.

@@ -4,10 +4,7 @@
 //! `section` read the two kinds of credential files; `sts` and `instance` are the lenders. What comes out is a
 //! [`KeySource`], of which the rest of the cloud knows nothing more.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use aws_lc_rs::digest;
+use std::sync::Arc;
 
 use super::Alibaba;
 use super::settings::{AssumeRole, Settings};
@@ -15,7 +12,7 @@ use crate::clock::Clock;
 use crate::fields::{Plain, check_url};
 use crate::http::Route;
 use crate::provider::keys::{
-    Environment, FixedKeys, KeySource, Lender, LentKeys, Nearby, WatchedKeys, as_key_part, written,
+    Environment, FixedKeys, KeySource, Lender, LentKeys, Nearby, as_key_part, from_files, written,
 };
 use crate::provider::settings::Credentials;
 use crate::provider::{BuildError, Order};
@@ -27,7 +24,7 @@ mod profile;
 mod section;
 mod sts;
 
-use chain::{Files, VARIABLES, default_chain, read_file};
+use chain::{Files, VARIABLES, default_chain};
 use instance::{FirstOf, InstanceLender, UriLender};
 use plan::{Plan, Role, StsHost};
 use sts::{OidcLender, RoleLender, Sts};
@@ -85,33 +82,11 @@ fn from_chain(
     maker: &Arc<Maker>,
     env: Environment,
 ) -> Result<Arc<dyn KeySource>, BuildError> {
-    let files = Files::of(&env);
-    let watched: Vec<PathBuf> = files.all().cloned().collect();
-    let (maker, last) = (Arc::clone(maker), Mutex::new(None::<(Vec<u8>, Arc<dyn KeySource>)>));
-    let make = move || {
-        let chain = |error: chain::ChainError| BuildError::Chain(error.to_string());
-        let contents = files.read(&read_file).map_err(chain)?;
-        // A file that only looks changed must not cost a lease that is good.
-        let seen = contents.digest();
-        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, source)) = last.as_ref().filter(|(before, _)| *before == seen) {
-            return Ok(Arc::clone(source));
-        }
-        let source = maker.make(&default_chain(&env, &files, &contents).map_err(chain)?)?;
-        *last = Some((seen, Arc::clone(&source)));
-        Ok(source)
-    };
-    Ok(Arc::new(WatchedKeys::new(order.account, order.http.clock(), watched, Box::new(make))?))
-}
-
-/// SHA-256, to recognise a content without keeping it.
-fn digest_of<'a>(parts: impl Iterator<Item = &'a str>) -> Vec<u8> {
-    let mut context = digest::Context::new(&digest::SHA256);
-    for part in parts {
-        context.update(&part.len().to_be_bytes());
-        context.update(part.as_bytes());
-    }
-    context.finish().as_ref().to_vec()
+    let (maker, files) = (Arc::clone(maker), Files::of(&env));
+    from_files(order, files.all().cloned().collect(), move |contents| {
+        let plan = default_chain(&env, &files, &files.contents(contents));
+        maker.make(&plan.map_err(|error| BuildError::Chain(error.to_string()))?)
+    })
 }
 
 /// Makes sources of plans.

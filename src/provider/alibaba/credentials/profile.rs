@@ -8,6 +8,7 @@ use super::chain::{ChainError, OUR_NAME};
 use super::plan::{Plan, Role, SESSION, StsHost};
 use crate::call::clean;
 use crate::provider::alibaba::wire::Loose;
+use crate::provider::keys::secret_text;
 use crate::secret::Secret;
 
 const POSSIBLE: &str = "AK, StsToken, RamRoleArn, EcsRamRole, OIDC, ChainableRamRoleArn";
@@ -30,8 +31,10 @@ struct Profile {
     name: Loose,
     mode: Loose,
     access_key_id: Loose,
-    access_key_secret: Loose,
-    sts_token: Loose,
+    #[serde(deserialize_with = "secret_text")]
+    access_key_secret: Option<Secret>,
+    #[serde(deserialize_with = "secret_text")]
+    sts_token: Option<Secret>,
     ram_role_name: Loose,
     ram_role_arn: Loose,
     ram_session_name: Loose,
@@ -71,11 +74,11 @@ impl<'a> Reading<'a> {
         match self.required(name, &profile.mode, "mode")? {
             "AK" => self.keys(profile, name, None),
             "StsToken" => {
-                let token = Secret::new(self.required(name, &profile.sts_token, "sts_token")?);
+                let token = profile.sts_token.clone().ok_or_else(|| self.incomplete(name, "sts_token"))?;
                 self.keys(profile, name, Some(token))
             }
             "RamRoleArn" => {
-                let base = Box::new(self.keys(profile, name, profile.sts_token.text().map(Secret::new))?);
+                let base = Box::new(self.keys(profile, name, profile.sts_token.clone())?);
                 Ok(Plan::Role { base, role: self.role(profile, name)? })
             }
             "EcsRamRole" => {
@@ -117,7 +120,8 @@ impl<'a> Reading<'a> {
 
     fn keys(&self, profile: &'a Profile, name: &str, token: Option<Secret>) -> Result<Plan, ChainError> {
         let id = Secret::new(self.required(name, &profile.access_key_id, "access_key_id")?);
-        let secret = Secret::new(self.required(name, &profile.access_key_secret, "access_key_secret")?);
+        let secret = profile.access_key_secret.clone();
+        let secret = secret.ok_or_else(|| self.incomplete(name, "access_key_secret"))?;
         let origin = format!("{}: profile `{}`", self.file.display(), clean(name));
         Ok(Plan::Keys { id, secret, token, origin })
     }
@@ -140,10 +144,10 @@ impl<'a> Reading<'a> {
     }
 
     fn required(&self, name: &str, value: &'a Loose, key: &'static str) -> Result<&'a str, ChainError> {
-        value.text().ok_or_else(|| ChainError::Incomplete {
-            file: self.file.to_owned(),
-            profile: clean(name),
-            key,
-        })
+        value.text().ok_or_else(|| self.incomplete(name, key))
+    }
+
+    fn incomplete(&self, name: &str, key: &'static str) -> ChainError {
+        ChainError::Incomplete { file: self.file.to_owned(), profile: clean(name), key }
     }
 }

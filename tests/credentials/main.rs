@@ -1,0 +1,10 @@
+//! Keys that are lent, taken on and read again, against a simulated STS and simulated metadata services.
+
+mod chain;
+mod huawei;
+mod machine;
+mod roles;
+mod rotation;
+mod secrets;
+mod support;
+mod ucloud;
