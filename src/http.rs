@@ -6,11 +6,13 @@
 
 use std::collections::HashMap;
 use std::error::Error as _;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::HeaderMap;
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::header::{DATE, HeaderMap};
 use reqwest::{Client, Method, StatusCode};
 use tokio::sync::Semaphore;
 
@@ -32,6 +34,9 @@ const NEARBY_CONNECT: Duration = Duration::from_secs(1);
 
 /// Never reached through a proxy of the configuration.
 const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
+
+/// Stands for "no answer told a date yet".
+const NO_DATE: i64 = i64::MIN;
 
 /// What all accounts share: limits, clock and counters.
 #[derive(Debug, Clone)]
@@ -74,6 +79,8 @@ pub struct AccountHttp {
     timeout: Duration,
     rate_limit: Option<f64>,
     paces: Mutex<HashMap<(Arc<str>, &'static str), Pace>>,
+    /// How far the local clock is ahead of the other side's, in milliseconds, by the last answer that told a date.
+    clock_ahead_ms: AtomicI64,
 }
 
 /// One call, before it is signed.
@@ -181,6 +188,7 @@ impl Http {
             timeout: waits.whole,
             rate_limit,
             paces: Mutex::default(),
+            clock_ahead_ms: AtomicI64::new(NO_DATE),
         })
     }
 
@@ -242,6 +250,12 @@ impl AccountHttp {
         &self.http.clock
     }
 
+    /// How far the local clock is ahead of the cloud's; to the second, which is all that the header `Date` tells.
+    pub fn clock_ahead(&self) -> Option<TimeDelta> {
+        let ahead = self.clock_ahead_ms.load(Ordering::Relaxed);
+        (ahead != NO_DATE).then(|| TimeDelta::milliseconds(ahead))
+    }
+
     /// What each call may be used for now.
     pub fn rates(&self) -> Vec<Rate> {
         let paces = self.lock();
@@ -288,6 +302,7 @@ impl AccountHttp {
         let request =
             self.client.request(outgoing.method, outgoing.url).headers(outgoing.headers).body(outgoing.body);
         let mut response = request.send().await.map_err(|error| self.explain(call, error))?;
+        self.compare_clocks(response.headers());
         let mut body = BytesMut::new();
         while let Some(chunk) =
             response.chunk().await.map_err(|error| self.explain(call, error).final_word())?
@@ -303,6 +318,13 @@ impl AccountHttp {
             headers: std::mem::take(response.headers_mut()),
             body: body.freeze(),
         })
+    }
+
+    fn compare_clocks(&self, headers: &HeaderMap) {
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+        let Some(theirs) = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok()) else { return };
+        let ahead = self.http.clock.now() - theirs.with_timezone(&Utc);
+        self.clock_ahead_ms.store(ahead.num_milliseconds(), Ordering::Relaxed);
     }
 
     fn explain(&self, call: &Call<'_>, error: reqwest::Error) -> Attempt {

@@ -130,7 +130,7 @@ fn scope() -> Arc<Scope> {
 fn snapshot(resources: usize) -> Snapshot {
     let mut snapshot = Snapshot::of_scopes([scope()]);
     let resources = (0..resources).map(|n| listed(&format!("r-{n:06}"))).collect();
-    let listing = Listing { resources, incomplete: None };
+    let listing = Listing { resources, ..Listing::default() };
     snapshot.scope_mut(&scope()).absorb_listing(listing, Duration::from_secs(1), Utc::now());
     snapshot
 }

@@ -61,5 +61,5 @@ pub(crate) fn listing(ids: &[&str]) -> Listing {
             inspectable: true,
         })
         .collect();
-    Listing { resources, incomplete: None }
+    Listing { resources, ..Listing::default() }
 }

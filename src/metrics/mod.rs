@@ -9,6 +9,7 @@
 //! the identity of the chunk and made anew only when that changed. The plain answer is not kept at all: it is written
 //! block by block while it is being read (`plain`).
 
+mod blocks;
 pub mod catalogue;
 mod counters;
 mod deflate;

@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
+use super::blocks::Blocks;
 use super::freshness::Freshness;
 use super::process::Usage;
 use super::resources::{self, FAMILIES};
@@ -29,7 +30,7 @@ pub struct PlainPage {
     around: Surroundings,
     now: DateTime<Utc>,
     rows: Vec<ScopeRow>,
-    block: BytesMut,
+    blocks: Blocks,
     next: Step,
 }
 
@@ -60,14 +61,14 @@ impl PlainPage {
             stale: 0,
         });
         let rows = rows.collect();
-        Self { snapshot, around, now, rows, block: BytesMut::new(), next: Step::Header { family: 0 } }
+        Self { snapshot, around, now, rows, blocks: Blocks::default(), next: Step::Header { family: 0 } }
     }
 
     fn step(&mut self) {
         self.next = match self.next {
             Step::Header { family } if family == FAMILIES.len() => Step::Scopes,
             Step::Header { family } => {
-                text::header(&mut self.block, &FAMILIES[family].0);
+                text::header(self.blocks.current(), &FAMILIES[family].0);
                 Step::Run { family, at: Position::default() }
             }
             Step::Run { family, at } => match self.run(family, at) {
@@ -75,13 +76,13 @@ impl PlainPage {
                 None => Step::Header { family: family + 1 },
             },
             Step::Scopes => {
-                scopes::write(&mut self.block, &self.rows, &self.snapshot.backlog);
+                scopes::write(self.blocks.current(), &self.rows, &self.snapshot.backlog);
                 Step::Rest
             }
             Step::Rest => {
                 let Surroundings { telemetry, rate_limits, config, started_at, .. } = &self.around;
-                counters::write(&mut self.block, telemetry, rate_limits);
-                process::write(&mut self.block, config, &Usage::now(), *started_at);
+                counters::write(self.blocks.current(), telemetry, rate_limits);
+                process::write(self.blocks.current(), config, &Usage::now(), *started_at);
                 Step::Done
             }
             Step::Done => Step::Done,
@@ -96,7 +97,7 @@ impl PlainPage {
         };
         let end = chunk.len().min(at.slot + RUN);
         let run = &chunk[at.slot..end];
-        resources::write(&mut self.block, &FAMILIES[family], &row.labels, run);
+        resources::write(self.blocks.current(), &FAMILIES[family], &row.labels, run);
         if family == 0 {
             // Counted on the way, where each resource is visited anyway; the families of scopes come later.
             row.stale += Freshness::of(run, &self.around.policy, self.now).stale;
@@ -113,10 +114,10 @@ impl Iterator for PlainPage {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
-        self.block.reserve(BLOCK + OVERHANG);
-        while self.block.len() < BLOCK && !matches!(self.next, Step::Done) {
+        self.blocks.begin(BLOCK + OVERHANG);
+        while self.blocks.current().len() < BLOCK && !matches!(self.next, Step::Done) {
             self.step();
         }
-        (!self.block.is_empty()).then(|| self.block.split().freeze())
+        self.blocks.finish()
     }
 }

@@ -12,6 +12,7 @@ use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
 use tracing::warn;
 
+use super::blocks::Blocks;
 use super::deflate::{Checksum, Deflater, HEADER, Piece};
 use super::freshness::Freshness;
 use super::process::Usage;
@@ -23,10 +24,12 @@ use crate::domain::policy::PollPolicy;
 use crate::domain::shelf::Chunk;
 use crate::domain::snapshot::{ScopeView, Snapshot};
 
-/// Pieces are gathered into blocks of about this size, so that 100,000 resources are not thousands of tiny writes.
+/// Pieces are handed out in blocks of about this size, so that 100,000 resources are not thousands of tiny writes.
 const BLOCK: usize = 64 * 1024;
+/// A piece of at least this size is a block of its own.
+const LARGE: usize = BLOCK / 2;
 
-/// A finished page: one gzip member in blocks. Cheap to clone.
+/// A finished page: one gzip member. Cheap to clone; its bytes are those that are kept for the next page.
 #[derive(Debug, Clone)]
 pub struct GzipPage {
     head: Head,
@@ -39,36 +42,57 @@ impl GzipPage {
         self.head.len + self.tail.len() as u64
     }
 
-    /// Never: an empty page has families without samples.
+    /// Never: a page of nothing has families without samples.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Its blocks, in order. Nothing is copied.
+    /// Its bytes in blocks, in order.
     pub fn into_blocks(self) -> GzipBlocks {
-        GzipBlocks { page: self, next: 0 }
+        GzipBlocks { page: self, next: 0, blocks: Blocks::default() }
+    }
+
+    /// Whether nothing that comes from the snapshot was written again between the two.
+    #[cfg(test)]
+    pub(super) fn shares_head_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.head.pieces, &other.head.pieces)
+    }
+
+    fn piece(&self, n: usize) -> Option<&Bytes> {
+        match n.checked_sub(self.head.pieces.len()) {
+            None => Some(&self.head.pieces[n]),
+            Some(0) => Some(&self.tail),
+            Some(_) => None,
+        }
     }
 }
 
-/// The blocks of a page.
+/// The blocks of a page. Pieces are gathered when they are asked for, in the same memory again and again: ready-made
+/// blocks would be a second copy of all pieces.
 #[derive(Debug)]
 pub struct GzipBlocks {
     page: GzipPage,
     next: usize,
+    blocks: Blocks,
 }
 
 impl Iterator for GzipBlocks {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
-        let blocks = &self.page.head.blocks;
-        let block = match self.next {
-            at if at < blocks.len() => blocks[at].clone(),
-            at if at == blocks.len() => self.page.tail.clone(),
-            _ => return None,
-        };
-        self.next += 1;
-        Some(block)
+        let block = self.blocks.begin(BLOCK + LARGE);
+        while let Some(piece) = self.page.piece(self.next).filter(|_| block.len() < BLOCK) {
+            if piece.len() < LARGE {
+                block.extend_from_slice(piece);
+                self.next += 1;
+            } else if block.is_empty() {
+                self.next += 1;
+                return Some(piece.clone());
+            } else {
+                break;
+            }
+        }
+        self.blocks.finish()
     }
 }
 
@@ -87,7 +111,7 @@ pub struct Renderer {
 /// The part of a page that comes from the snapshot.
 #[derive(Debug, Clone)]
 pub(super) struct Head {
-    blocks: Arc<[Bytes]>,
+    pieces: Arc<[Bytes]>,
     checksum: Arc<Checksum>,
     len: u64,
 }
@@ -217,15 +241,15 @@ impl Renderer {
 
     fn assemble(&self, snapshot: &Snapshot, rest: &Piece) -> Head {
         let chunks: Vec<&Rendered> = self.in_order(snapshot).collect();
-        let mut blocks = Blocks::default();
+        let mut stream = Stream::with_capacity(2 + FAMILIES.len() * (1 + chunks.len()));
         for (family, header) in self.headers.iter().enumerate() {
-            blocks.add(header);
+            stream.add(header);
             for rendered in &chunks {
-                blocks.add(&rendered.pieces[family]);
+                stream.add(&rendered.pieces[family]);
             }
         }
-        blocks.add(rest);
-        blocks.finish()
+        stream.add(rest);
+        stream.finish()
     }
 
     /// The chunks of the snapshot in the order of the page.
@@ -274,42 +298,28 @@ fn address(chunk: &Arc<Chunk>) -> usize {
     Arc::as_ptr(chunk).addr()
 }
 
-/// Gathers pieces into blocks.
-#[derive(Default)]
-struct Blocks<'p> {
-    done: Vec<Bytes>,
-    open: Vec<&'p Piece>,
-    open_len: usize,
-    len: u64,
+/// The beginning of a gzip member, in pieces.
+struct Stream {
+    pieces: Vec<Bytes>,
     checksum: Checksum,
 }
 
-impl<'p> Blocks<'p> {
-    fn add(&mut self, piece: &'p Piece) {
-        if piece.bytes.is_empty() {
-            return;
-        }
-        self.checksum.add(piece);
-        self.open_len += piece.bytes.len();
-        self.open.push(piece);
-        if self.open_len >= BLOCK {
-            self.close();
+impl Stream {
+    fn with_capacity(pieces: usize) -> Self {
+        let mut stream = Self { pieces: Vec::with_capacity(pieces), checksum: Checksum::default() };
+        stream.pieces.push(Bytes::from_static(&HEADER));
+        stream
+    }
+
+    fn add(&mut self, piece: &Piece) {
+        if !piece.bytes.is_empty() {
+            self.checksum.add(piece);
+            self.pieces.push(piece.bytes.clone());
         }
     }
 
-    fn close(&mut self) {
-        let mut block = Vec::with_capacity(HEADER.len() + self.open_len);
-        if self.done.is_empty() {
-            block.extend_from_slice(&HEADER);
-        }
-        self.open.drain(..).for_each(|piece| block.extend_from_slice(&piece.bytes));
-        self.open_len = 0;
-        self.len += block.len() as u64;
-        self.done.push(block.into());
-    }
-
-    fn finish(mut self) -> Head {
-        self.close();
-        Head { blocks: self.done.into(), checksum: Arc::new(self.checksum), len: self.len }
+    fn finish(self) -> Head {
+        let len = self.pieces.iter().map(|piece| piece.len() as u64).sum();
+        Head { pieces: self.pieces.into(), checksum: Arc::new(self.checksum), len }
     }
 }

@@ -23,7 +23,7 @@ pub trait AccountSettings: Any + fmt::Debug + Send + Sync {
 #[derive(Debug, Clone)]
 pub enum Credentials {
     /// Written down, or written where to find them.
-    Written(KeyPair),
+    Written(Box<KeyPair>),
     /// The chain of places where the cloud's own SDKs look.
     Default,
     /// The role of the machine, from its metadata service.
@@ -54,7 +54,8 @@ pub fn credentials(fields: &mut Fields<'_>, names: [&'static str; 2]) -> Option<
         let [id, secret] = names.map(|name| fields.require(name, &example).secret(name, no_check));
         let security_token = fields.secret(SECURITY_TOKEN, no_check);
         fields.skip("source");
-        Some(Credentials::Written(KeyPair { id: id?, secret: secret?, security_token }))
+        let pair = KeyPair { id: id?, secret: secret?, security_token };
+        Some(Credentials::Written(Box::new(pair)))
     })
 }
 

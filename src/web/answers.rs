@@ -1,19 +1,26 @@
 //! The short answers, and what all answers have in common.
 
 use std::any::Any;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::body::HttpBody;
+use axum::extract::State;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderValue, StatusCode, Uri};
-use axum::middleware::map_response;
+use axum::http::{HeaderValue, Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::TimeoutLayer;
+use axum::{BoxError, Router};
+use bytes::Bytes;
+use http_body_util::Limited;
+use tokio::time::timeout;
+use tower::Service;
 use tracing::error;
 
 use super::AppState;
@@ -37,15 +44,28 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
-/// The routes with everything that holds for all of them.
-pub(super) fn dressed<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
-    routes
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(DefaultBodyLimit::max(BODY))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, BEGIN))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(map_response(with_headers))
+/// Has a request answered by the routes, whatever happens there: in time, after a panic, with the common headers.
+///
+/// Not as layers of the router: each of those costs every scrape about five allocations.
+pub(super) async fn answer<B>(mut routes: Router, request: Request<B>) -> Result<Response, Infallible>
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    let request = request.map(|body| Limited::new(body, BODY));
+    let mut response = match timeout(BEGIN, unless_panicked(routes.call(request))).await {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Err(_)) => {
+            // The panic itself was told by the panic hook; the reader learns nothing of our inside.
+            error!("a request was not answered because of a defect");
+            problem(StatusCode::INTERNAL_SERVER_ERROR, "a defect of notafter; its log says more")
+        }
+        Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "the answer took too long to begin"),
+    };
+    response.headers_mut().reserve(HEADERS.len());
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(value);
+    }
+    Ok(response)
 }
 
 /// `/-/healthy`.
@@ -72,52 +92,53 @@ pub(super) fn problem(status: StatusCode, detail: &str) -> Response {
     (status, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
 }
 
-async fn not_found(uri: Uri) -> Response {
+/// Where no route leads.
+pub(super) async fn not_found(uri: Uri) -> Response {
     problem(StatusCode::NOT_FOUND, &format!("there is nothing at {}", uri.path()))
 }
 
-/// The router adds `Allow`.
-async fn method_not_allowed() -> Response {
+/// A route with another method than it has; the router adds `Allow`.
+pub(super) async fn method_not_allowed() -> Response {
     problem(StatusCode::METHOD_NOT_ALLOWED, "this path does not answer that method; see the header Allow")
 }
 
-/// The panic itself is told by the panic hook; the reader learns nothing of our inside.
-fn panicked(_: Box<dyn Any + Send>) -> Response {
-    error!("a request was not answered because of a defect");
-    problem(StatusCode::INTERNAL_SERVER_ERROR, "a defect of notafter; its log says more")
-}
-
-async fn with_headers(mut response: Response) -> Response {
-    for (name, value) in HEADERS {
-        response.headers_mut().entry(name).or_insert(value);
-    }
-    response
+async fn unless_panicked<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    // What the future left half done is dropped with it.
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
 }
 
 #[cfg(test)]
 mod tests {
     use axum::body::{Body, to_bytes};
-    use axum::http::Request;
-    use axum::routing::get;
-    use tower::ServiceExt;
+    use axum::routing::{get, post};
 
     use super::*;
 
-    async fn answer(path: &str) -> (StatusCode, String, Response<()>) {
-        let routes = Router::<()>::new()
+    async fn ask(request: Request<Body>) -> (StatusCode, String, Response<()>) {
+        let routes = Router::new()
             .route("/broken", get(async || -> &'static str { panic!("secret inside") }))
             .route("/slow", get(async || tokio::time::sleep(Duration::from_hours(1)).await))
-            .route("/own", get(async || [(CACHE_CONTROL, "max-age=60")]));
-        let request = Request::get(path).body(Body::empty()).expect("a request");
-        let (parts, body) = dressed(routes).oneshot(request).await.expect("an answer").into_parts();
+            .route("/own", get(async || [(CACHE_CONTROL, "max-age=60")]))
+            .route("/length", post(async |body: Bytes| body.len().to_string()))
+            .fallback(not_found);
+        let (parts, body) = answer(routes, request).await.expect("always an answer").into_parts();
         let body = to_bytes(body, usize::MAX).await.expect("a body");
         let text = String::from_utf8(body.to_vec()).expect("text");
         (parts.status, text, Response::from_parts(parts, ()))
     }
 
+    fn for_path(path: &str) -> Request<Body> {
+        Request::get(path).body(Body::empty()).expect("a request")
+    }
+
     #[tokio::test]
     async fn a_panic_is_an_answer_and_shows_nothing() {
-        let (status, text, answer) = answer("/broken").await;
+        let (status, text, answer) = ask(for_path("/broken")).await;
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
         assert!(!text.contains("secret"), "{text}");
         assert_eq!(answer.headers()[CONTENT_TYPE], "application/problem+json");
@@ -126,21 +147,31 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_does_not_begin_is_given_up() {
-        assert_eq!(answer("/slow").await.0, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(ask(for_path("/slow")).await.0, StatusCode::SERVICE_UNAVAILABLE);
     }
 
     #[tokio::test]
     async fn an_answer_may_have_its_own_headers() {
-        let (_, _, answer) = answer("/own").await;
+        let (_, _, answer) = ask(for_path("/own")).await;
         assert_eq!(answer.headers().get_all(CACHE_CONTROL).iter().collect::<Vec<_>>(), ["max-age=60"]);
         assert_eq!(answer.headers()[REFERRER_POLICY], "no-referrer");
     }
 
     #[tokio::test]
     async fn a_problem_is_json_whatever_is_asked_for() {
-        let (status, text, _) = answer("/%22%0A'x").await;
+        let (status, text, _) = ask(for_path("/%22%0A'x")).await;
         assert_eq!(status, StatusCode::NOT_FOUND);
         let problem: serde_json::Value = serde_json::from_str(&text).expect("json");
         assert_eq!((&problem["status"], &problem["title"]), (&404.into(), &"Not Found".into()));
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_up_to_its_limit_and_refused_beyond() {
+        for (length, want) in
+            [(0, StatusCode::OK), (BODY, StatusCode::OK), (BODY + 1, StatusCode::PAYLOAD_TOO_LARGE)]
+        {
+            let request = Request::post("/length").body(Body::from(vec![0; length])).expect("a request");
+            assert_eq!(ask(request).await.0, want, "{length}");
+        }
     }
 }

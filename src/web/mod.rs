@@ -59,10 +59,12 @@ impl fmt::Debug for AppState {
 
 /// The whole port.
 pub fn router(state: AppState, view: Arc<View>) -> Router {
-    let routes = Router::new()
+    Router::new()
         .route("/metrics", get(scrape::metrics))
         .route("/-/healthy", get(answers::healthy))
         .route("/-/ready", get(answers::ready))
-        .with_state(state);
-    answers::dressed(routes.merge(view::router(view)))
+        .with_state(state)
+        .merge(view::router(view))
+        .fallback(answers::not_found)
+        .method_not_allowed_fallback(answers::method_not_allowed)
 }

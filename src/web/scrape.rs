@@ -41,6 +41,8 @@ pub(super) async fn metrics(State(state): State<AppState>, headers: HeaderMap) -
 
 fn page(body: Body) -> Response {
     let mut response = Response::new(body);
+    // Room for these and the common ones at once.
+    response.headers_mut().reserve(8);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(TEXT_FORMAT));
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
     response

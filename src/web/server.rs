@@ -19,9 +19,9 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tower::Service;
 use tracing::{debug, warn};
 
+use super::answers;
 use super::doorkeeper::{Doorkeeper, Visit};
 use super::stall::StallGuard;
 use crate::shutdown::Shutdown;
@@ -137,7 +137,7 @@ async fn accept(listener: impl Accept, house: Arc<House>, shutdown: Shutdown) {
         };
         match next {
             Ok((stream, visit)) => {
-                tokio::spawn(answer(stream, visit, graceful.watcher(), Arc::clone(&house)));
+                tokio::spawn(converse(stream, visit, graceful.watcher(), Arc::clone(&house)));
             }
             Err(error) => {
                 // Out of files, usually. It passes, or somebody reads the log.
@@ -156,16 +156,15 @@ async fn next<L: Accept>(listener: &L, door: &Arc<Doorkeeper>) -> io::Result<(L:
     Ok((stream, door.place().await))
 }
 
-async fn answer<S>(stream: S, visit: Visit, watcher: Watcher, house: Arc<House>)
+async fn converse<S>(stream: S, visit: Visit, watcher: Watcher, house: Arc<House>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = &house.limits;
     let leave = visit.asked_to_leave();
-    let app = house.app.clone();
     let service = service_fn(|request| {
         visit.speaks();
-        app.clone().call(request)
+        answers::answer(house.app.clone(), request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

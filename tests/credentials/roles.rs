@@ -4,6 +4,7 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use notafter::call::CallErrorKind;
 use notafter::provider::alibaba::sign::{ApiCall, KeyRef, signed_headers};
+use notafter::secret::Secret;
 use notafter::sim::alibaba::{Fault, IdentityProvider, Where};
 
 use crate::support::{BASE, KEY, NOBODY, OTHER, READER, SECOND, THIRD, World, assume, id, look};
@@ -25,7 +26,7 @@ async fn fifty_callers_make_one_call_for_the_role() {
     }
     assert_eq!(world.calls("AssumeRole"), 1);
     assert_eq!(world.callers("DescribeInstanceSSL"), vec!["STS.session1"; 50]);
-    assert!(provider.actions().contains(&"sts:AssumeRole"), "its counter exists from the start");
+    assert!(provider.key_calls().contains(&"sts:AssumeRole"), "its counter exists from the start");
 }
 
 #[tokio::test]
@@ -231,7 +232,7 @@ async fn identity(world: &World, key: &KeyRef<'_>, number: usize) -> serde_json:
 async fn a_session_belongs_to_the_account_of_its_role() {
     let world = World::new().await;
     let lent = world.source(KEY, &assume(READER)).unwrap().keys().await.unwrap();
-    let token = lent.token.as_ref().map(|token| token.expose());
+    let token = lent.token.as_ref().map(Secret::expose);
     let session = KeyRef { id: lent.id.expose(), secret: lent.secret.expose(), token };
     let base = KeyRef { id: "base", secret: "BASE-SECRET", token: None };
     let wrong = KeyRef { id: "base", secret: "WRONG", token: None };

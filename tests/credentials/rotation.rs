@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::support::World;
 
 async fn until(snapshots: &mut watch::Receiver<Arc<Snapshot>>, what: &str, is: impl Fn(&Snapshot) -> bool) {
-    let waited = tokio::time::timeout(Duration::from_secs(60), snapshots.wait_for(|snapshot| is(snapshot)));
+    let waited = tokio::time::timeout(Duration::from_mins(1), snapshots.wait_for(|snapshot| is(snapshot)));
     waited.await.unwrap_or_else(|_| panic!("not within a minute: {what}")).unwrap();
 }
 

@@ -1,5 +1,9 @@
 //! `run` and `demo`: the daemon, over real clouds or simulated ones.
 
+use std::fs::{OpenOptions, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -39,6 +43,11 @@ pub(super) async fn demo(demo: &Demo) -> Exit {
         Err(error) => return failed(&format!("the simulated cloud cannot start: {error}")),
     };
     let text = simulated::config_toml(&cloud, &demo.listen.to_string());
+    if let Some(path) = &demo.write_config
+        && let Err(error) = write_for_owner(path, &text)
+    {
+        return failed(&format!("{}: {error}", path.display()));
+    }
     let config = match config::parse(&text, "demo") {
         Ok(config) => config,
         Err(problems) => return failed(&problems),
@@ -55,6 +64,13 @@ pub(super) async fn demo(demo: &Demo) -> Exit {
         );
     }
     until_stopped(daemon, |stop| drop(tokio::spawn(keep_changing(cloud, stop)))).await
+}
+
+/// The file holds keys, be they simulated ones: nobody else may read it.
+fn write_for_owner(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(text.as_bytes())
 }
 
 async fn until_stopped(daemon: Daemon, beside: impl FnOnce(Shutdown)) -> Exit {

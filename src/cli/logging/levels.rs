@@ -65,9 +65,9 @@ impl Levels {
         Self(Targets::new().with_default(LevelFilter::INFO))
     }
 
-    /// Only what is wrong.
-    pub fn warn() -> Self {
-        Self(Targets::new().with_default(LevelFilter::WARN))
+    /// Only what nothing else tells.
+    pub fn error() -> Self {
+        Self(Targets::new().with_default(LevelFilter::ERROR))
     }
 }
 

@@ -64,7 +64,9 @@ pub(super) struct ScopeState {
 impl Poller {
     pub(super) fn add_account(&mut self, account: Account) {
         let index = self.accounts.len();
-        self.telemetry.preset_account(&account.provider_name, &account.name, &account.provider.actions());
+        let reading = account.services.iter().flat_map(|service| account.provider.calls(service).reading());
+        let actions: Vec<_> = reading.chain(account.provider.key_calls()).collect();
+        self.telemetry.preset_account(&account.provider_name, &account.name, &actions);
         let (provider, services) = (Arc::clone(&account.provider), account.services.clone());
         self.accounts.push(AccountState { account, gate: Gate::default() });
         for service in services {
@@ -231,6 +233,10 @@ impl Poller {
         if let Some((reason, text)) = &listing.incomplete {
             self.telemetry.scope_error(scope, *reason);
             tracing::warn!(scope = %scope, error = text.as_str(), "listing incomplete, nothing is removed");
+        }
+        for remark in &listing.remarks {
+            self.telemetry.scope_error(scope, remark.reason);
+            tracing::warn!(scope = %scope, error = remark.text.as_str(), "part of a listing failed, what was known stays");
         }
         let view = self.snapshot.scope_mut(scope);
         let was_up = view.is_up();

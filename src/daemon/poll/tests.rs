@@ -12,7 +12,7 @@ use crate::domain::listing::{Inspection, Listing};
 use crate::domain::reason::Reason;
 use crate::domain::testing::{certificate, listing, moment, reading};
 use crate::http::Rate;
-use crate::provider::{BoxFuture, Provider};
+use crate::provider::{BoxFuture, Calls, Provider};
 use crate::shutdown::Stop;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -103,8 +103,12 @@ impl Provider for Fake {
         })
     }
 
-    fn actions(&self) -> Vec<&'static str> {
-        vec!["fake:Call"]
+    fn calls(&self, _: &str) -> Calls {
+        Calls { listing: &["fake:Call"], ..Calls::default() }
+    }
+
+    fn clock_ahead(&self) -> Option<TimeDelta> {
+        None
     }
 
     fn rates(&self) -> Vec<Rate> {

@@ -12,7 +12,7 @@ use super::mapping::{self, Interner};
 use super::product::{Operation, Product};
 use super::wire::Page;
 use crate::call::{CallError, CallErrorKind};
-use crate::domain::listing::{Listed, Listing};
+use crate::domain::listing::{Listed, Listing, Remark};
 use crate::domain::reason::Reason;
 
 /// More pages than any region has instances for.
@@ -43,9 +43,7 @@ pub(super) async fn read(
     if product == Product::Rds && !sheet.rows.is_empty() {
         match add_tags(api, region, &mut sheet).await {
             Err(error) if tags_needed => return Err(error),
-            Err(error) => {
-                tracing::warn!(%region, error = %error, "tags could not be read, those known before stay");
-            }
+            Err(error) => sheet.remark(&error),
             Ok(()) => {}
         }
     }
@@ -60,13 +58,14 @@ struct Sheet {
     walked: HashSet<Arc<str>>,
     words: Interner,
     incomplete: Option<(Reason, String)>,
+    remarks: Vec<Remark>,
     odd_rows: usize,
 }
 
 impl Sheet {
     fn new(product: Product) -> Self {
         let (rows, walked, words) = (BTreeMap::new(), HashSet::new(), Interner::default());
-        Self { product, rows, walked, words, incomplete: None, odd_rows: 0 }
+        Self { product, rows, walked, words, incomplete: None, remarks: vec![], odd_rows: 0 }
     }
 
     /// Adds the rows of a page; returns how many rows it had and how many of them this walk had not seen.
@@ -89,12 +88,20 @@ impl Sheet {
         self.incomplete.get_or_insert((error.kind.reason(), error.to_string()));
     }
 
+    fn remark(&mut self, error: &CallError) {
+        let (action, reason) = (error.action, error.kind.reason());
+        self.remarks.push(Remark { action, reason, text: error.to_string() });
+    }
+
     fn into_listing(mut self) -> Listing {
         if self.odd_rows > 0 {
             let text = format!("{} rows of a page have no readable instance id", self.odd_rows);
             self.incomplete(&unreadable(self.product, text));
         }
-        Listing { resources: self.rows.into_values().collect(), incomplete: self.incomplete }
+        let resources: Vec<_> = self.rows.into_values().collect();
+        let tagged = self.product != Product::Rds || !resources.is_empty();
+        let unasked = if tagged { vec![] } else { vec![Product::Rds.action(Operation::Tags)] };
+        Listing { resources, incomplete: self.incomplete, remarks: self.remarks, unasked }
     }
 }
 

@@ -427,7 +427,8 @@ mod tests {
             (503, "<html>", Unreachable, "IAM answered 503"),
         ] {
             let status = StatusCode::from_u16(status).unwrap();
-            let answer = Answer { status, headers: Default::default(), body: Bytes::from(body) };
+            let answer =
+                Answer { status, headers: reqwest::header::HeaderMap::default(), body: Bytes::from(body) };
             let error = refusal(&answer);
             assert_eq!(error.kind, kind, "{error}");
             assert!(error.to_string().contains(want) && !error.to_string().contains("HUNTER2"), "{error}");

@@ -26,7 +26,7 @@ impl Ini {
                 continue;
             }
             if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-                section = name.trim().to_owned();
+                name.trim().clone_into(&mut section);
                 ini.0.entry(section.clone()).or_default();
                 continue;
             }

@@ -182,10 +182,7 @@ mod tests {
             if tries.allowed(now) {
                 tries.begun(now);
                 made.push(second);
-                match fails {
-                    true => tries.failed(now, hint.map(Duration::from_secs)),
-                    false => tries.succeeded(),
-                }
+                if fails { tries.failed(now, hint.map(Duration::from_secs)) } else { tries.succeeded() }
             }
         }
         made

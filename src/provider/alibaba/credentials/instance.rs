@@ -43,12 +43,11 @@ impl InstanceLender {
         let token = self.token().await?;
         let with_token = token.as_ref().map(|token| (TOKEN_HEADER, token.expose()));
         let headers: Vec<_> = with_token.into_iter().collect();
-        let role = match &self.role {
-            Some(role) => role.clone(),
-            None => {
-                let answer = self.nearby.ask(ROLE, Method::GET, ROLES, &headers).await?;
-                Nearby::role_name(&answer, ROLE)?.to_owned()
-            }
+        let role = if let Some(role) = &self.role {
+            role.clone()
+        } else {
+            let answer = self.nearby.ask(ROLE, Method::GET, ROLES, &headers).await?;
+            Nearby::role_name(&answer, ROLE)?.to_owned()
         };
         let answer = self.nearby.ask(KEYS, Method::GET, &format!("{ROLES}{role}"), &headers).await?;
         if !answer.status.is_success() {
@@ -129,10 +128,8 @@ impl UriLender {
             StatusCode::OK => keys(&answer, URI),
             status => {
                 let text = format!("the address that hands out keys answered {}", status.as_u16());
-                let kind = match status.is_server_error() {
-                    true => CallErrorKind::Unreachable,
-                    false => CallErrorKind::KeyDenied,
-                };
+                let unwell = status.is_server_error();
+                let kind = if unwell { CallErrorKind::Unreachable } else { CallErrorKind::KeyDenied };
                 Err(CallError::new(kind, URI, text))
             }
         };

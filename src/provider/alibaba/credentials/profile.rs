@@ -46,7 +46,8 @@ struct Profile {
     enable_vpc: Loose,
     oidc_provider_arn: Loose,
     oidc_token_file: Loose,
-    source_profile: Loose,
+    #[serde(rename = "source_profile")]
+    source: Loose,
 }
 
 /// What the profile `named` (else the current one) comes to; `None` if there is no such profile.
@@ -104,7 +105,7 @@ impl<'a> Reading<'a> {
     }
 
     fn source(&self, profile: &'a Profile, name: &str, path: &mut Vec<&'a str>) -> Result<Plan, ChainError> {
-        let source = self.required(name, &profile.source_profile, "source_profile")?;
+        let source = self.required(name, &profile.source, "source_profile")?;
         let wrong = |problem| ChainError::Source {
             file: self.file.to_owned(),
             profile: clean(name),
