@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 use std::error::Error as _;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +20,6 @@ use tokio::sync::Semaphore;
 use crate::call::{CallError, CallErrorKind};
 use crate::clock::Clock;
 use crate::domain::pace::Pace;
-use crate::domain::reason::Reason;
 use crate::telemetry::Telemetry;
 
 /// Connect at the latest after this.
@@ -35,6 +35,13 @@ const NEARBY_CONNECT: Duration = Duration::from_secs(1);
 /// Never reached through a proxy of the configuration.
 const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
 
+/// From this size on an answer is large.
+const LARGE: usize = 1024 * 1024;
+/// So many large answers are read at the same time, whatever the number of calls in flight.
+const LARGE_AT_ONCE: usize = 4;
+/// Shorter than the wait of the gate that lets the next probe through.
+const SILENCE: Duration = Duration::from_secs(14);
+
 /// Stands for "no answer told a date yet".
 const NO_DATE: i64 = i64::MIN;
 
@@ -43,6 +50,9 @@ const NO_DATE: i64 = i64::MIN;
 pub struct Http {
     /// Calls in flight, in all.
     in_flight: Arc<Semaphore>,
+    concurrency: usize,
+    /// Answers that grow large, at the same time.
+    large: Arc<Semaphore>,
     timeout: Duration,
     clock: Clock,
     telemetry: Arc<Telemetry>,
@@ -50,7 +60,7 @@ pub struct Http {
 }
 
 /// How a client reaches the other side; one client per distinct route, because each loads the system's roots.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Route {
     /// Proxy of the account; without one the environment's (`HTTPS_PROXY`, `NO_PROXY`) are obeyed.
     pub proxy: Option<String>,
@@ -68,6 +78,17 @@ struct Waits {
     whole: Duration,
 }
 
+impl fmt::Debug for Route {
+    /// Without the proxy's address, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let proxy = self.proxy.as_ref().map(|_| "[REDACTED]");
+        f.debug_struct("Route")
+            .field("proxy", &proxy)
+            .field("plain_http", &self.plain_http)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The way out of one account.
 #[derive(Debug)]
 pub struct AccountHttp {
@@ -81,6 +102,12 @@ pub struct AccountHttp {
     paces: Mutex<HashMap<(Arc<str>, &'static str), Pace>>,
     /// How far the local clock is ahead of the other side's, in milliseconds, by the last answer that told a date.
     clock_ahead_ms: AtomicI64,
+    /// After a refused key nothing is sent until then: calls that waited for their turn must not use it too.
+    silent_until: Mutex<Duration>,
+    /// No account takes more than half of the calls in flight, so that one that hangs leaves room for the others.
+    share: Semaphore,
+    /// Some call was answered, so connections may have been kept.
+    answered: AtomicBool,
 }
 
 /// One call, before it is signed.
@@ -138,8 +165,10 @@ pub struct Rate {
 impl Http {
     /// `timeout` is for one call, connect to last byte; `concurrency` the number of calls in flight, in all.
     pub fn new(timeout: Duration, concurrency: usize, clock: Clock, telemetry: Arc<Telemetry>) -> Self {
-        let in_flight = Arc::new(Semaphore::new(concurrency.max(1)));
-        Self { in_flight, timeout, clock, telemetry, clients: Arc::default() }
+        let concurrency = concurrency.max(1);
+        let (in_flight, large) =
+            (Arc::new(Semaphore::new(concurrency)), Arc::new(Semaphore::new(LARGE_AT_ONCE)));
+        Self { in_flight, concurrency, large, timeout, clock, telemetry, clients: Arc::default() }
     }
 
     /// The way out for one account.
@@ -189,6 +218,9 @@ impl Http {
             rate_limit,
             paces: Mutex::default(),
             clock_ahead_ms: AtomicI64::new(NO_DATE),
+            silent_until: Mutex::default(),
+            share: Semaphore::new(self.concurrency.div_ceil(2)),
+            answered: AtomicBool::new(false),
         })
     }
 
@@ -237,10 +269,14 @@ impl AccountHttp {
         read: impl FnOnce(Answer) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         self.wait_for_turn(&call).await;
+        let share = self.share.acquire().await;
         let permit = self.http.in_flight.acquire().await;
+        if self.http.clock.elapsed() < *self.silent_until.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Err(CallError::new(CallErrorKind::NotSent, call.action, "the key was refused meanwhile"));
+        }
         let sent = self.http.clock.elapsed();
         let result = self.send(&call, &sign).await.and_then(read);
-        drop(permit);
+        drop((permit, share));
         self.account_for(&call, sent, result.as_ref().err());
         result
     }
@@ -290,7 +326,12 @@ impl AccountHttp {
     /// A kept connection may have died unnoticed; a call that only reads is then repeated, once and at once.
     async fn send(&self, call: &Call<'_>, sign: &impl Fn() -> Outgoing) -> Result<Answer, CallError> {
         match self.attempt(call, sign()).await {
-            Err(Attempt::Dropped(_)) if call.repeatable => self.attempt(call, sign()).await,
+            Err(Attempt::Dropped(_)) if call.repeatable && self.answered.load(Ordering::Relaxed) => {
+                // booked, though not waited for: a host that drops every connection must not get twice the pace
+                self.with_pace(call.region, call.action, |pace| pace.reserve(self.http.clock.elapsed()));
+                self.http.telemetry.call(&self.provider, &self.account, call.action, Duration::ZERO);
+                self.attempt(call, sign()).await
+            }
             other => other,
         }
         .map_err(|attempt| match attempt {
@@ -304,12 +345,16 @@ impl AccountHttp {
         let mut response = request.send().await.map_err(|error| self.explain(call, error))?;
         self.compare_clocks(response.headers());
         let mut body = BytesMut::new();
+        let mut large = None;
         while let Some(chunk) =
             response.chunk().await.map_err(|error| self.explain(call, error).final_word())?
         {
             if body.len() + chunk.len() > call.limit {
                 let text = format!("the answer is longer than {} KiB", call.limit / 1024);
                 return Err(Attempt::Failed(CallError::new(CallErrorKind::TooLarge, call.action, text)));
+            }
+            if body.len() + chunk.len() > LARGE && large.is_none() {
+                large = Some(self.http.large.acquire().await);
             }
             body.extend_from_slice(&chunk);
         }
@@ -352,10 +397,16 @@ impl AccountHttp {
         if let Some(error) = error {
             telemetry.call_failed(&self.provider, &self.account, call.action, error.kind.reason());
         }
+        if error.is_some_and(|error| error.kind == CallErrorKind::KeyDenied) {
+            *self.silent_until.lock().unwrap_or_else(PoisonError::into_inner) = now + SILENCE;
+        }
         self.with_pace(call.region, call.action, |pace| match error.map(|error| error.kind) {
             Some(CallErrorKind::Throttled(hint)) => pace.throttled(sent, now, hint),
-            Some(kind) if matches!(kind.reason(), Reason::Unreachable | Reason::Timeout) => {}
-            _ => pace.succeeded(now),
+            None | Some(CallErrorKind::Refused | CallErrorKind::PermissionDenied) => {
+                self.answered.store(true, Ordering::Relaxed);
+                pace.succeeded(now);
+            }
+            Some(_) => {}
         });
     }
 

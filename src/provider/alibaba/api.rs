@@ -124,13 +124,11 @@ impl Api {
         let keys = self.keys.keys().await?;
         let version = product.version();
         let sign = || signed(&keys, &base, action, version, &query, (self.http.clock().now(), &self.nonces));
-        let read = |answer| errors::read(&answer, action, self.http.clock().now());
-        self.http.call(call, sign, read).await.map_err(|mut error| {
+        let read = |answer| errors::read(&answer, action, self.http.clock().now(), &keys);
+        self.http.call(call, sign, read).await.inspect_err(|error| {
             if error.kind == CallErrorKind::KeyDenied {
                 self.keys.refused(&keys);
             }
-            keys.censor(&mut error.message);
-            error
         })
     }
 

@@ -264,14 +264,16 @@ impl AgencyLender {
         let mut refused = false;
         let read = |answer: Answer| {
             refused = answer.status == StatusCode::UNAUTHORIZED;
-            if answer.status.is_success() { lent_keys(&answer.body, AGENCY) } else { Err(refusal(&answer)) }
+            if answer.status.is_success() {
+                return lent_keys(&answer.body, AGENCY);
+            }
+            Err(refusal(&answer, &keys))
         };
         let lent = self.http.call(call, outgoing, read).await;
         if refused {
             self.base.refused(&keys);
         }
-        lent.map_err(|mut error| {
-            keys.censor(&mut error.message);
+        lent.map_err(|error| {
             let Agency { agency, domain } = &self.agency;
             let who = format!("account `{}`, agency {agency} of {domain}: {}", self.account, error.message);
             CallError { message: CallError::new(error.kind, AGENCY, who).message, ..error }
@@ -314,16 +316,17 @@ struct Refusal {
 }
 
 /// Decided by the status, which IAM uses well; a refused agency closes the whole account, like a refused key.
-fn refusal(answer: &Answer) -> CallError {
+fn refusal(answer: &Answer, keys: &Keys) -> CallError {
     let refusal = serde_json::from_slice::<Refusal>(&answer.body).unwrap_or_default();
     let inner = |key: &str| refusal.error.get(key).and_then(Value::as_str).unwrap_or_default();
     let code = [&*refusal.error_code, inner("title")].into_iter().find(|code| !code.is_empty());
     let message = if refusal.error_msg.is_empty() { inner("message") } else { &refusal.error_msg };
+    let message = keys.censored(message);
     let status = answer.status.as_u16();
     let throttled = matches!(code, Some("IAM.0012" | "APIGW.0308"));
     let (kind, text) = match status {
-        _ if throttled => (CallErrorKind::Throttled(None), clean(message)),
-        429 => (CallErrorKind::Throttled(None), clean(message)),
+        _ if throttled => (CallErrorKind::Throttled(None), clean(&message)),
+        429 => (CallErrorKind::Throttled(None), clean(&message)),
         // its message can repeat what was signed, a token included
         401 => (CallErrorKind::KeyDenied, "the key was not accepted".to_owned()),
         403 => (CallErrorKind::KeyDenied, format!("not allowed to act for it: {message}")),
@@ -402,6 +405,8 @@ mod tests {
     #[test]
     fn refusals_of_iam_are_told_apart() {
         use CallErrorKind::{KeyDenied, Refused, Throttled, Unreachable};
+        let id = Secret::new("AK");
+        let keys = Keys { id, secret: Secret::new("HUNTER2"), token: None, expires: None };
         for (status, body, kind, want) in [
             (
                 401,
@@ -429,7 +434,7 @@ mod tests {
             let status = StatusCode::from_u16(status).unwrap();
             let answer =
                 Answer { status, headers: reqwest::header::HeaderMap::default(), body: Bytes::from(body) };
-            let error = refusal(&answer);
+            let error = refusal(&answer, &keys);
             assert_eq!(error.kind, kind, "{error}");
             assert!(error.to_string().contains(want) && !error.to_string().contains("HUNTER2"), "{error}");
         }

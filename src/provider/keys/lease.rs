@@ -14,8 +14,9 @@ const AHEAD: TimeDelta = TimeDelta::minutes(15);
 /// No cloud lends for more than a day and a half; a later end is a date that was misread.
 const LONGEST: TimeDelta = TimeDelta::days(7);
 
-/// Wait after the first failure; doubles with each further one.
-const FIRST_WAIT: Duration = Duration::from_secs(12);
+/// Wait after the first failure; doubles with each further one. As long as the account's gate waits, so that its first
+/// probe finds a new answer.
+const FIRST_WAIT: Duration = Duration::from_secs(15);
 /// The longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
 /// Never more tries than this
@@ -190,7 +191,7 @@ mod tests {
 
     #[test]
     fn failures_are_repeated_ever_more_slowly() {
-        assert_eq!(tries(1200, true, None), [0, 12, 36, 84, 180, 372, 672, 972]);
+        assert_eq!(tries(1200, true, None), [0, 15, 45, 105, 225, 465, 765, 1065]);
         assert_eq!(tries(200, true, Some(60)), [0, 60, 120, 180], "the cloud's own hint");
     }
 

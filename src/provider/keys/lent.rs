@@ -134,6 +134,11 @@ impl LentKeys {
             Err(error) => {
                 let hint = if let CallErrorKind::Throttled(hint) = error.kind { hint } else { None };
                 state.tries.failed(self.clock.elapsed(), hint);
+                // A request that was not sent teaches nothing new: what was answered before is the reason.
+                let error = match (&state.error, error.kind) {
+                    (Some(before), CallErrorKind::NotSent) => before.clone(),
+                    _ => error,
+                };
                 let first = state.error.replace(error.clone()).is_none();
                 drop(state);
                 self.tell(&error, first);

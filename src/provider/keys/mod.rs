@@ -16,6 +16,7 @@ mod nearby;
 mod watched;
 mod written;
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -48,13 +49,13 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Takes every part of the key out of a text that somebody else wrote: clouds and proxies echo.
-    pub fn censor(&self, text: &mut String) {
-        for part in [Some(&self.secret), self.token.as_ref()].into_iter().flatten() {
-            if text.contains(part.expose()) {
-                *text = text.replace(part.expose(), "***");
-            }
-        }
+    /// A text that somebody else wrote, with every part of the key taken out: clouds and proxies echo. Must come
+    /// before anything that cuts the text, else a part of a part gets through.
+    pub fn censored<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let parts = [Some(&self.secret), self.token.as_ref(), Some(&self.id)].into_iter().flatten();
+        parts.map(Secret::expose).filter(|part| !part.is_empty()).fold(Cow::Borrowed(text), |text, part| {
+            if text.contains(part) { text.replace(part, "***").into() } else { text }
+        })
     }
 
     /// Whether both name and sign alike.
@@ -113,9 +114,10 @@ mod tests {
             token: Some(Secret::new("TOKEN")),
             expires: None,
         };
-        let mut text = "signed by SECRET with TOKEN, twice SECRET".to_owned();
-        keys.censor(&mut text);
-        assert_eq!(text, "signed by *** with ***, twice ***");
+        assert_eq!(
+            keys.censored("id signed by SECRET with TOKEN, twice SECRET"),
+            "*** signed by *** with ***, twice ***"
+        );
         assert!(!format!("{keys:?}").contains("SECRET"));
     }
 }

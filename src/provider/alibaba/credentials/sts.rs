@@ -17,7 +17,7 @@ use crate::provider::BoxFuture;
 use crate::provider::alibaba::api::{Nonces, signed};
 use crate::provider::alibaba::{errors, sign};
 use crate::provider::keys::{KeySource, Keys, Lender, lent_keys};
-use crate::secret::SecretSource;
+use crate::secret::{Secret, SecretSource};
 
 const VERSION: &str = "2015-04-01";
 const ASSUME_ROLE: &str = "sts:AssumeRole";
@@ -60,21 +60,22 @@ impl Sts {
             let moment = (self.http.clock().now(), &self.nonces);
             signed(keys, &base, ASSUME_ROLE, VERSION, &query, moment)
         };
-        self.send(ASSUME_ROLE, sign).await
+        self.send(ASSUME_ROLE, sign, keys).await
     }
 
     /// Unsigned: the token is all the proof there is. It goes into the body, because addresses get into logs.
     async fn assume_role_with_oidc(
         &self,
         provider_arn: &str,
-        token: &str,
+        token: Secret,
         role: &Role,
     ) -> Result<Keys, CallError> {
         let base = self.base(&role.sts);
         let mut form = parameters(role);
         form.push(("OIDCProviderArn".into(), provider_arn.into()));
-        form.push(("OIDCToken".into(), token.into()));
+        form.push(("OIDCToken".into(), token.expose().into()));
         let body = Bytes::from(sign::canonical_query(&form));
+        drop(form);
         let unsigned = || {
             let query = [
                 ("Action", "AssumeRoleWithOIDC".to_owned()),
@@ -89,14 +90,21 @@ impl Sts {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
             Outgoing { method: Method::POST, url, headers, body: body.clone() }
         };
-        self.send(ASSUME_ROLE_WITH_OIDC, unsigned).await
+        // The cloud repeats a token that it does not like.
+        let censor = Keys { id: Secret::new(""), secret: token, token: None, expires: None };
+        self.send(ASSUME_ROLE_WITH_OIDC, unsigned, &censor).await
     }
 
-    async fn send(&self, action: &'static str, outgoing: impl Fn() -> Outgoing) -> Result<Keys, CallError> {
+    async fn send(
+        &self,
+        action: &'static str,
+        outgoing: impl Fn() -> Outgoing,
+        keys: &Keys,
+    ) -> Result<Keys, CallError> {
         let region = Arc::from("");
         let call = Call { action, region: &region, limit: LIMIT, repeatable: true };
         let read = |answer: Answer| {
-            errors::read::<IgnoredAny>(&answer, action, self.http.clock().now())?;
+            errors::read::<IgnoredAny>(&answer, action, self.http.clock().now(), keys)?;
             lent_keys(&answer.body, action)
         };
         self.http.call(call, outgoing, read).await
@@ -157,11 +165,10 @@ impl RoleLender {
 
     async fn ask(&self) -> Result<Keys, CallError> {
         let keys = self.base.keys().await?;
-        self.sts.assume_role(&keys, &self.role).await.map_err(|mut error| {
+        self.sts.assume_role(&keys, &self.role).await.map_err(|error| {
             if error.kind == CallErrorKind::KeyDenied {
                 self.base.refused(&keys);
             }
-            keys.censor(&mut error.message);
             self.sts.explain(error, &self.role)
         })
     }
@@ -207,11 +214,8 @@ impl OidcLender {
             CallError::new(CallErrorKind::KeyDenied, ASSUME_ROLE_WITH_OIDC, text)
         })?;
         let token = token.expose().trim();
-        let lent = self.sts.assume_role_with_oidc(&self.provider_arn, token, &self.role).await;
-        lent.map_err(|mut error| {
-            error.message = error.message.replace(token, "***");
-            self.sts.explain(error, &self.role)
-        })
+        let lent = self.sts.assume_role_with_oidc(&self.provider_arn, Secret::new(token), &self.role).await;
+        lent.map_err(|error| self.sts.explain(error, &self.role))
     }
 }
 
