@@ -175,6 +175,8 @@ mod tests {
             tags: Box::default(),
             group: None,
             locked: false,
+            in_use: None,
+            used_by: Box::default(),
         };
         Arc::new(Resource::new(id.into(), facts))
     }

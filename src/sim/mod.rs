@@ -8,3 +8,6 @@ pub mod alibaba;
 pub mod demo;
 pub mod fleet;
 pub mod metadata;
+mod pem;
+pub mod ucloud;
+mod wire;

@@ -136,6 +136,7 @@ impl World {
             account: &account.name.as_str().into(),
             settings: account.settings.as_ref(),
             regions: account.regions.as_deref(),
+            projects: None,
             tags_needed: false,
             rate_limit: account.rate_limit,
             proxy: None,

@@ -17,8 +17,8 @@ use crate::call::{CallError, CallErrorKind, clean};
 use crate::clock::Clock;
 use crate::http::{AccountHttp, Answer, Call, Outgoing, Route};
 use crate::provider::keys::{
-    Environment, FixedKeys, Ini, KeySource, Keys, Lender, LentKeys, Nearby, as_key_part, from_files,
-    lent_keys, written,
+    Environment, FixedKeys, Ini, KeySource, Keys, Lender, LentKeys, Nearby, as_key_part, fits_a_header,
+    from_files, lent_keys, written,
 };
 use crate::provider::settings::Credentials;
 use crate::provider::{BoxFuture, BuildError, Order};
@@ -68,7 +68,7 @@ pub fn source(
     let machine = Machine(Arc::new(Nearby::new(order, PROVIDER, &places.metadata)?));
     let clock = order.http.clock().clone();
     let base = match &settings.credentials {
-        Credentials::Written(pair) => written(order, pair)?,
+        Credentials::Written(pair) => written(order, pair, fits_a_header)?,
         Credentials::InstanceRole => machine.keys(order.account, &clock),
         Credentials::Default => {
             let (account, clock) = (Arc::clone(order.account), clock.clone());
@@ -77,7 +77,7 @@ pub fn source(
                 let file = files.first().map(PathBuf::as_path).zip(contents.first().and_then(Option::as_ref));
                 match chain(&env, file).map_err(|error| BuildError::Chain(error.to_string()))? {
                     Some(Found { id, secret, token, origin }) => {
-                        let part = |part: Secret| as_key_part(part, &origin);
+                        let part = |part: Secret| as_key_part(part, &origin, fits_a_header);
                         Ok(FixedKeys::of(part(id)?, part(secret)?, token.map(part).transpose()?))
                     }
                     None => Ok(machine.keys(&account, &clock)),

@@ -29,7 +29,7 @@ pub use ini::{Ini, IniError};
 pub use lent::{Lender, LentKeys};
 pub use nearby::Nearby;
 pub use watched::{Make, WatchedKeys};
-pub use written::{as_key_part, written};
+pub use written::{Fits, as_key_part, fits_a_form, fits_a_header, written};
 
 use super::BoxFuture;
 use crate::call::CallError;

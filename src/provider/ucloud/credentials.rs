@@ -16,8 +16,8 @@ use crate::call::{CallError, CallErrorKind, clean};
 use crate::clock::Clock;
 use crate::http::Answer;
 use crate::provider::keys::{
-    Environment, FixedKeys, KeySource, Keys, Lender, LentKeys, Nearby, as_key_part, from_files, lent_keys,
-    secret_text, written,
+    Environment, FixedKeys, KeySource, Keys, Lender, LentKeys, Nearby, as_key_part, fits_a_form, from_files,
+    lent_keys, secret_text, written,
 };
 use crate::provider::settings::Credentials;
 use crate::provider::{BoxFuture, BuildError, Order};
@@ -56,7 +56,7 @@ pub fn source(
     let machine = Machine(Arc::new(Nearby::new(order, PROVIDER, &places.metadata)?));
     let clock = order.http.clock().clone();
     match &settings.credentials {
-        Credentials::Written(pair) => written(order, pair),
+        Credentials::Written(pair) => written(order, pair, fits_a_form),
         Credentials::InstanceRole => Ok(machine.keys(order.account, &clock)),
         Credentials::Default => {
             let (account, files) = (Arc::clone(order.account), Files::of(&env));
@@ -65,7 +65,8 @@ pub fn source(
                 let found = chain(&env, files.as_ref(), contents);
                 match found.map_err(|error| BuildError::Chain(error.to_string()))? {
                     Some(Found { id, secret, origin }) => {
-                        Ok(FixedKeys::of(as_key_part(id, &origin)?, as_key_part(secret, &origin)?, None))
+                        let part = |part: Secret| as_key_part(part, &origin, fits_a_form);
+                        Ok(FixedKeys::of(part(id)?, part(secret)?, None))
                     }
                     None => Ok(machine.keys(&account, &clock)),
                 }

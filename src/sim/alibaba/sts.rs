@@ -5,13 +5,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account::{Key, Rights, Token};
 use super::auth;
-use super::cloud::{Cloud, Target, locked};
+use super::cloud::{Cloud, Target};
 use super::error::ApiError;
 use super::fleet::Fleet;
 use super::json::Json;
 use super::model::Text;
 use super::request::Received;
 use crate::provider::alibaba::sign::timestamp;
+use crate::sim::wire::reply::locked;
 
 const VERSION: &str = "2015-04-01";
 

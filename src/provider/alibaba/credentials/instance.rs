@@ -10,8 +10,8 @@ use serde::Deserialize;
 use crate::call::{CallError, CallErrorKind, clean};
 use crate::http::{AccountHttp, Answer, Call, Outgoing};
 use crate::provider::BoxFuture;
-use crate::provider::alibaba::wire::Loose;
 use crate::provider::keys::{Keys, Lender, Nearby, lent_keys};
+use crate::provider::loose::Loose;
 use crate::secret::Secret;
 
 const TOKEN: &str = "ecs-metadata:Token";

@@ -12,7 +12,8 @@ use crate::clock::Clock;
 use crate::fields::{Plain, check_url};
 use crate::http::Route;
 use crate::provider::keys::{
-    Environment, FixedKeys, KeySource, Lender, LentKeys, Nearby, as_key_part, from_files, written,
+    Environment, FixedKeys, KeySource, Lender, LentKeys, Nearby, as_key_part, fits_a_header, from_files,
+    written,
 };
 use crate::provider::settings::Credentials;
 use crate::provider::{BuildError, Order};
@@ -55,7 +56,7 @@ pub fn source(
     let maker = Arc::new(Maker::new(order, settings, places)?);
     let env = Environment::capture(VARIABLES, order.env);
     let base = match &settings.credentials {
-        Credentials::Written(pair) => written(order, pair)?,
+        Credentials::Written(pair) => written(order, pair, fits_a_header)?,
         Credentials::InstanceRole => maker.make(&chain::instance(&env))?,
         Credentials::Default => from_chain(order, &maker, env)?,
     };
@@ -119,7 +120,7 @@ impl Maker {
     fn make(&self, plan: &Plan) -> Result<Arc<dyn KeySource>, BuildError> {
         match plan {
             Plan::Keys { id, secret, token, origin } => {
-                let part = |part: &crate::secret::Secret| as_key_part(part.clone(), origin);
+                let part = |part: &crate::secret::Secret| as_key_part(part.clone(), origin, fits_a_header);
                 let token = token.as_ref().map(part).transpose()?;
                 Ok(FixedKeys::of(part(id)?, part(secret)?, token))
             }

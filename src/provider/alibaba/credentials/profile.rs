@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::chain::{ChainError, OUR_NAME};
 use super::plan::{Plan, Role, SESSION, StsHost};
 use crate::call::clean;
-use crate::provider::alibaba::wire::Loose;
 use crate::provider::keys::secret_text;
+use crate::provider::loose::Loose;
 use crate::secret::Secret;
 
 const POSSIBLE: &str = "AK, StsToken, RamRoleArn, EcsRamRole, OIDC, ChainableRamRoleArn";

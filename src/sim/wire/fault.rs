@@ -1,12 +1,10 @@
-//! What can go wrong on purpose, where, and how often.
+//! What can go wrong on purpose, where, and how often: the same for every simulated cloud. Each says in its own words
+//! what some of it means (throttling, a region out of service), and leaves out what it has not got.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use chrono::TimeDelta;
-
-use super::cloud::Target;
-use super::paging::Drift;
 
 /// A way in which an answer goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +62,8 @@ pub enum Fault {
     LyingTotals(Total),
     /// The same `NextToken` comes again and again.
     NextTokenLoop,
+    /// Numbers that say whether all went well come as text.
+    TextCodes,
     /// `code`, `message`, `requestId` instead of `Code`, `Message`, `RequestId`.
     LowercaseKeys,
     /// This very answer.
@@ -154,18 +154,19 @@ impl Fault {
             Self::VanishingRows => "vanishing rows",
             Self::LyingTotals(_) => "lying totals",
             Self::NextTokenLoop => "next token loop",
+            Self::TextCodes => "text codes",
             Self::LowercaseKeys => "lowercase keys",
             Self::Custom { .. } => "custom",
         }
     }
 
     /// How far it puts the cloud's clock off.
-    pub(super) fn clock_error(&self) -> TimeDelta {
+    pub(in crate::sim) fn clock_error(&self) -> TimeDelta {
         if let Self::ClockOff(error) = self { *error } else { TimeDelta::zero() }
     }
 
     /// What it does between two pages.
-    pub(super) fn drift(&self) -> Option<Drift> {
+    pub(in crate::sim) fn drift(&self) -> Option<Drift> {
         match self {
             Self::DuplicateRows => Some(Drift::Duplicate),
             Self::VanishingRows => Some(Drift::Vanish),
@@ -173,6 +174,29 @@ impl Fault {
             _ => None,
         }
     }
+}
+
+/// What goes wrong between two pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::sim) enum Drift {
+    /// A row came in front: the last row of a page is the first of the next one, too.
+    Duplicate,
+    /// A row of an earlier page went: the next page begins one row late, and the total is one less.
+    Vanish,
+    /// The token of the first page comes again and again.
+    TokenLoop,
+}
+
+/// What a call is about, as far as faults tell calls apart.
+pub(in crate::sim) struct Aim<'a> {
+    /// Name of the call.
+    pub(in crate::sim) action: &'a str,
+    /// Region asked for, or in which the instance is.
+    pub(in crate::sim) region: &'a str,
+    /// Instance asked for; empty where none is.
+    pub(in crate::sim) resource: &'a str,
+    /// Access key id that the request claims to come from.
+    pub(in crate::sim) key_id: &'a str,
 }
 
 /// Which calls a fault meets: those that fit everything that is named. `Where::default()` is everywhere.
@@ -209,18 +233,18 @@ impl Where {
         Self { key: Some(id.to_owned()), ..Self::default() }
     }
 
-    fn fits(&self, target: &Target) -> bool {
+    fn fits(&self, aim: &Aim<'_>) -> bool {
         let same = |wanted: Option<&str>, is: &str| wanted.is_none_or(|wanted| wanted == is);
-        same(self.action.as_deref(), &target.action_name)
-            && same(self.region.as_deref(), &target.region)
-            && same(self.resource.as_deref(), target.resource.as_deref().unwrap_or_default())
-            && same(self.key.as_deref(), &target.key_id)
+        same(self.action.as_deref(), aim.action)
+            && same(self.region.as_deref(), aim.region)
+            && same(self.resource.as_deref(), aim.resource)
+            && same(self.key.as_deref(), aim.key_id)
     }
 }
 
 /// The faults that are under way, in the order in which they were injected.
 #[derive(Default)]
-pub(super) struct Faults {
+pub(in crate::sim) struct Faults {
     planned: Vec<Planned>,
 }
 
@@ -232,18 +256,18 @@ struct Planned {
 
 impl Faults {
     /// Adds a fault for so many calls, or for good.
-    pub(super) fn inject(&mut self, fault: Fault, place: Where, times: Option<u32>) {
+    pub(in crate::sim) fn inject(&mut self, fault: Fault, place: Where, times: Option<u32>) {
         self.planned.push(Planned { fault, place, left: times });
     }
 
     /// Ends all faults.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::sim) fn clear(&mut self) {
         self.planned.clear();
     }
 
     /// The first fault that meets this call; it has one time less left then.
-    pub(super) fn take(&mut self, target: &Target) -> Option<Fault> {
-        let fits = |planned: &Planned| planned.left != Some(0) && planned.place.fits(target);
+    pub(in crate::sim) fn take(&mut self, aim: &Aim<'_>) -> Option<Fault> {
+        let fits = |planned: &Planned| planned.left != Some(0) && planned.place.fits(aim);
         let at = self.planned.iter().position(fits)?;
         let planned = &mut self.planned[at];
         planned.left = planned.left.map(|left| left - 1);

@@ -1,4 +1,4 @@
-//! HTTP/1.1 on a loopback port: takes requests apart for `cloud` and puts its reactions on the wire.
+//! HTTP/1.1 on a loopback port: hands requests to a simulated cloud and puts its reactions on the wire.
 
 use std::io;
 use std::pin::Pin;
@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::body::AnswerBody;
-use super::cloud::{Cloud, Reaction, Reply};
+use super::reply::{Cloud, Reaction, Reply};
 
 /// Longest body that is read from a request.
 const LONGEST_BODY: usize = 1 << 20;
@@ -28,7 +28,7 @@ const LONGEST_BODY: usize = 1 << 20;
 const LAST_WORDS: Duration = Duration::from_millis(20);
 
 /// Serves until stopped. A connection that ends badly is the other side's affair.
-pub(super) async fn serve(listener: TcpListener, cloud: Arc<Cloud>, stop: CancellationToken) {
+pub(in crate::sim) async fn serve(listener: TcpListener, cloud: Arc<dyn Cloud>, stop: CancellationToken) {
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => return,
@@ -51,7 +51,7 @@ struct Ending {
 
 type Served = Pin<Box<dyn Future<Output = io::Result<Response<AnswerBody>>> + Send>>;
 
-async fn connection(stream: TcpStream, cloud: Arc<Cloud>, stop: CancellationToken) {
+async fn connection(stream: TcpStream, cloud: Arc<dyn Cloud>, stop: CancellationToken) {
     // Without it every small answer waits for an acknowledgement; a failure costs speed only.
     let _ = stream.set_nodelay(true);
     let ending = Arc::new(Ending::default());
@@ -77,7 +77,7 @@ async fn last_words(ending: &Ending) {
 }
 
 async fn respond(
-    cloud: Arc<Cloud>,
+    cloud: Arc<dyn Cloud>,
     ending: Arc<Ending>,
     request: Request<Incoming>,
 ) -> io::Result<Response<AnswerBody>> {

@@ -13,7 +13,7 @@ use tokio::time::{Sleep, sleep};
 const DELIVERY: Duration = Duration::from_millis(20);
 
 /// The body of an answer.
-pub(super) enum AnswerBody {
+pub(in crate::sim) enum AnswerBody {
     /// All of it at once.
     Whole(Bytes),
     /// This much; then the connection ends, though more was promised.
@@ -28,12 +28,12 @@ pub(super) enum AnswerBody {
 
 impl AnswerBody {
     /// Ends too early.
-    pub(super) fn cut(part: Bytes) -> Self {
+    pub(in crate::sim) fn cut(part: Bytes) -> Self {
         Self::Cut(Some(part), Box::pin(sleep(DELIVERY)))
     }
 
     /// A byte a second.
-    pub(super) fn drip(bytes: Bytes) -> Self {
+    pub(in crate::sim) fn drip(bytes: Bytes) -> Self {
         Self::Drip(bytes, Box::pin(sleep(Duration::ZERO)))
     }
 }
