@@ -18,6 +18,7 @@ use crate::provider::loose::{Loose, Row};
 use crate::provider::{BoxFuture, Calls, Provider, ProviderKind};
 
 mod api;
+pub mod credentials;
 mod errors;
 mod listing;
 mod mapping;
@@ -175,6 +176,10 @@ impl Provider for UCloud {
 
     fn calls(&self, service: &str) -> Calls {
         calls_of(service)
+    }
+
+    fn key_calls(&self) -> Vec<&'static str> {
+        self.api.keys().actions()
     }
 
     fn clock_ahead(&self) -> Option<TimeDelta> {
