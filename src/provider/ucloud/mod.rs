@@ -109,12 +109,11 @@ impl UCloud {
     }
 
     async fn projects(&self) -> Result<BTreeSet<String>, CallError> {
-        match &self.projects {
-            Some(configured) => Ok(configured.iter().cloned().collect()),
-            None => {
-                let rows = self.api.projects().await?.ProjectSet;
-                ids(rows, |row| &row.ProjectId, GET_PROJECT_LIST, "project")
-            }
+        if let Some(configured) = &self.projects {
+            Ok(configured.iter().cloned().collect())
+        } else {
+            let rows = self.api.projects().await?.ProjectSet;
+            ids(rows, |row| &row.ProjectId, GET_PROJECT_LIST, "project")
         }
     }
 
