@@ -6,7 +6,7 @@ CARGO ?= cargo
 demo:
 	$(CARGO) run --release -- demo
 
-# promtool checks the metrics page; it comes with Debian's package `prometheus`.
+# promtool checks the metrics page and prometheus reads it; both come with Debian's package `prometheus`.
 test: promtool
 	$(CARGO) test --all-targets
 
@@ -27,9 +27,9 @@ bench:
 	bench/run
 
 promtool:
-	@command -v promtool > /dev/null || { \
+	@command -v promtool > /dev/null && command -v prometheus > /dev/null || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus; \
 	  else \
-	    echo "promtool is missing: install the Debian package 'prometheus' (or Prometheus' own archive) and run again" >&2; exit 1; \
+	    echo "promtool or prometheus is missing: install the Debian package 'prometheus' (or Prometheus' own archive) and run again" >&2; exit 1; \
 	  fi; }

@@ -19,9 +19,9 @@ use super::logging::{Levels, LogFormat};
 use crate::domain::duration::{parse_duration, show_duration};
 use crate::domain::matcher::{LabelSet, Matcher};
 
-/// Version of the package and the revision it was built from (`NOTAFTER_COMMIT` at build time).
+/// Version of the package and the revision it was built from (`build.rs`).
 pub static VERSION: LazyLock<String> = LazyLock::new(|| {
-    let revision = option_env!("NOTAFTER_COMMIT").unwrap_or("unknown");
+    let revision = env!("NOTAFTER_REVISION");
     format!("{} (revision {revision})", env!("CARGO_PKG_VERSION"))
 });
 
@@ -55,7 +55,7 @@ pub struct Global {
     /// Configuration file [default: /etc/notafter/config.toml, then ./config.toml]
     #[arg(long, value_name = "FILE", env = "NOTAFTER_CONFIG", global = true)]
     pub config: Option<PathBuf>,
-    /// What to log: a level, and levels of parts, as in `info,hyper=warn` [default: info for run and demo, else warn]
+    /// What to log: a level, and levels of parts, as in `info,hyper=warn` [default: info for run and demo, else error]
     #[arg(long, value_name = "LEVELS", value_parser = Levels::parse, global = true)]
     pub log_level: Option<Levels>,
     /// How to log
@@ -87,6 +87,8 @@ pub enum Command {
     },
     /// Run simulated clouds on loopback and the daemon on top; needs no configuration
     Demo(Demo),
+    /// Try each credential and each read call once: what works, what is missing, what would mend it
+    Doctor(Doctor),
     /// What this version does not have yet.
     #[command(flatten)]
     NotBuilt(NotBuilt),
@@ -107,11 +109,12 @@ impl Command {
         if matches!(self, Self::Check(_)) { exit.of_check() } else { exit }
     }
 
-    /// What is logged when nobody says: all that happens where nothing else is printed, else only what is wrong.
+    /// What is logged when nobody says: all that happens where nothing else is printed; what a report tells anyway is
+    /// not logged beside it.
     pub fn default_levels(&self) -> Levels {
         match self {
             Self::Run | Self::Demo(_) => Levels::info(),
-            _ => Levels::warn(),
+            _ => Levels::error(),
         }
     }
 }
@@ -149,6 +152,24 @@ pub enum CheckFormat {
     Openmetrics,
 }
 
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: DoctorFormat,
+}
+
+/// How `doctor` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum DoctorFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
 pub struct Demo {
@@ -158,13 +179,14 @@ pub struct Demo {
     /// How many resources the simulated clouds have, in all
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub resources: u32,
+    /// Also write the configuration of the simulated accounts to this file, to try `check` and `explain` on them
+    #[arg(long, value_name = "FILE")]
+    pub write_config: Option<PathBuf>,
 }
 
 /// Commands that are announced and that this version does not have. They take any arguments and refuse.
 #[derive(Debug, Subcommand)]
 pub enum NotBuilt {
-    /// Try each credential and each read call once (not built yet)
-    Doctor(Ignored),
     /// Show what renewal would do now, and why (not built yet)
     Plan(Ignored),
     /// Renew one certificate by hand (not built yet)
@@ -188,7 +210,6 @@ impl fmt::Display for NotBuilt {
     /// The one line to print before ending with [`Exit::Usage`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {
-            Self::Doctor(_) => "doctor",
             Self::Plan(_) => "plan",
             Self::Renew(_) => "renew",
             Self::Notify(_) => "notify",
@@ -372,8 +393,7 @@ mod tests {
     fn what_is_not_built_says_so_in_help_and_on_use() {
         let help = parsed(&["--help"]).expect_err("help").to_string();
         for line in [
-            &["doctor"][..],
-            &["plan"],
+            &["plan"][..],
             &["renew", "r-1", "--yes", "--now"],
             &["notify", "test", "dba-slack"],
             &["silence", "add", "cloud_service=\"rds\"", "--for", "7d", "--comment", "x"],
@@ -387,7 +407,7 @@ mod tests {
             let row = help.lines().find(|row| row.trim_start().starts_with(line[0]));
             assert!(row.is_some_and(|row| row.ends_with("(not built yet)")), "{help}");
         }
-        assert_eq!(help.matches("(not built yet)").count(), 6);
+        assert_eq!(help.matches("(not built yet)").count(), 5);
     }
 
     #[test]

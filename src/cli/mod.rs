@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 pub mod args;
 pub mod commands;
+pub mod doctor;
 pub mod explain;
 pub mod logging;
 pub mod manual;

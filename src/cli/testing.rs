@@ -66,7 +66,7 @@ impl<'s> Filled<'s> {
             reading: None,
             inspectable: true,
         };
-        let listing = Listing { resources: resources.iter().map(listed).collect(), incomplete: None };
+        let listing = Listing { resources: resources.iter().map(listed).collect(), ..Listing::default() };
         let view = snapshot.scope_mut(&scope);
         view.absorb_listing(listing, Duration::from_millis(250), in_seconds(-60));
         Self { snapshot, scope }

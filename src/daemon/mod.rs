@@ -2,6 +2,7 @@
 //! page. The first to end, or the request to stop, ends them all.
 
 mod accounts;
+pub mod doctor;
 pub mod poll;
 
 use std::net::SocketAddr;
@@ -76,6 +77,7 @@ impl Daemon {
         let listeners = server::bind(&config.web.listen).await?;
         let providers = accounts.iter().map(|account| Arc::clone(&account.provider)).collect();
         let metrics = Arc::new(MetricsPage::new(Arc::clone(&telemetry), config.poll.clone(), clock.now()));
+        metrics.config_accepted(config.poll.clone(), clock.now());
         let settings = watch::Sender::new(Arc::new(view_settings(&config)));
         let poller = Poller::new(accounts, config.poll, Mode::Continuous, clock.clone(), telemetry);
         let view = Arc::new(view(&poller, settings.subscribe(), &clock));

@@ -27,6 +27,21 @@ pub struct Listing {
     /// Why the listing may lack something; `None` when all pages were read to their end and every row was understood.
     /// Only a complete listing may remove anything.
     pub incomplete: Option<(Reason, String)>,
+    /// What failed beside it without making it incomplete: tags that could not be read, for example.
+    pub remarks: Vec<Remark>,
+    /// Calls that belong to a listing and were not made this time, because there was nothing to ask about.
+    pub unasked: Vec<&'static str>,
+}
+
+/// Something that failed and that the listing can do without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// The call, by the cloud's own name for it.
+    pub action: &'static str,
+    /// Why.
+    pub reason: Reason,
+    /// The whole story in one line.
+    pub text: String,
 }
 
 /// The answer to "what is the state of this resource?".

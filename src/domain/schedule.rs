@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::hash::stable_fraction;
 use super::identity::Scope;
@@ -19,16 +19,24 @@ const JITTER: f64 = 0.1;
 const UNSUPPORTED_EVERY: Duration = Duration::from_hours(24);
 /// A failed look is repeated after this, then after twice as long, and so on.
 const RETRY: Duration = Duration::from_mins(1);
-/// A resource in the middle of a change is looked at again after this.
-const BUSY_RETRY: Duration = Duration::from_mins(2);
 
 /// How long to wait before the next look at a resource, as it stands after its last one.
 pub fn next_look(scope: &Scope, resource: &Resource, policy: &PollPolicy, now: DateTime<Utc>) -> Duration {
     let regular = shorten(interval(resource, policy, now), spread(scope, &resource.id));
     match resource.failures_in_a_row {
         0 => regular,
-        failures => backoff(policy.min_interval, failures).min(regular),
+        failures => {
+            backoff(policy.min_interval, failures).min(regular).min(overdue_in(resource, policy, now))
+        }
     }
+}
+
+/// How long the data of a failing resource may still be left alone: until it reaches `max_age`, and from then on never
+/// longer than `min_interval`, so that the end of an outage is noticed.
+fn overdue_in(resource: &Resource, policy: &PollPolicy, now: DateTime<Utc>) -> Duration {
+    let age = resource.reading.as_ref().and_then(|reading| (now - reading.at).to_std().ok());
+    let left = age.map_or(Duration::ZERO, |age| policy.max_age.saturating_sub(age));
+    left.max(policy.min_interval)
 }
 
 /// How long to wait before the second look at a resource.
@@ -40,11 +48,6 @@ pub fn second_look(scope: &Scope, resource: &Resource, policy: &PollPolicy, now:
     let spread_over =
         stable_fraction(["second", &scope.account, &scope.region, &scope.service, &resource.id]);
     regular.mul_f64(spread_over).max(policy.min_interval.min(regular))
-}
-
-/// How long to wait before the next look at a resource that was in the middle of a change.
-pub fn look_at_busy(policy: &PollPolicy) -> Duration {
-    BUSY_RETRY.min(policy.min_interval)
 }
 
 /// How long to wait before a scope is listed again, after this many failed listings in a row.
@@ -75,9 +78,55 @@ pub fn stale_after(state: TlsState, policy: &PollPolicy) -> Duration {
     promised + policy.timeout + (policy.max_age / 10).max(Duration::from_mins(1))
 }
 
-/// How many calls a second this resource costs in the long run.
-pub fn calls_per_second(resource: &Resource, policy: &PollPolicy, now: DateTime<Utc>) -> f64 {
-    1.0 / (interval(resource, policy, now).as_secs_f64() * (1.0 - JITTER / 2.0))
+/// What a scope asks of the pace of its detail call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Load {
+    /// Calls a second in the long run.
+    pub needed_per_second: f64,
+    /// What is allowed.
+    pub allowed_per_second: f64,
+    /// One look at each resource takes this long.
+    pub round: Duration,
+}
+
+impl Load {
+    /// The pace does not suffice for `max_age`.
+    pub fn is_too_large(&self, policy: &PollPolicy) -> bool {
+        self.round > policy.max_age || self.needed_per_second > self.allowed_per_second
+    }
+}
+
+/// What these resources ask of a pace.
+pub fn load<'r>(
+    resources: impl Iterator<Item = &'r Resource>,
+    allowed_per_second: f64,
+    policy: &PollPolicy,
+    now: DateTime<Utc>,
+) -> Load {
+    let (mut count, mut needed_per_second) = (0.0, 0.0);
+    for resource in resources {
+        count += 1.0;
+        needed_per_second += 1.0 / (interval(resource, policy, now).as_secs_f64() * (1.0 - JITTER / 2.0));
+    }
+    let seconds = count / allowed_per_second.max(f64::MIN_POSITIVE);
+    let round = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+    Load { needed_per_second, allowed_per_second, round }
+}
+
+impl Resource {
+    /// What is known of it is older than the policy promises. The one rule for every count and every mark; where
+    /// nothing was ever read, nothing can be too old: that is [`TlsState::Unknown`].
+    pub fn is_stale(&self, policy: &PollPolicy, now: DateTime<Utc>) -> bool {
+        self.fresh_until(policy).is_some_and(|until| until < now)
+    }
+
+    /// The last moment at which what is known of it is not stale; `None` where nothing was ever read. A reading from
+    /// the future (the clock was put back) is as young as can be.
+    pub fn fresh_until(&self, policy: &PollPolicy) -> Option<DateTime<Utc>> {
+        let reading = self.reading.as_ref()?;
+        let limit = TimeDelta::from_std(stale_after(reading.state, policy)).unwrap_or(TimeDelta::MAX);
+        Some(reading.at.checked_add_signed(limit).unwrap_or(DateTime::<Utc>::MAX_UTC))
+    }
 }
 
 fn interval(resource: &Resource, policy: &PollPolicy, now: DateTime<Utc>) -> Duration {
@@ -108,10 +157,10 @@ fn spread(scope: &Scope, what: &str) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::resource::Reading;
     use crate::domain::testing::{certificate, moment, reading, resource, scope};
 
     const HOUR: Duration = Duration::from_hours(1);
@@ -156,6 +205,40 @@ mod tests {
     }
 
     #[test]
+    fn data_that_is_too_old_is_asked_for_again_and_again() {
+        let policy = PollPolicy::default();
+        let mut resource = resource("r-1");
+        resource.failures_in_a_row = 30;
+        for (name, hours_old, longest) in
+            [("fresh", 1, 5 * HOUR), ("nearly", 5, HOUR), ("too old", 7, 10 * MINUTE)]
+        {
+            let mut read = reading(vec![certificate(moment() + TimeDelta::days(365))]);
+            read.at = moment() - TimeDelta::hours(hours_old);
+            resource.reading = Some(read);
+            let wait = next_look(&scope("redis"), &resource, &policy, moment());
+            assert!(wait <= longest, "{name}: {wait:?}");
+        }
+        resource.reading = None;
+        assert!(next_look(&scope("redis"), &resource, &policy, moment()) <= 10 * MINUTE, "never read");
+    }
+
+    #[test]
+    fn a_scope_is_too_large_when_a_round_or_the_long_run_is() {
+        let (policy, soon) = (PollPolicy::default(), moment() + TimeDelta::hours(4));
+        let many = |ends: DateTime<Utc>| {
+            let mut resource = resource("r-1");
+            resource.reading = Some(reading(vec![certificate(ends)]));
+            vec![resource; 10_000]
+        };
+        let is_too_large = |resources: &[Resource], rate| {
+            load(resources.iter(), rate, &policy, moment()).is_too_large(&policy)
+        };
+        assert!(!is_too_large(&many(moment() + TimeDelta::days(300)), 3.0));
+        assert!(is_too_large(&many(moment() + TimeDelta::days(300)), 0.3), "a round of nine hours");
+        assert!(is_too_large(&many(soon), 10.0), "each of them every ten minutes is 17 a second");
+    }
+
+    #[test]
     fn off_is_asked_about_within_max_age_and_unsupported_daily() {
         let mut resource = resource("r-1");
         for (state, longest) in [(TlsState::Disabled, 6 * HOUR), (TlsState::Unsupported, 24 * HOUR)] {
@@ -165,6 +248,40 @@ mod tests {
             let wait = next_look(&scope("redis"), &resource, &PollPolicy::default(), moment());
             assert!((longest.mul_f64(0.9)..=longest).contains(&wait), "{state:?}: {wait:?}");
         }
+    }
+
+    #[test]
+    fn a_reading_goes_stale_just_after_its_limit() {
+        let policy = PollPolicy::default();
+        for state in [TlsState::Enabled, TlsState::Disabled, TlsState::Unsupported, TlsState::Unknown] {
+            let limit =
+                TimeDelta::from_std(stale_after(state, &policy)).expect("a limit that can be counted");
+            let mut resource = resource("r-1");
+            resource.reading = Some(Reading { state, ..reading(vec![]) });
+            for (name, age, want) in [
+                ("just read", TimeDelta::zero(), false),
+                ("at the limit", limit, false),
+                ("a moment later", limit + TimeDelta::nanoseconds(1), true),
+                ("read in the future", TimeDelta::hours(-9), false),
+            ] {
+                assert_eq!(resource.is_stale(&policy, moment() + age), want, "{state:?} {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_never_read_is_unknown_and_not_stale() {
+        let unread = resource("r-1");
+        assert_eq!(unread.state(), TlsState::Unknown);
+        assert!(!unread.is_stale(&PollPolicy::default(), DateTime::<Utc>::MAX_UTC));
+    }
+
+    #[test]
+    fn a_promise_beyond_all_time_is_never_broken() {
+        let mut resource = resource("r-1");
+        resource.reading = Some(reading(vec![]));
+        let patient = PollPolicy { max_age: Duration::from_secs(u64::MAX / 4), ..PollPolicy::default() };
+        assert!(!resource.is_stale(&patient, DateTime::<Utc>::MAX_UTC));
     }
 
     #[test]

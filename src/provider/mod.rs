@@ -8,6 +8,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use crate::call::CallError;
 use crate::domain::identity::Scope;
 use crate::domain::listing::{Inspection, Listing};
@@ -36,6 +38,12 @@ pub struct ProviderKind {
     pub has_projects: bool,
     /// Keys of the table `endpoints`.
     pub endpoint_keys: &'static [&'static str],
+    /// The calls that are made for one service.
+    pub calls: fn(&str) -> Calls,
+    /// The policy that grants every reading call, as shipped; a test holds it against the calls that are made.
+    pub read_policy: &'static str,
+    /// The policy that grants renewal, where there is such a thing.
+    pub renew_policy: Option<&'static str>,
     /// Reads its own keys of an account table; reports what is wrong to the fields.
     pub settings: fn(&mut Fields<'_>) -> Option<Box<dyn AccountSettings>>,
     /// Makes an account of them; `None` while accounts of this cloud cannot be watched in this version.
@@ -73,6 +81,8 @@ pub struct Order<'a> {
     pub http: &'a Http,
     /// Reads a secret.
     pub secret: &'a dyn Fn(&SecretSetting) -> Result<Secret, SecretError>,
+    /// Answers for environment variables, for the default chains of the clouds.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
 }
 
 /// Why an account cannot be made although its settings are well-formed.
@@ -95,6 +105,29 @@ pub enum BuildError {
     /// A secret was read and cannot be one: control characters, for example.
     #[error("{0} holds characters that no key has")]
     OddSecret(String),
+    /// A default chain leads to something that is broken or not supported.
+    #[error("{0}")]
+    Chain(String),
+}
+
+/// The calls of one service, by the cloud's own names, which are those of its permission policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Calls {
+    /// Made by [`Provider::scopes`].
+    pub scopes: &'static [&'static str],
+    /// Made by [`Provider::discover`].
+    pub listing: &'static [&'static str],
+    /// Made by [`Provider::inspect`]; empty where the listing carries everything.
+    pub detail: &'static [&'static str],
+    /// That would renew a certificate.
+    pub renewal: &'static [&'static str],
+}
+
+impl Calls {
+    /// Every call that only reads.
+    pub fn reading(self) -> impl Iterator<Item = &'static str> {
+        [self.scopes, self.listing, self.detail].into_iter().flatten().copied()
+    }
 }
 
 /// A boxed future that may move between threads.
@@ -114,8 +147,16 @@ pub trait Provider: Debug + Send + Sync {
     /// The state and the certificates of one resource.
     fn inspect<'a>(&'a self, scope: &'a Scope, id: &'a str) -> BoxFuture<'a, Result<Inspection, CallError>>;
 
-    /// Every call that may be made, by the cloud's own name, so that counters exist from the start.
-    fn actions(&self) -> Vec<&'static str>;
+    /// The calls that are made for one service.
+    fn calls(&self, service: &str) -> Calls;
+
+    /// The calls that are made to get the keys themselves, where they are lent.
+    fn key_calls(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    /// How far this machine's clock is ahead of the cloud's, by its last answer.
+    fn clock_ahead(&self) -> Option<TimeDelta>;
 
     /// What each call may be used for now.
     fn rates(&self) -> Vec<Rate>;

@@ -28,7 +28,7 @@ impl ScopeBuilder<'_> {
     /// A complete listing of these ids.
     pub(crate) fn listed(self, ids: &[(&str, &str)]) -> Self {
         let resources = ids.iter().map(|(id, name)| listed(id, name)).collect();
-        let listing = Listing { resources, incomplete: None };
+        let listing = Listing { resources, ..Listing::default() };
         let at = moment() - TimeDelta::minutes(20);
         self.snapshot.scope_mut(&self.scope).absorb_listing(listing, Duration::from_millis(1_250), at);
         self
@@ -124,7 +124,7 @@ pub(crate) fn fleet(count: usize) -> Snapshot {
         let mine = (number..count).step_by(10);
         let resources =
             mine.map(|n| Listed { reading: Some(of_number(n)), ..listed(&format!("r-{n:08}"), "cache") });
-        let listing = Listing { resources: resources.collect(), incomplete: None };
+        let listing = Listing { resources: resources.collect(), ..Listing::default() };
         view.absorb_listing(listing, Duration::from_secs(2), moment());
     }
     snapshot

@@ -53,6 +53,29 @@ async fn a_missing_permission_for_one_service_leaves_the_others() {
 }
 
 #[tokio::test]
+async fn the_shipped_policy_is_enough_for_everything() {
+    let policy = include_str!("../../policies/alibaba-read.json");
+    let policy: serde_json::Value = serde_json::from_str(policy).expect("JSON");
+    let actions = policy["Statement"][0]["Action"].as_array().expect("actions");
+    let actions = actions.iter().map(|action| action.as_str().expect("a name").to_owned()).collect();
+    let mut fleet = fleet();
+    for (engine, id) in [(Engine::Redis, "r"), (Engine::PostgreSql, "pgm"), (Engine::MongoSharded, "dds")] {
+        fleet.insert(instance(engine, id));
+    }
+    fleet.accounts[0].keys[0].rights = Rights::Only(actions);
+    let watch = Watch::with(fleet, quick(), Mode::Continuous, vec![Build::account("prod")]).await;
+    let snapshot = watch.until_read().await;
+    assert!(snapshot.scopes.values().all(|view| view.is_up()));
+    assert!(
+        snapshot.resources().count() == 3
+            && snapshot.resources().all(|(_, r)| r.state() == TlsState::Enabled)
+    );
+    let refused = watch.cloud.counts().values().map(|count| count.refused).sum::<u64>();
+    assert_eq!(refused, 0);
+    watch.end().await;
+}
+
+#[tokio::test]
 async fn details_without_permission_stop_after_a_few() {
     let mut fleet = fleet();
     for n in 0..200 {

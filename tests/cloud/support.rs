@@ -136,11 +136,9 @@ impl Watch {
     /// Waits until the snapshot is as wanted; fails with `what` and the state of things after ten seconds.
     pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
         let mut snapshots = self.snapshots.clone();
-        let waited =
-            tokio::time::timeout(Duration::from_secs(10), snapshots.wait_for(|snapshot| wanted(snapshot)));
-        if waited.await.is_err() {
-            panic!("not seen within 10 s: {what}\n{:#?}", Summary(&self.snapshot()));
-        }
+        let seen = snapshots.wait_for(|snapshot| wanted(snapshot));
+        let in_time = tokio::time::timeout(Duration::from_secs(10), seen).await.is_ok();
+        assert!(in_time, "not seen within 10 s: {what}\n{:#?}", Summary(&self.snapshot()));
         self.snapshot()
     }
 
@@ -155,7 +153,7 @@ impl Watch {
     /// Waits for the end of a single round.
     pub(crate) async fn finished(self) -> Arc<Snapshot> {
         let Self { running, snapshots, .. } = self;
-        tokio::time::timeout(Duration::from_secs(60), running).await.expect("it ends").expect("it ends well");
+        tokio::time::timeout(Duration::from_mins(1), running).await.expect("it ends").expect("it ends well");
         Arc::clone(&snapshots.borrow())
     }
 
@@ -198,7 +196,7 @@ impl std::fmt::Debug for Summary<'_> {
     }
 }
 
-fn crypto() {
+pub(crate) fn crypto() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         rustls::crypto::aws_lc_rs::default_provider().install_default().ok();

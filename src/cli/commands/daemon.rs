@@ -1,5 +1,9 @@
 //! `run` and `demo`: the daemon, over real clouds or simulated ones.
 
+use std::fs::{OpenOptions, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -37,6 +41,11 @@ pub(super) async fn demo(demo: &Demo) -> Exit {
         Err(error) => return failed(&format!("the simulated clouds cannot start: {error}")),
     };
     let text = simulated::config_toml(&clouds, &demo.listen.to_string());
+    if let Some(path) = &demo.write_config
+        && let Err(error) = write_for_owner(path, &text)
+    {
+        return failed(&format!("{}: {error}", path.display()));
+    }
     let config = match config::parse(&text, "demo") {
         Ok(config) => config,
         Err(problems) => return failed(&problems),
@@ -53,6 +62,13 @@ pub(super) async fn demo(demo: &Demo) -> Exit {
         );
     }
     until_stopped(daemon, |stop| drop(tokio::spawn(keep_changing(clouds, stop)))).await
+}
+
+/// The file holds keys, be they simulated ones: nobody else may read it.
+fn write_for_owner(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(text.as_bytes())
 }
 
 async fn until_stopped(daemon: Daemon, beside: impl FnOnce(Shutdown)) -> Exit {
@@ -76,7 +92,9 @@ async fn keep_changing(clouds: Clouds, stop: Shutdown) {
         tokio::select! {
             () = stop.requested() => return,
             () = tokio::time::sleep(DEMO_TICK) => {
-                clouds.iter().for_each(|cloud| cloud.live(Utc::now(), tick));
+                for cloud in &clouds {
+                    cloud.live(Utc::now(), tick);
+                }
             }
         }
     }

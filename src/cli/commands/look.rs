@@ -8,7 +8,8 @@ use tokio::sync::watch;
 
 use super::signals::stop_at_signals;
 use super::{Exit, environment, failed, printed};
-use crate::cli::args::Check;
+use crate::cli::args::{Check, DoctorFormat};
+use crate::cli::doctor;
 use crate::cli::explain::{self, Known};
 use crate::cli::progress::{Done, Progress};
 use crate::cli::report::{self, Question, Report, Viewer};
@@ -16,7 +17,8 @@ use crate::cli::wants_colour;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::daemon::build_accounts;
-use crate::daemon::poll::{Mode, Poller};
+use crate::daemon::doctor::{self as diagnose, Diagnosis};
+use crate::daemon::poll::{Account, Mode, Poller};
 use crate::domain::identity::Scope;
 use crate::domain::snapshot::Snapshot;
 use crate::http::Http;
@@ -76,6 +78,32 @@ pub(super) async fn explain(config: Config, id: &str) -> Exit {
     }
 }
 
+/// Tries everything once and says what works.
+pub(super) async fn doctor(config: Config, format: DoctorFormat) -> Exit {
+    let clock = Clock::system();
+    let accounts = match accounts(&config, &clock, Arc::new(Telemetry::new())) {
+        Ok(accounts) => accounts,
+        Err(exit) => return exit,
+    };
+    let diagnoses = diagnose::examine(accounts).await;
+    let exit = if diagnoses.iter().all(Diagnosis::is_well) { Exit::Ok } else { Exit::Failed };
+    match format {
+        DoctorFormat::Text => printed(&doctor::text(&diagnoses), exit),
+        DoctorFormat::Json => printed(&doctor::json(&diagnoses), exit),
+    }
+}
+
+/// Accounts to be asked, or every reason why there are none, printed.
+fn accounts(config: &Config, clock: &Clock, telemetry: Arc<Telemetry>) -> Result<Vec<Account>, Exit> {
+    let http = Http::new(config.poll.timeout, config.poll.concurrency, clock.clone(), telemetry);
+    build_accounts(config, &http, &environment).map_err(|errors| {
+        for error in errors {
+            failed(&error);
+        }
+        Exit::Failed
+    })
+}
+
 /// One round over all accounts.
 struct Round {
     poller: Poller,
@@ -85,14 +113,7 @@ struct Round {
 impl Round {
     fn prepare(config: &Config, mode: Mode, clock: &Clock) -> Result<Self, Exit> {
         let telemetry = Arc::new(Telemetry::new());
-        let http =
-            Http::new(config.poll.timeout, config.poll.concurrency, clock.clone(), Arc::clone(&telemetry));
-        let accounts = build_accounts(config, &http, &environment).map_err(|errors| {
-            for error in errors {
-                failed(&error);
-            }
-            Exit::Failed
-        })?;
+        let accounts = accounts(config, clock, Arc::clone(&telemetry))?;
         let providers =
             accounts.iter().map(|account| (Arc::clone(&account.name), Arc::clone(&account.provider)));
         let providers = providers.collect();

@@ -47,6 +47,9 @@ fn execute(arguments: &Arguments) -> Exit {
         Command::Check(check) => {
             with_config(global, |config| run_async(look::check(config, check, progress)))
         }
+        Command::Doctor(doctor) => {
+            with_config(global, |config| run_async(look::doctor(config, doctor.format)))
+        }
         Command::Explain { resource_id } => {
             with_config(global, |config| run_async(look::explain(config, resource_id)))
         }

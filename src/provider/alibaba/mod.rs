@@ -6,13 +6,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use crate::call::{CallError, CallErrorKind};
 use crate::domain::identity::Scope;
 use crate::domain::listing::{Inspection, Listing};
 use crate::http::Rate;
-use crate::provider::{BoxFuture, Provider, ProviderKind};
+use crate::provider::{BoxFuture, Calls, Provider, ProviderKind};
 
 mod api;
+pub mod credentials;
 mod endpoints;
 mod errors;
 mod listing;
@@ -24,7 +27,7 @@ mod wire;
 
 pub use api::{Api, Templates};
 use errors::Verdict;
-use product::{ACTIONS, Operation, Product};
+use product::{Operation, Product};
 
 /// Its entry in the list of clouds.
 pub(super) const KIND: ProviderKind = ProviderKind {
@@ -32,6 +35,9 @@ pub(super) const KIND: ProviderKind = ProviderKind {
     services: &["redis", "rds", "mongodb"],
     has_projects: false,
     endpoint_keys: settings::ENDPOINTS,
+    calls: Product::calls_of,
+    read_policy: "policies/alibaba-read.json",
+    renew_policy: Some("policies/alibaba-renew.json"),
     settings: settings::read,
     build: Some(settings::build),
 };
@@ -119,8 +125,16 @@ impl Provider for Alibaba {
         Box::pin(self.look(scope, id))
     }
 
-    fn actions(&self) -> Vec<&'static str> {
-        ACTIONS.to_vec()
+    fn calls(&self, service: &str) -> Calls {
+        Product::calls_of(service)
+    }
+
+    fn key_calls(&self) -> Vec<&'static str> {
+        self.api.keys().actions()
+    }
+
+    fn clock_ahead(&self) -> Option<TimeDelta> {
+        self.api.http().clock_ahead()
     }
 
     fn rates(&self) -> Vec<Rate> {

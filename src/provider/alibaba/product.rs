@@ -1,5 +1,7 @@
 //! The three products: what they are called, and how their listings are asked for.
 
+use crate::provider::Calls;
+
 /// A product of Alibaba Cloud.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Product {
@@ -102,18 +104,29 @@ impl Product {
             (Self::Mongodb, Operation::Tags) => "dds:ListTagResources",
         }
     }
-}
 
-/// Every call that is made, by its policy name.
-pub(super) const ACTIONS: &[&str] = &[
-    "kvstore:DescribeRegions",
-    "kvstore:DescribeInstances",
-    "kvstore:DescribeInstanceSSL",
-    "rds:DescribeRegions",
-    "rds:DescribeDBInstances",
-    "rds:DescribeDBInstanceSSL",
-    "rds:ListTagResources",
-    "dds:DescribeRegions",
-    "dds:DescribeDBInstances",
-    "dds:DescribeDBInstanceSSL",
-];
+    /// The calls that are made for a service, and the one that would renew.
+    pub(super) fn calls_of(service: &str) -> Calls {
+        let Some(product) = Self::of_service(service) else { return Calls::default() };
+        match product {
+            Self::Redis => Calls {
+                scopes: &["kvstore:DescribeRegions"],
+                listing: &["kvstore:DescribeInstances"],
+                detail: &["kvstore:DescribeInstanceSSL"],
+                renewal: &["kvstore:ModifyInstanceSSL"],
+            },
+            Self::Rds => Calls {
+                scopes: &["rds:DescribeRegions"],
+                listing: &["rds:DescribeDBInstances", "rds:ListTagResources"],
+                detail: &["rds:DescribeDBInstanceSSL"],
+                renewal: &["rds:ModifyDBInstanceSSL"],
+            },
+            Self::Mongodb => Calls {
+                scopes: &["dds:DescribeRegions"],
+                listing: &["dds:DescribeDBInstances"],
+                detail: &["dds:DescribeDBInstanceSSL"],
+                renewal: &["dds:ModifyDBInstanceSSL"],
+            },
+        }
+    }
+}

@@ -78,22 +78,37 @@ pub struct Region {
     pub RegionId: Loose,
 }
 
-/// DescribeInstances and DescribeDBInstances.
+/// DescribeInstances and DescribeDBInstances. Each spelling has a field of its own: an answer that one day carries two
+/// of them must not become unreadable.
 #[derive(Debug, Deserialize)]
+#[allow(non_snake_case)]
 pub struct Page {
-    /// The container (`Instances`, `Items`, `DBInstances`).
-    #[serde(alias = "Instances", alias = "Items", alias = "DBInstances")]
-    pub instances: Rows<Instance>,
+    Instances: Option<Rows<Instance>>,
+    Items: Option<Rows<Instance>>,
+    DBInstances: Option<Rows<Instance>>,
+    #[serde(default)]
+    TotalCount: Loose,
+    #[serde(default)]
+    TotalRecordCount: Loose,
+}
+
+impl Page {
     /// How many there are in all, if that can be believed.
-    #[serde(default, alias = "TotalCount", alias = "TotalRecordCount")]
-    pub total: Loose,
+    pub(super) fn total(&self) -> Option<usize> {
+        self.TotalCount.number().or(self.TotalRecordCount.number())
+    }
+
+    /// The container of the rows, where there is one with a list in it.
+    pub(super) fn instances(self) -> Option<Rows<Instance>> {
+        [self.Instances, self.Items, self.DBInstances].into_iter().flatten().find(Rows::is_present)
+    }
 }
 
 /// One row of a listing; the three products share most of their field names.
 #[derive(Debug, Default, Deserialize)]
 #[allow(missing_docs, non_snake_case)]
 #[serde(default)]
-pub struct Instance {
+pub(super) struct Instance {
     #[serde(alias = "InstanceId")]
     pub DBInstanceId: Loose,
     #[serde(alias = "InstanceName")]
@@ -119,7 +134,7 @@ pub struct Instance {
 #[derive(Debug, Default, Deserialize)]
 #[allow(missing_docs, non_snake_case)]
 #[serde(default)]
-pub struct Tag {
+pub(super) struct Tag {
     pub Key: Loose,
     pub Value: Loose,
 }
@@ -148,15 +163,18 @@ pub struct TagResource {
 #[allow(missing_docs, non_snake_case)]
 #[serde(default)]
 pub struct Ssl {
-    /// Redis and RDS; dds says `SSLStatus`.
-    #[serde(alias = "SSLStatus")]
-    pub SSLEnabled: Loose,
-    /// Redis and dds; RDS says `SSLExpireTime`.
-    #[serde(alias = "SSLExpireTime")]
-    pub SSLExpiredTime: Loose,
-    /// Redis and dds; RDS names the protected host as `ConnectionString`.
-    #[serde(alias = "ConnectionString")]
-    pub CertCommonName: Loose,
+    /// Redis and RDS.
+    SSLEnabled: Loose,
+    /// dds.
+    SSLStatus: Loose,
+    /// Redis and dds.
+    SSLExpiredTime: Loose,
+    /// RDS.
+    SSLExpireTime: Loose,
+    /// Redis and dds.
+    CertCommonName: Loose,
+    /// RDS: the one protected host.
+    ConnectionString: Loose,
     pub RequireUpdate: Loose,
     /// `aliyun` or `custom`.
     pub CAType: Loose,
@@ -169,6 +187,21 @@ pub struct Ssl {
 }
 
 impl Ssl {
+    /// Whether TLS is on, in the product's own word.
+    pub(super) fn enabled(&self) -> &Loose {
+        first(&self.SSLEnabled, &self.SSLStatus)
+    }
+
+    /// The end of the certificate.
+    pub(super) fn ends(&self) -> &Loose {
+        first(&self.SSLExpiredTime, &self.SSLExpireTime)
+    }
+
+    /// The name that the certificate is for.
+    pub(super) fn host(&self) -> &Loose {
+        first(&self.CertCommonName, &self.ConnectionString)
+    }
+
     /// The fields, from wherever they are.
     pub fn unwrap_items(mut self) -> Self {
         match self.items.pop() {
@@ -176,6 +209,11 @@ impl Ssl {
             _ => self,
         }
     }
+}
+
+/// The one that says something.
+fn first<'l>(one: &'l Loose, other: &'l Loose) -> &'l Loose {
+    if *one == Loose::Absent { other } else { one }
 }
 
 #[cfg(test)]
@@ -186,19 +224,31 @@ mod tests {
     fn an_odd_row_does_not_cost_the_others() {
         let json = r#"{"TotalCount":"3","Instances":{"KVStoreInstance":[{"InstanceId":"r-1"},null,7,{"InstanceId":{}}]}}"#;
         let page: Page = serde_json::from_str(json).expect("readable");
-        let (rows, odd) = page.instances.into_rows();
-        assert_eq!((rows.len(), odd, page.total.number()), (2, 2, Some(3)));
+        assert_eq!(page.total(), Some(3));
+        let (rows, odd) = page.instances().expect("a list").into_rows();
+        assert_eq!((rows.len(), odd), (2, 2));
         assert_eq!((rows[0].DBInstanceId.text(), &rows[1].DBInstanceId), (Some("r-1"), &Loose::Odd));
     }
 
     #[test]
     fn a_listing_without_its_container_is_no_listing() {
-        assert!(serde_json::from_str::<Page>(r#"{"RequestId":"x"}"#).is_err());
-        assert!(serde_json::from_str::<Page>(r#"{"Items":null}"#).is_err());
-        assert!(serde_json::from_str::<Page>(r#"{"Items":[]}"#).is_err(), "a list is no container");
-        let empty = |json| serde_json::from_str::<Page>(json).map(|page| page.instances.is_present()).ok();
-        assert_eq!(empty(r#"{"Items":{"DBInstance":[]}}"#), Some(true));
-        assert_eq!(empty(r#"{"Items":{}}"#), Some(false));
+        let listed =
+            |json: &str| serde_json::from_str::<Page>(json).ok().map(|page| page.instances().is_some());
+        for (name, json, want) in [
+            ("rows", r#"{"Items":{"DBInstance":[]}}"#, Some(true)),
+            (
+                "two spellings",
+                r#"{"Items":{},"Instances":{"KVStoreInstance":[]},"TotalCount":0,"TotalRecordCount":0}"#,
+                Some(true),
+            ),
+            ("nothing", r#"{"RequestId":"x"}"#, Some(false)),
+            ("null", r#"{"Items":null}"#, Some(false)),
+            ("no list in it", r#"{"Items":{}}"#, Some(false)),
+            ("a list for the container", r#"{"Items":[]}"#, None),
+            ("an object for the list", r#"{"Items":{"DBInstance":{}}}"#, None),
+        ] {
+            assert_eq!(listed(json), want, "{name}");
+        }
     }
 
     #[test]
@@ -213,6 +263,6 @@ mod tests {
         let json =
             r#"{"items":[{"SSLEnabled":"Yes","SSLExpireTime":"2027-01-01T00:00:00Z"}],"requestId":"x"}"#;
         let ssl = serde_json::from_str::<Ssl>(json).expect("readable").unwrap_items();
-        assert_eq!(ssl.SSLEnabled.text(), Some("Yes"));
+        assert_eq!(ssl.enabled().text(), Some("Yes"));
     }
 }

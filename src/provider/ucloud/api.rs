@@ -54,6 +54,11 @@ impl Api {
         Self { http, keys, template, everywhere: "".into() }
     }
 
+    /// Where the keys come from.
+    pub(super) fn keys(&self) -> &Arc<dyn KeySource> {
+        &self.keys
+    }
+
     /// The way out, for clock and rates.
     pub(super) fn http(&self) -> &AccountHttp {
         &self.http
@@ -101,13 +106,11 @@ impl Api {
         let call = Call { action, region: &self.everywhere, limit: LIMIT, repeatable: true };
         let keys = self.keys.keys().await?;
         let sign = || request(&url, params.clone(), &keys);
-        let result = self.http.call(call, sign, |answer| errors::read(&answer, action)).await;
-        result.map_err(|mut error| {
+        let result = self.http.call(call, sign, |answer| errors::read(&answer, action, &keys)).await;
+        result.inspect_err(|error| {
             if error.kind == CallErrorKind::KeyDenied {
                 self.keys.refused(&keys);
             }
-            keys.censor(&mut error.message);
-            error
         })
     }
 

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::wire::Head;
 use crate::call::{CallError, CallErrorKind};
 use crate::http::Answer;
+use crate::provider::keys::Keys;
 use crate::provider::loose::holds_a_key;
 
 /// The header with the id of a request, which the cloud's support asks for.
@@ -33,13 +34,17 @@ pub(super) fn says_not_open(error: &CallError) -> bool {
 ///
 /// # Errors
 /// The cloud's own error, or what is wrong with the answer.
-pub(super) fn read<T: DeserializeOwned>(answer: &Answer, action: &'static str) -> Result<T, CallError> {
+pub(super) fn read<T: DeserializeOwned>(
+    answer: &Answer,
+    action: &'static str,
+    keys: &Keys,
+) -> Result<T, CallError> {
     let body = answer.body.trim_ascii();
     let is_object = body.first() == Some(&b'{');
     let head = is_object.then(|| serde_json::from_slice::<Head>(body).ok()).flatten();
     let code = head.as_ref().and_then(|head| head.RetCode.text()).filter(|code| is_code(code));
     match (code, &head) {
-        (Some(code), Some(head)) if code != "0" => Err(cloud_error(answer, code, head, action)),
+        (Some(code), Some(head)) if code != "0" => Err(cloud_error(answer, code, head, action, keys)),
         (Some(_), _) if answer.status.is_success() => serde_json::from_slice(body).map_err(|error| {
             let text = format!("the JSON is not of the expected form (column {})", error.column());
             foreign(CallErrorKind::Unreadable, action, &text, answer)
@@ -52,11 +57,11 @@ fn is_code(text: &str) -> bool {
     text.parse::<i64>().is_ok()
 }
 
-fn cloud_error(answer: &Answer, code: &str, head: &Head, action: &'static str) -> CallError {
+fn cloud_error(answer: &Answer, code: &str, head: &Head, action: &'static str, keys: &Keys) -> CallError {
     let message = match code {
-        "171" => "the signature was not accepted: is the private key right, and is this its gateway?",
-        "172" => "no such user: is the public key right, and is this its gateway?",
-        _ => head.Message.text().unwrap_or_default(),
+        "171" => "the signature was not accepted: is the private key right, and is this its gateway?".into(),
+        "172" => "no such user: is the public key right, and is this its gateway?".into(),
+        _ => keys.censored(head.Message.text().unwrap_or_default()),
     };
     CallError::new(kind(code, answer), action, message).with_code(code, request_id(answer))
 }
@@ -120,6 +125,11 @@ mod tests {
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
     use super::*;
+    use crate::secret::Secret;
+
+    fn keys() -> Keys {
+        Keys { id: Secret::new("public-key"), secret: Secret::new("private-key"), token: None, expires: None }
+    }
 
     fn failure(status: u16, body: &str, headers: &[(&'static str, &str)]) -> CallError {
         let mut map = HeaderMap::new();
@@ -128,7 +138,7 @@ mod tests {
         }
         let status = reqwest::StatusCode::from_u16(status).expect("status");
         let answer = Answer { status, headers: map, body: Bytes::copy_from_slice(body.as_bytes()) };
-        read::<serde_json::Value>(&answer, "ulb:DescribeSSLV2").expect_err("a failure")
+        read::<serde_json::Value>(&answer, "ulb:DescribeSSLV2", &keys()).expect_err("a failure")
     }
 
     #[test]

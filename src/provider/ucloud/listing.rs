@@ -30,7 +30,7 @@ pub(super) type Known = HashSet<Arc<str>>;
 pub(super) async fn read(api: &Api, place: &Place, known: &mut Known) -> Result<Listing, CallError> {
     let mut sheet = Sheet::default();
     match walk(api, place, &mut sheet).await {
-        Err(error) if sheet.pages == 0 => return Err(error),
+        Err(error) if sheet.pages == 0 || is_about_the_key(&error) => return Err(error),
         Err(error) => sheet.incomplete(&error),
         Ok(()) => {
             if let Err(error) = ask_for_the_missing(api, place, known, &mut sheet).await {
@@ -40,6 +40,11 @@ pub(super) async fn read(api: &Api, place: &Place, known: &mut Known) -> Result<
     }
     known.extend(sheet.rows.keys().cloned());
     Ok(sheet.into_listing())
+}
+
+/// A refused key concerns the whole account and must not hide in half a listing.
+fn is_about_the_key(error: &CallError) -> bool {
+    matches!(error.kind, CallErrorKind::KeyDenied | CallErrorKind::NotSent)
 }
 
 /// One certificate: `None` when the cloud does not know it.
@@ -94,7 +99,8 @@ impl Sheet {
             let text = format!("{} rows have no readable certificate id", self.odd_rows);
             self.incomplete(&unreadable(text));
         }
-        Listing { resources: self.rows.into_values().collect(), incomplete: self.incomplete }
+        let resources = self.rows.into_values().collect();
+        Listing { resources, incomplete: self.incomplete, ..Listing::default() }
     }
 }
 

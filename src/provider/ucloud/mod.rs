@@ -8,14 +8,17 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chrono::TimeDelta;
+
 use crate::call::{CallError, CallErrorKind};
 use crate::domain::identity::Scope;
 use crate::domain::listing::{Inspection, Listing};
 use crate::http::Rate;
 use crate::provider::loose::{Loose, Row};
-use crate::provider::{BoxFuture, Provider, ProviderKind};
+use crate::provider::{BoxFuture, Calls, Provider, ProviderKind};
 
 mod api;
+pub mod credentials;
 mod errors;
 mod listing;
 mod mapping;
@@ -33,9 +36,17 @@ pub(super) const KIND: ProviderKind = ProviderKind {
     services: &["ulb"],
     has_projects: true,
     endpoint_keys: settings::ENDPOINTS,
+    calls: calls_of,
+    read_policy: "policies/ucloud-read.json",
+    renew_policy: None,
     settings: settings::read,
     build: Some(settings::build),
 };
+
+/// The calls that are made. A look at one certificate makes the listing's own call.
+fn calls_of(_: &str) -> Calls {
+    Calls { scopes: &[GET_REGION, GET_PROJECT_LIST], listing: &[DESCRIBE], ..Calls::default() }
+}
 
 /// One account of UCloud.
 #[derive(Debug)]
@@ -98,12 +109,11 @@ impl UCloud {
     }
 
     async fn projects(&self) -> Result<BTreeSet<String>, CallError> {
-        match &self.projects {
-            Some(configured) => Ok(configured.iter().cloned().collect()),
-            None => {
-                let rows = self.api.projects().await?.ProjectSet;
-                ids(rows, |row| &row.ProjectId, GET_PROJECT_LIST, "project")
-            }
+        if let Some(configured) = &self.projects {
+            Ok(configured.iter().cloned().collect())
+        } else {
+            let rows = self.api.projects().await?.ProjectSet;
+            ids(rows, |row| &row.ProjectId, GET_PROJECT_LIST, "project")
         }
     }
 
@@ -163,8 +173,16 @@ impl Provider for UCloud {
         Box::pin(async move { listing::inspect(&self.api, &place_of(scope), id).await })
     }
 
-    fn actions(&self) -> Vec<&'static str> {
-        vec![GET_REGION, GET_PROJECT_LIST, DESCRIBE]
+    fn calls(&self, service: &str) -> Calls {
+        calls_of(service)
+    }
+
+    fn key_calls(&self) -> Vec<&'static str> {
+        self.api.keys().actions()
+    }
+
+    fn clock_ahead(&self) -> Option<TimeDelta> {
+        self.api.http().clock_ahead()
     }
 
     fn rates(&self) -> Vec<Rate> {

@@ -10,9 +10,9 @@ use super::words::{Words, fill, number};
 use crate::domain::identity::CertRole;
 use crate::domain::reason;
 use crate::domain::resource::{Certificate, DateSource, Facts, ManagedBy, Resource};
+use crate::visible::shortened;
 use crate::web::context::PageContext;
 use crate::web::rows::Row;
-use crate::web::visible::visible;
 
 /// Names are cut behind so many characters, so that a page of the longest stays small.
 const NAME: usize = 80;
@@ -174,7 +174,7 @@ fn row_view(
     words: &'static Words,
 ) -> RowView {
     let Row { scope, resource, certificate } = *row;
-    let name = |text: &str| visible(text, NAME).into_owned();
+    let name = |text: &str| shortened(text, NAME).into_owned();
     RowView {
         kind: kind.as_str(),
         stage: words.kinds[*kind as usize],
@@ -211,12 +211,12 @@ fn notes(row: &Row<'_>, now: DateTime<Utc>, context: &PageContext<'_>, words: &W
     let own = reading.is_some_and(|reading| reading.managed_by == Some(ManagedBy::Customer));
     let owner = context.owner(scope, resource);
     [
-        context.is_stale(resource, now).then(|| words.stale.to_owned()),
+        resource.is_stale(context.poll, now).then(|| words.stale.to_owned()),
         disagree,
         required.then(|| words.renewal_required.to_owned()),
         own.then(|| words.own_certificate.to_owned()),
         use_of(&resource.facts, words),
-        owner.map(|owner| fill(words.owner, &[&visible(owner, NAME)])),
+        owner.map(|owner| fill(words.owner, &[&shortened(owner, NAME)])),
     ]
     .into_iter()
     .flatten()
@@ -225,11 +225,11 @@ fn notes(row: &Row<'_>, now: DateTime<Utc>, context: &PageContext<'_>, words: &W
 
 /// A certificate in use matters more than one that nobody uses.
 fn use_of(facts: &Facts, words: &Words) -> Option<String> {
-    let names: Vec<_> = facts.used_by.iter().take(USERS).map(|name| visible(name, NAME)).collect();
-    let (named, more) = (names.join(", "), facts.used_by.len().saturating_sub(USERS));
+    let listed: Vec<_> = facts.used_by.iter().take(USERS).map(|name| shortened(name, NAME)).collect();
+    let (named, more) = (listed.join(", "), facts.used_by.len().saturating_sub(USERS));
     facts.in_use.map(|in_use| match in_use {
         false => words.not_in_use.to_owned(),
-        true if names.is_empty() => words.in_use.to_owned(),
+        true if listed.is_empty() => words.in_use.to_owned(),
         true if more == 0 => fill(words.used_by, &[&named]),
         true => fill(words.used_by_more, &[&named, &number(more)]),
     })
@@ -246,5 +246,5 @@ fn failure_view(resource: &Resource, now: DateTime<Utc>, words: &Words) -> Optio
 
 /// The story of a failure, short enough for a table.
 pub fn story(text: &str) -> String {
-    visible(text, STORY).into_owned()
+    shortened(text, STORY).into_owned()
 }
