@@ -78,7 +78,10 @@ async fn every_date_on_the_metrics_page_is_the_clouds() {
     let watch = Watch::with(large_fleet(), quick(), Mode::Once { only: None }, accounts).await;
     let (cloud, telemetry) = (watch.cloud.clone(), watch.telemetry.clone());
     let snapshot = watch.finished().await;
-    let page = MetricsPage::new(telemetry, quick(), Utc::now()).plain(snapshot.clone(), Utc::now());
+    let page = MetricsPage::new(telemetry, quick(), Utc::now())
+        .plain(snapshot.clone(), Utc::now())
+        .await
+        .expect("rendered");
     let page = String::from_utf8(page.flat_map(|block| block.to_vec()).collect()).expect("UTF-8");
     let shown = series(&page, "notafter_certificate_not_after_timestamp_seconds");
     let mut wanted = BTreeMap::new();
