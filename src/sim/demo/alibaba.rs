@@ -1,15 +1,13 @@
-//! What `notafter demo` needs beside the fleet: a configuration that points at the simulated cloud, and life in it.
+//! Alibaba Cloud in the demonstration: its accounts, and life in its fleet.
 
 use std::fmt::Write as _;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::alibaba::{AlibabaCloud, Fault, Fleet, Instance, SslModel, Text, Where};
-use super::fleet::{LEGACY, newcomer};
+use super::{Simulated, quoted, rate};
 use crate::domain::hash::stable_hash;
-
-/// From here on a fleet is for measuring rather than for looking at.
-const LARGE: usize = 2000;
+use crate::sim::alibaba::{AlibabaCloud, Fault, Fleet, Instance, SslModel, Text, Where};
+use crate::sim::fleet::{LEGACY, newcomer};
 
 /// So many newcomers stay.
 const NEWCOMERS: usize = 3;
@@ -17,56 +15,42 @@ const NEWCOMERS: usize = 3;
 /// Tag of the instances that came while the demonstration ran.
 const NEWCOMER_TAG: &str = "created-by";
 
-/// A configuration with every account of the cloud, serving on `listen` (`127.0.0.1:9809`).
-///
-/// It holds the keys in clear, so a file with it must be for its owner only.
-pub fn config_toml(cloud: &AlibabaCloud, listen: &str) -> String {
-    let (accounts, size) = cloud.modify(|fleet| (fleet.accounts.clone(), fleet.len()));
-    let mut toml = String::from("# Simulated clouds on loopback: nothing in here is real.\n\n");
-    toml.push_str(pace(size));
-    let url = quoted(&cloud.base_url());
-    for account in &accounts {
-        let Some(key) = account.keys.first() else { continue };
-        let written = write!(
-            toml,
-            "\n[[account]]\nname = {}\nprovider = \"alibaba\"\nowner_tag = \"owner\"\nrate_limit = {}\n\
-             credentials = {{ access_key_id = {}, access_key_secret = {} }}\n\
-             endpoints = {{ redis = {url}, rds = {url}, mongodb = {url} }}\n",
-            quoted(&account.name),
-            if size < LARGE { 20 } else { 2000 },
-            quoted(&key.id),
-            quoted(&key.secret),
-        );
-        written.expect("writing to a string cannot fail");
+impl Simulated for AlibabaCloud {
+    fn resources(&self) -> usize {
+        self.modify(|fleet| fleet.len())
     }
-    toml + &format!("\n[web]\nlisten = [{}]\n", quoted(listen))
-}
 
-/// A small fleet is looked at often enough that changes show while somebody watches.
-fn pace(size: usize) -> &'static str {
-    if size < LARGE {
-        "[poll]\nmax_age = \"1m\"\nmin_interval = \"5s\"\ndiscover_every = \"10s\"\ntimeout = \"5s\"\n"
-    } else {
-        "[poll]\nmax_age = \"1h\"\nmin_interval = \"1m\"\ndiscover_every = \"5m\"\ntimeout = \"15s\"\n"
+    fn accounts(&self, resources: usize) -> String {
+        let mut toml = String::new();
+        let url = quoted(&self.base_url());
+        for account in self.modify(|fleet| fleet.accounts.clone()) {
+            let Some(key) = account.keys.first() else { continue };
+            let written = write!(
+                toml,
+                "\n[[account]]\nname = {}\nprovider = \"alibaba\"\nowner_tag = \"owner\"\nrate_limit = {}\n\
+                 credentials = {{ access_key_id = {}, access_key_secret = {} }}\n\
+                 endpoints = {{ redis = {url}, rds = {url}, mongodb = {url} }}\n",
+                quoted(&account.name),
+                rate(resources),
+                quoted(&key.id),
+                quoted(&key.secret),
+            );
+            written.expect("writing to a string cannot fail");
+        }
+        toml
     }
-}
 
-fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
-}
-
-/// Lets happen what happens in a company, when called every few seconds with a tick that is one more each time.
-/// The same fleet and ticks give the same events.
-pub fn live(cloud: &AlibabaCloud, now: DateTime<Utc>, tick: u64) {
-    settle_reboot(cloud, tick.wrapping_sub(1));
-    match tick % 12 {
-        1 => renew_one(cloud, now, tick),
-        3 => reboot_one(cloud, tick),
-        5 => welcome_one(cloud, now, tick),
-        8 => throttle(cloud, tick),
-        10 => dismiss_one(cloud, tick),
-        11 => cloud.clear_faults(),
-        _ => {}
+    fn live(&self, now: DateTime<Utc>, tick: u64) {
+        settle_reboot(self, tick.wrapping_sub(1));
+        match tick % 12 {
+            1 => renew_one(self, now, tick),
+            3 => reboot_one(self, tick),
+            5 => welcome_one(self, now, tick),
+            8 => throttle(self, tick),
+            10 => dismiss_one(self, tick),
+            11 => self.clear_faults(),
+            _ => {}
+        }
     }
 }
 
