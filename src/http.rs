@@ -108,12 +108,11 @@ pub struct Call<'a> {
     pub repeatable: bool,
 }
 
-/// A signed request.
-#[derive(Debug)]
+/// A signed request. It has no `Debug` form: address, headers and body may carry tokens and signatures.
 pub struct Outgoing {
     /// Where to.
     pub method: Method,
-    /// Where to; may carry a signature, is never shown.
+    /// Where to; may carry a signature.
     pub url: String,
     /// Headers, the signature among them.
     pub headers: HeaderMap,
@@ -121,8 +120,7 @@ pub struct Outgoing {
     pub body: Bytes,
 }
 
-/// What came back, whatever its status.
-#[derive(Debug)]
+/// What came back, whatever its status. It has no `Debug` form: there are clouds that answer with private keys.
 pub struct Answer {
     /// HTTP status.
     pub status: StatusCode,

@@ -33,6 +33,8 @@ pub struct PlainPage {
     now: DateTime<Utc>,
     rows: Vec<ScopeRow>,
     blocks: Blocks,
+    /// What the lines of a run begin with.
+    head: Vec<u8>,
     next: Step,
 }
 
@@ -62,14 +64,12 @@ impl PlainPage {
         counted: Arc<Text>,
         now: DateTime<Utc>,
     ) -> Self {
-        let rows = snapshot.scopes.iter().map(|(scope, view)| ScopeRow {
-            labels: text::scope_labels(scope),
-            view: Arc::clone(view),
-            stale: 0,
-        });
+        let labels = text::labels_of_scopes(snapshot.scopes.keys());
+        let rows = labels.zip(snapshot.scopes.values());
+        let rows = rows.map(|(labels, view)| ScopeRow { labels, view: Arc::clone(view), stale: 0 });
         let rows = rows.collect();
-        let (blocks, next) = (Blocks::default(), Step::Header { family: 0 });
-        Self { snapshot, around, counted, now, rows, blocks, next }
+        let (blocks, head, next) = (Blocks::default(), Vec::new(), Step::Header { family: 0 });
+        Self { snapshot, around, counted, now, rows, blocks, head, next }
     }
 
     fn step(&mut self) {
@@ -100,12 +100,12 @@ impl PlainPage {
     /// Writes a run of resources; says where the next one begins.
     fn run(&mut self, family: usize, at: Position) -> Option<Position> {
         let row = self.rows.get_mut(at.scope)?;
-        let Some(chunk) = row.view.resources.chunks().get(at.chunk) else {
+        let Some(chunk) = row.view.resources.chunk(at.chunk) else {
             return Some(Position { scope: at.scope + 1, ..Position::default() });
         };
         let end = chunk.len().min(at.slot + RUN);
         let run = &chunk[at.slot..end];
-        resources::write(self.blocks.current(), &FAMILIES[family], &row.labels, run);
+        resources::write(self.blocks.current(), &mut self.head, &FAMILIES[family], &row.labels, run);
         if family == 0 {
             // Counted on the way, where each resource is visited anyway; the families of scopes come later.
             row.stale += Freshness::of(run, &self.around.policy, self.now).stale;

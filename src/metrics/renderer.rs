@@ -102,6 +102,8 @@ impl Iterator for GzipBlocks {
 pub struct Renderer {
     deflater: Deflater,
     text: BytesMut,
+    /// What the lines of a piece begin with.
+    head: Vec<u8>,
     headers: Vec<Piece>,
     scopes: BTreeMap<Arc<Scope>, Chunks>,
     policy: Arc<PollPolicy>,
@@ -150,6 +152,7 @@ impl Default for Renderer {
             headers: headers.collect(),
             deflater,
             text: BytesMut::with_capacity(BLOCK),
+            head: Vec::new(),
             scopes: BTreeMap::new(),
             policy: Arc::default(),
             collisions: 0,
@@ -209,7 +212,7 @@ impl Renderer {
     }
 
     fn chunks(&mut self, mut old: Chunks, view: &ScopeView, labels: &[u8], now: DateTime<Utc>) -> Chunks {
-        let chunks = view.resources.chunks().iter().map(|chunk| {
+        let chunks = view.resources.chunks().map(|chunk| {
             let kept = old
                 .remove(&address(chunk))
                 .filter(|kept| std::ptr::eq(kept.chunk.as_ptr(), Arc::as_ptr(chunk)));
@@ -232,7 +235,7 @@ impl Renderer {
             chunk: Arc::downgrade(chunk),
             pieces: std::array::from_fn(|family| {
                 self.text.clear();
-                resources::write(&mut self.text, &FAMILIES[family], labels, chunk);
+                resources::write(&mut self.text, &mut self.head, &FAMILIES[family], labels, chunk);
                 self.deflater.piece(&self.text)
             }),
             freshness: Freshness::of(chunk, &self.policy, now),
@@ -257,7 +260,7 @@ impl Renderer {
     fn in_order<'s>(&'s self, snapshot: &'s Snapshot) -> impl Iterator<Item = &'s Rendered> {
         let views = self.scopes.values().zip(snapshot.scopes.values());
         views.flat_map(|(chunks, view)| {
-            view.resources.chunks().iter().filter_map(|chunk| chunks.get(&address(chunk)))
+            view.resources.chunks().filter_map(|chunk| chunks.get(&address(chunk)))
         })
     }
 

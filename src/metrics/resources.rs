@@ -31,11 +31,21 @@ pub(super) const FAMILIES: [ResourceFamily; 7] = [
     (RENEWAL_REQUIRED, renewal_required),
 ];
 
-/// Writes the lines of a family for resources of one scope, given by its labels.
-pub(super) fn write(out: &mut BytesMut, family: &ResourceFamily, scope: &[u8], resources: &[Arc<Resource>]) {
+/// Writes the lines of a family for resources of one scope, given by its labels. `head` is room for what these lines
+/// begin with; whoever writes many runs keeps it from one to the next.
+pub(super) fn write(
+    out: &mut BytesMut,
+    head: &mut Vec<u8>,
+    family: &ResourceFamily,
+    scope: &[u8],
+    resources: &[Arc<Resource>],
+) {
     let (family, lines_of) = family;
-    let head = [family.name.as_bytes(), b"{", scope, b",resource_id=\""].concat();
-    let mut lines = Lines { out, head: &head };
+    head.clear();
+    for part in [family.name.as_bytes(), b"{", scope, b",resource_id=\""] {
+        head.extend_from_slice(part);
+    }
+    let mut lines = Lines { out, head };
     for resource in resources {
         lines_of(&mut lines, resource);
     }
@@ -172,7 +182,7 @@ mod tests {
 
     fn lines(family: &ResourceFamily, resource: Resource) -> Vec<String> {
         let mut out = BytesMut::new();
-        write(&mut out, family, &text::scope_labels(&scope("redis")), &[Arc::new(resource)]);
+        write(&mut out, &mut Vec::new(), family, &text::scope_labels(&scope("redis")), &[Arc::new(resource)]);
         let text = String::from_utf8(out.to_vec()).expect("text");
         text.lines().map(|line| line.split_once("resource_id=").expect("an id").1.to_owned()).collect()
     }

@@ -20,6 +20,7 @@ use crate::secret::{Secret, SecretError};
 pub mod alibaba;
 pub mod huawei;
 pub mod keys;
+pub mod loose;
 pub mod settings;
 pub mod ucloud;
 pub mod x509;
@@ -68,7 +69,7 @@ pub struct Order<'a> {
     pub settings: &'a dyn AccountSettings,
     /// As configured; `None`: those that the cloud lists.
     pub regions: Option<&'a [String]>,
-    /// As configured, for clouds that have projects; `None`: those that the cloud lists.
+    /// As configured; `None`: those that the cloud lists, or no such thing as a project.
     pub projects: Option<&'a [String]>,
     /// The operator's filters cannot be decided without tags.
     pub tags_needed: bool,

@@ -9,4 +9,5 @@ pub mod demo;
 pub mod fleet;
 pub mod huawei;
 mod pem;
+pub mod ucloud;
 mod wire;

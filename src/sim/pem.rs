@@ -14,14 +14,28 @@ use crate::domain::hash::stable_hash;
 /// was kept that should not have been.
 pub const PRIVATE_KEY_MARKER: &str = "NotafterSimulatedPrivateKeyThatMustNeverLeak";
 
-/// The private key that RDS PostgreSQL hands out with every answer.
+/// A private key as clouds hand it out beside certificates.
 pub(in crate::sim) fn private_key() -> String {
-    format!("-----BEGIN PRIVATE KEY-----\n{PRIVATE_KEY_MARKER}\n-----END PRIVATE KEY-----\n")
+    private_key_of("")
+}
+
+/// The same of a kind that is named in the block: `RSA `, `EC `.
+pub(in crate::sim) fn private_key_of(kind: &str) -> String {
+    format!("-----BEGIN {kind}PRIVATE KEY-----\n{PRIVATE_KEY_MARKER}\n-----END {kind}PRIVATE KEY-----\n")
 }
 
 /// A certificate for this host in PEM form.
 pub fn certificate(host: &str, not_before: DateTime<Utc>, not_after: DateTime<Utc>) -> String {
-    let body = BASE64_STANDARD.encode(der(host, not_before, not_after));
+    block(&der(host, &host_name(host), not_before, not_after))
+}
+
+/// A certificate of an issuer of this name in PEM form.
+pub(in crate::sim) fn issuer(name: &str, not_before: DateTime<Utc>, not_after: DateTime<Utc>) -> String {
+    block(&der(name, &may_issue(), not_before, not_after))
+}
+
+fn block(der: &[u8]) -> String {
+    let body = BASE64_STANDARD.encode(der);
     let mut text = String::with_capacity(body.len() + body.len() / 64 + 60);
     text.push_str("-----BEGIN CERTIFICATE-----\n");
     let mut rest = body.as_str();
@@ -43,10 +57,8 @@ pub(in crate::sim) fn ends(pem: &str) -> Option<DateTime<Utc>> {
 }
 
 /// RFC 5280, the fields in their order.
-fn der(host: &str, not_before: DateTime<Utc>, not_after: DateTime<Utc>) -> Vec<u8> {
-    let serial = stable_hash([host, &not_after.timestamp().to_string()]) >> 1 | 1 << 62;
-    let subject_alt_names = tlv(SEQUENCE, &[tlv(0x82, &[host.as_bytes()])]);
-    let extension = tlv(SEQUENCE, &[tlv(OID, &[b"\x55\x1d\x11"]), tlv(0x04, &[subject_alt_names])]);
+fn der(subject: &str, extension: &[u8], not_before: DateTime<Utc>, not_after: DateTime<Utc>) -> Vec<u8> {
+    let serial = stable_hash([subject, &not_after.timestamp().to_string()]) >> 1 | 1 << 62;
     let to_be_signed = tlv(
         SEQUENCE,
         &[
@@ -55,7 +67,7 @@ fn der(host: &str, not_before: DateTime<Utc>, not_after: DateTime<Utc>) -> Vec<u
             ecdsa_with_sha256(),
             name("notafter simulated CA"),
             tlv(SEQUENCE, &[time(not_before), time(not_after)]),
-            name(host),
+            name(subject),
             public_key(),
             tlv(0xa3, &[tlv(SEQUENCE, &[extension])]),
         ],
@@ -64,6 +76,21 @@ fn der(host: &str, not_before: DateTime<Utc>, not_after: DateTime<Utc>) -> Vec<u
     tlv(SEQUENCE, &[to_be_signed, ecdsa_with_sha256(), bits(&signature)])
 }
 
+/// The extension with the alternative name.
+fn host_name(host: &str) -> Vec<u8> {
+    let names = tlv(SEQUENCE, &[tlv(0x82, &[host.as_bytes()])]);
+    tlv(SEQUENCE, &[tlv(OID, &[b"\x55\x1d\x11"]), tlv(OCTETS, &[names])])
+}
+
+/// The critical extension that makes an issuer (basic constraints).
+fn may_issue() -> Vec<u8> {
+    let yes = || tlv(BOOLEAN, &[[0xff]]);
+    let constraints = tlv(OCTETS, &[tlv(SEQUENCE, &[yes()])]);
+    tlv(SEQUENCE, &[tlv(OID, &[b"\x55\x1d\x13"]), yes(), constraints])
+}
+
+const BOOLEAN: u8 = 0x01;
+const OCTETS: u8 = 0x04;
 const INTEGER: u8 = 0x02;
 const OID: u8 = 0x06;
 const SEQUENCE: u8 = 0x30;
@@ -141,6 +168,24 @@ mod tests {
             assert_eq!(parsed.validity().not_before.timestamp(), 1_767_225_600);
             assert!(parsed.subject_alternative_name().unwrap().is_some());
         }
+    }
+
+    #[test]
+    fn an_issuer_is_one_and_names_no_host() {
+        let (begin, end) = (DateTime::UNIX_EPOCH, "2027-01-02T03:04:05Z".parse().unwrap());
+        let pem = issuer("notafter simulated CA", begin, end);
+        let block = Pem::iter_from_buffer(pem.as_bytes()).next().unwrap().unwrap();
+        let parsed = block.parse_x509().unwrap();
+        assert!(parsed.is_ca() && parsed.subject_alternative_name().unwrap().is_none());
+        assert!(
+            !Pem::iter_from_buffer(certificate("a.example", begin, end).as_bytes())
+                .next()
+                .unwrap()
+                .unwrap()
+                .parse_x509()
+                .unwrap()
+                .is_ca()
+        );
     }
 
     #[test]

@@ -180,5 +180,5 @@ async fn every_cloud_takes_part_and_the_configuration_is_a_good_one() {
     let text = config_toml(&clouds, "127.0.0.1:9809");
     let config = notafter::config::parse(&text, "demo").unwrap_or_else(|problems| panic!("{problems}"));
     let providers: BTreeSet<_> = config.accounts.iter().map(|account| account.provider.name).collect();
-    assert_eq!(providers, BTreeSet::from(["alibaba", "huawei"]));
+    assert_eq!(providers, BTreeSet::from(["alibaba", "huawei", "ucloud"]));
 }

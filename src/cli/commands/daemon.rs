@@ -92,9 +92,7 @@ async fn keep_changing(clouds: Clouds, stop: Shutdown) {
         tokio::select! {
             () = stop.requested() => return,
             () = tokio::time::sleep(DEMO_TICK) => {
-                for cloud in &clouds {
-                    cloud.live(Utc::now(), tick);
-                }
+                clouds.iter().for_each(|cloud| cloud.live(Utc::now(), tick));
             }
         }
     }

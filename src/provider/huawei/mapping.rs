@@ -70,6 +70,8 @@ pub(super) fn listed(row: Instance, words: &mut Interner, now: DateTime<Utc>) ->
         tags: Tags::default(),
         group: None,
         locked: LOCKED.contains(&status),
+        in_use: None,
+        used_by: Box::default(),
     };
     // Without a list of tags nothing is said about them: those known before stay.
     let (id, tags_known) = (id.into(), row.tags.is_present());

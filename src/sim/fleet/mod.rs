@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
-use self::dice::Dice;
+pub(super) use self::dice::Dice;
 pub(super) use self::tables::LEGACY;
 use self::tables::{ENGINES, OWNERS, Owner, REGIONS, SUBJECTS, TEAMS};
 use super::alibaba::{
