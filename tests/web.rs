@@ -13,7 +13,7 @@ use flate2::read::{GzDecoder, MultiGzDecoder};
 use notafter::domain::identity::Scope;
 use notafter::domain::listing::{Listed, Listing};
 use notafter::domain::policy::PollPolicy;
-use notafter::domain::resource::{Certificate, DateSource, Facts, Reading, Subject, TlsState};
+use notafter::domain::resource::{Certificate, DateSource, Facts, Reading, Subject, Tags, TlsState};
 use notafter::domain::snapshot::Snapshot;
 use notafter::metrics::MetricsPage;
 use notafter::shutdown::Stop;
@@ -167,7 +167,7 @@ fn listed(id: &str) -> Listed {
         name: "orders".into(),
         status: "Normal".into(),
         engine: "".into(),
-        tags: Box::default(),
+        tags: Tags::default(),
         group: None,
         locked: false,
         in_use: None,

@@ -44,6 +44,7 @@ pub fn build_accounts(
             proxy: account.proxy.as_ref().map(ProxyUrl::expose),
             http,
             secret: &secret,
+            env,
         };
         let provider = account.provider.build.map_or(Err(BuildError::NotBuilt), |build| build(&order));
         match provider {

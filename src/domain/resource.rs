@@ -132,8 +132,8 @@ impl Reading {
     }
 }
 
-/// Tags of a resource, sorted by key.
-pub type Tags = Box<[(Arc<str>, Arc<str>)]>;
+/// Tags of a resource, sorted by key. Shared, because many resources of a scope have the same ones.
+pub type Tags = Arc<[(Arc<str>, Arc<str>)]>;
 
 /// What the listing of a scope says of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]

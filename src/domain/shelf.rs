@@ -172,7 +172,7 @@ mod tests {
             name: "".into(),
             status: status.into(),
             engine: "".into(),
-            tags: Box::default(),
+            tags: Arc::default(),
             group: None,
             locked: false,
             in_use: None,

@@ -217,7 +217,9 @@ mod tests {
         let mut replace = |from: &[u8], to: &[u8]| {
             let places: Vec<_> = (0..der.len() - 8).filter(|at| &der[*at..at + 8] == from).collect();
             assert!(!places.is_empty());
-            places.iter().for_each(|at| der[*at..at + 8].copy_from_slice(to));
+            for at in &places {
+                der[*at..at + 8].copy_from_slice(to);
+            }
         };
         replace(b"\x2a\x86\x48\xce\x3d\x03\x01\x07", b"\x2a\x81\x1c\xcf\x55\x01\x82\x2d");
         replace(b"\x2a\x86\x48\xce\x3d\x04\x03\x02", b"\x2a\x81\x1c\xcf\x55\x01\x83\x75");

@@ -8,6 +8,7 @@ pub mod alibaba;
 pub mod demo;
 pub mod fleet;
 pub mod huawei;
+pub mod metadata;
 mod pem;
 pub mod ucloud;
 mod wire;

@@ -178,7 +178,7 @@ struct TagMap<'s>(&'s Tags);
 impl Serialize for TagMap<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (key, value) in self.0 {
+        for (key, value) in self.0.iter() {
             map.serialize_entry(&**key, &**value)?;
         }
         map.end()

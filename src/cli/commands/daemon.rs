@@ -92,7 +92,9 @@ async fn keep_changing(clouds: Clouds, stop: Shutdown) {
         tokio::select! {
             () = stop.requested() => return,
             () = tokio::time::sleep(DEMO_TICK) => {
-                clouds.iter().for_each(|cloud| cloud.live(Utc::now(), tick));
+                for cloud in &clouds {
+                    cloud.live(Utc::now(), tick);
+                }
             }
         }
     }

@@ -68,8 +68,8 @@ pub(super) struct ScopeState {
 impl Poller {
     pub(super) fn add_account(&mut self, account: Account) {
         let index = self.accounts.len();
-        let actions: Vec<_> =
-            account.services.iter().flat_map(|service| account.provider.calls(service).reading()).collect();
+        let reading = account.services.iter().flat_map(|service| account.provider.calls(service).reading());
+        let actions: Vec<_> = reading.chain(account.provider.key_calls()).collect();
         self.telemetry.preset_account(&account.provider_name, &account.name, &actions);
         let (provider, services) = (Arc::clone(&account.provider), account.services.clone());
         self.accounts.push(AccountState { account, gate: Gate::default(), accepted_at: None });

@@ -21,19 +21,30 @@ const LONGEST_NAME: usize = 256;
 const ON: &[&str] = &["enable", "enabled", "yes", "on", "open", "1", "true"];
 const OFF: &[&str] = &["disable", "disabled", "no", "off", "closed", "close", "0", "false"];
 
-/// Texts that many instances share, kept once.
+/// Texts and sets of tags that many instances share, kept once.
 #[derive(Debug, Default)]
-pub(super) struct Interner(HashSet<Arc<str>>);
+pub(super) struct Interner {
+    texts: HashSet<Arc<str>>,
+    tags: HashSet<Tags>,
+}
 
 impl Interner {
     /// The shared copy of a text.
     pub(super) fn share(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.0.get(text) {
+        if let Some(known) = self.texts.get(text) {
             return Arc::clone(known);
         }
         let new: Arc<str> = text.into();
-        self.0.insert(Arc::clone(&new));
+        self.texts.insert(Arc::clone(&new));
         new
+    }
+
+    fn share_tags(&mut self, tags: Tags) -> Tags {
+        if let Some(known) = self.tags.get(&tags) {
+            return Arc::clone(known);
+        }
+        self.tags.insert(Arc::clone(&tags));
+        tags
     }
 }
 
@@ -60,7 +71,9 @@ pub(super) fn listed(product: Product, row: Instance, words: &mut Interner) -> O
 /// Tags, sorted and without repetition.
 pub(super) fn tags<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>, words: &mut Interner) -> Tags {
     let sorted: BTreeMap<&str, &str> = pairs.collect();
-    sorted.into_iter().map(|(key, value)| (words.share(clip(key)), words.share(clip(value)))).collect()
+    let shared = sorted.into_iter().map(|(key, value)| (words.share(clip(key)), words.share(clip(value))));
+    let shared = shared.collect();
+    words.share_tags(shared)
 }
 
 /// What the certificate call says about an instance.

@@ -81,6 +81,11 @@ impl Api {
         &self.http
     }
 
+    /// Where the keys come from.
+    pub(super) fn keys(&self) -> &dyn KeySource {
+        &*self.keys
+    }
+
     /// Where calls go.
     pub(super) fn templates(&self) -> &Templates {
         &self.templates

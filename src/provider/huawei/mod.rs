@@ -22,6 +22,7 @@ use crate::provider::{BoxFuture, Calls, Provider, ProviderKind};
 mod action;
 mod api;
 mod archive;
+pub mod credentials;
 mod downloads;
 mod endpoints;
 mod errors;
@@ -268,6 +269,10 @@ impl Provider for Huawei {
 
     fn calls(&self, _: &str) -> Calls {
         action::CALLS
+    }
+
+    fn key_calls(&self) -> Vec<&'static str> {
+        self.api.keys().actions()
     }
 
     fn clock_ahead(&self) -> Option<TimeDelta> {

@@ -54,6 +54,11 @@ impl Api {
         Self { http, keys, template, everywhere: "".into() }
     }
 
+    /// Where the keys come from.
+    pub(super) fn keys(&self) -> &Arc<dyn KeySource> {
+        &self.keys
+    }
+
     /// The way out, for clock and rates.
     pub(super) fn http(&self) -> &AccountHttp {
         &self.http

@@ -97,14 +97,11 @@ fn certificates(row: &Entry) -> Result<Vec<Certificate>, String> {
         let chain = bundle.issuer.map(|issuer| from_x509(CertRole::Chain, issuer, None));
         return Ok(std::iter::once(shown).chain(chain).collect());
     }
-    match told {
-        Some(not_after) => Ok(vec![from_api(row, not_after)]),
-        None => {
-            let (content, field) = (row.SSLContent.what_was_found(), shown(&row.NotAfter));
-            Err(format!(
-                "the end of the certificate cannot be read: found {content}, and {field} as NotAfter"
-            ))
-        }
+    if let Some(not_after) = told {
+        Ok(vec![from_api(row, not_after)])
+    } else {
+        let (content, field) = (row.SSLContent.what_was_found(), shown(&row.NotAfter));
+        Err(format!("the end of the certificate cannot be read: found {content}, and {field} as NotAfter"))
     }
 }
 

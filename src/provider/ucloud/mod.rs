@@ -18,6 +18,7 @@ use crate::provider::loose::{Loose, Row};
 use crate::provider::{BoxFuture, Calls, Provider, ProviderKind};
 
 mod api;
+pub mod credentials;
 mod errors;
 mod listing;
 mod mapping;
@@ -108,12 +109,11 @@ impl UCloud {
     }
 
     async fn projects(&self) -> Result<BTreeSet<String>, CallError> {
-        match &self.projects {
-            Some(configured) => Ok(configured.iter().cloned().collect()),
-            None => {
-                let rows = self.api.projects().await?.ProjectSet;
-                ids(rows, |row| &row.ProjectId, GET_PROJECT_LIST, "project")
-            }
+        if let Some(configured) = &self.projects {
+            Ok(configured.iter().cloned().collect())
+        } else {
+            let rows = self.api.projects().await?.ProjectSet;
+            ids(rows, |row| &row.ProjectId, GET_PROJECT_LIST, "project")
         }
     }
 
@@ -175,6 +175,10 @@ impl Provider for UCloud {
 
     fn calls(&self, service: &str) -> Calls {
         calls_of(service)
+    }
+
+    fn key_calls(&self) -> Vec<&'static str> {
+        self.api.keys().actions()
     }
 
     fn clock_ahead(&self) -> Option<TimeDelta> {

@@ -18,6 +18,7 @@ use super::model::Text;
 use super::product::Product;
 use super::quota::Quotas;
 use super::request::{Action, Received, action};
+use super::sts;
 use crate::sim::wire::fault::{Aim, Fault, Faults};
 use crate::sim::wire::reply::{self as wire, Reaction, Reply, locked};
 
@@ -42,14 +43,16 @@ pub(super) struct Cloud {
     pub(super) faults: Mutex<Faults>,
     /// What was called.
     pub(super) ledger: Mutex<Ledger>,
-    gate: Mutex<Gate>,
+    /// What earlier calls used up.
+    pub(super) gate: Mutex<Gate>,
     serial: AtomicU64,
 }
 
 /// What was used up by earlier calls.
 #[derive(Default)]
-struct Gate {
-    nonces: Nonces,
+pub(super) struct Gate {
+    /// Each is good once.
+    pub(super) nonces: Nonces,
     quotas: Quotas,
 }
 
@@ -136,6 +139,9 @@ impl Cloud {
         now: DateTime<Utc>,
         request_id: &str,
     ) -> Result<Vec<u8>, ApiError> {
+        if sts::is_asked(received) {
+            return self.hand_out(received, target, now, request_id);
+        }
         let product = target.product.ok_or_else(|| {
             ApiError::new(400, "InvalidVersion", "Specified parameter Version is not valid.")
         })?;
@@ -159,7 +165,7 @@ impl Cloud {
 
     fn target(&self, received: &Received<'_>) -> Target {
         let product = received.product();
-        let name = received.header("x-acs-action");
+        let name = received.action_name();
         let action = product.and_then(|product| action(product, name));
         let resource = product.and_then(|product| received.get(id_parameter(product)));
         let resource = resource.filter(|_| action.is_none_or(|(action, _)| action != Action::List));

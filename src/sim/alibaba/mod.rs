@@ -24,6 +24,7 @@ pub use self::fleet::{Expected, Fleet};
 pub use self::ledger::{Call, CallKind, Count, Outcome};
 pub use self::model::{Expiry, Instance, OnModify, Refusal, ServerCert, SslModel, Text, Truth, Window};
 pub use self::product::{Engine, Product};
+pub use self::sts::{IdentityProvider, Role, Sts};
 pub use super::pem::{PRIVATE_KEY_MARKER, certificate};
 pub use super::wire::fault::{Charset, Fault, Hang, Reset, Total, Where, WrongType};
 use super::wire::reply::locked;
@@ -49,6 +50,7 @@ mod rds_ssl;
 mod rds_tags;
 mod redis;
 mod request;
+mod sts;
 
 /// A running simulated cloud. Clones are handles to the same one; the last to go stops it.
 #[derive(Clone)]

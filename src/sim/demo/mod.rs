@@ -7,17 +7,19 @@ use chrono::{DateTime, Utc};
 
 use super::alibaba::AlibabaCloud;
 use super::fleet;
-use super::huawei::{self, HuaweiCloud};
+use super::huawei::{self as huawei_cloud, HuaweiCloud};
 use super::ucloud::{self, UCloud};
 
 mod alibaba;
+mod huawei;
 
 /// From here on a fleet is for measuring rather than for looking at.
 const LARGE: usize = 2000;
 
 /// One in so many resources is a certificate of a load balancer.
 const BALANCERS: usize = 6;
-/// And one in so many a cache at Huawei Cloud.
+
+/// One in so many resources is a cache at Huawei Cloud.
 const CACHES: usize = 8;
 
 /// A simulated cloud that takes part in the demonstration.
@@ -41,11 +43,10 @@ pub async fn start(resources: usize, seed: u64, now: DateTime<Utc>) -> io::Resul
     let (balancers, caches) = (resources / BALANCERS, resources / CACHES);
     let databases = fleet::believable(resources - balancers - caches, seed, now);
     let certificates = ucloud::fleet::believable(balancers, seed, now);
-    let caches = huawei::fleet::believable(caches, now);
     Ok(vec![
         Box::new(AlibabaCloud::start(databases, Utc::now).await?),
         Box::new(UCloud::start(certificates, Utc::now).await?),
-        Box::new(HuaweiCloud::start(caches, Utc::now).await?),
+        Box::new(HuaweiCloud::start(huawei_cloud::fleet::believable(caches, now), Utc::now).await?),
     ])
 }
 

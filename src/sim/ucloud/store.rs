@@ -38,12 +38,11 @@ impl Fleet {
 
     /// Adds an entry, or replaces the one with this id.
     pub fn insert(&mut self, entry: Entry) {
-        match self.places.get(&entry.id) {
-            Some(&place) => self.entries[place] = entry,
-            None => {
-                self.places.insert(entry.id.clone(), self.entries.len());
-                self.entries.push(entry);
-            }
+        if let Some(&place) = self.places.get(&entry.id) {
+            self.entries[place] = entry
+        } else {
+            self.places.insert(entry.id.clone(), self.entries.len());
+            self.entries.push(entry);
         }
     }
 

@@ -107,7 +107,7 @@ fn a_resource_without_a_certificate_has_nulls_and_its_failure() {
 fn the_account_names_the_owner_and_gives_labels() {
     let mut snapshot = Snapshot::default();
     let mut listing = crate::domain::testing::listing(&["r-1"]);
-    listing.resources[0].facts.tags = Box::new([("owner".into(), "dba".into()), ("x".into(), "".into())]);
+    listing.resources[0].facts.tags = [("owner".into(), "dba".into()), ("x".into(), "".into())].into();
     listing.resources[0].reading = Some(ending_in(TimeDelta::days(20)));
     let scope = Arc::new(scope("redis"));
     snapshot.scope_mut(&scope).absorb_listing(listing, std::time::Duration::ZERO, moment());

@@ -225,11 +225,11 @@ fn notes(row: &Row<'_>, now: DateTime<Utc>, context: &PageContext<'_>, words: &W
 
 /// A certificate in use matters more than one that nobody uses.
 fn use_of(facts: &Facts, words: &Words) -> Option<String> {
-    let names: Vec<_> = facts.used_by.iter().take(USERS).map(|name| shortened(name, NAME)).collect();
-    let (named, more) = (names.join(", "), facts.used_by.len().saturating_sub(USERS));
+    let listed: Vec<_> = facts.used_by.iter().take(USERS).map(|name| shortened(name, NAME)).collect();
+    let (named, more) = (listed.join(", "), facts.used_by.len().saturating_sub(USERS));
     facts.in_use.map(|in_use| match in_use {
         false => words.not_in_use.to_owned(),
-        true if names.is_empty() => words.in_use.to_owned(),
+        true if listed.is_empty() => words.in_use.to_owned(),
         true if more == 0 => fill(words.used_by, &[&named]),
         true => fill(words.used_by_more, &[&named, &number(more)]),
     })

@@ -97,7 +97,7 @@ fn looks_that_fail_make_a_scope_blind_since_its_last_good_look() {
 fn an_owner_is_shown_where_the_account_names_a_tag() {
     let mut snapshot = Snapshot::default();
     let mut listing = crate::domain::testing::listing(&["r-1"]);
-    listing.resources[0].facts.tags = Box::new([("owner".into(), "dba\u{202e}<i>".into())]);
+    listing.resources[0].facts.tags = [("owner".into(), "dba\u{202e}<i>".into())].into();
     listing.resources[0].reading = Some(ending_in(TimeDelta::days(90)));
     let scope = Arc::new(scope("redis"));
     snapshot.scope_mut(&scope).absorb_listing(listing, std::time::Duration::ZERO, moment());

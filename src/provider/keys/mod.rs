@@ -2,12 +2,34 @@
 //!
 //! A cloud asks its [`KeySource`] before each call. One that borrows keys renews them before they end, once at a time,
 //! and lives on with the old ones while these are valid; one that reads files notices when they change.
+//!
+//! `lease` decides, `lent` and `watched` hold, `written` reads what the configuration says, `environment`, `files` and
+//! `ini` what the clouds' own tools leave behind, `answer` what a lender answers, `nearby` asks the machine's own metadata service. What the clouds call all this is in their own folders.
+
+mod answer;
+mod environment;
+mod files;
+mod ini;
+mod lease;
+mod lent;
+mod nearby;
+mod watched;
+mod written;
 
 use std::borrow::Cow;
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+
+pub use answer::{LentAnswer, lent_keys, secret_text};
+pub use environment::Environment;
+pub use files::from_files;
+pub use ini::{Ini, IniError};
+pub use lent::{Lender, LentKeys};
+pub use nearby::Nearby;
+pub use watched::{Make, WatchedKeys};
+pub use written::{Fits, as_key_part, fits_a_form, fits_a_header, written};
 
 use super::BoxFuture;
 use crate::call::CallError;
@@ -35,6 +57,11 @@ impl Keys {
             if text.contains(part) { text.replace(part, "***").into() } else { text }
         })
     }
+
+    /// Whether both name and sign alike.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.id.expose() == other.id.expose() && self.secret.expose() == other.secret.expose()
+    }
 }
 
 /// Where the key of an account comes from.
@@ -44,6 +71,11 @@ pub trait KeySource: Debug + Send + Sync {
 
     /// The cloud did not accept this key: a lent one is fetched anew before the next call, a read one read again.
     fn refused(&self, used: &Keys);
+
+    /// Calls that it may make to get keys, by the cloud's own names.
+    fn actions(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
 }
 
 /// A key that never changes.
@@ -54,6 +86,11 @@ impl FixedKeys {
     /// This key, for ever.
     pub fn new(keys: Keys) -> Self {
         Self(Arc::new(keys))
+    }
+
+    /// A key of these parts, for ever.
+    pub fn of(id: Secret, secret: Secret, token: Option<Secret>) -> Arc<dyn KeySource> {
+        Arc::new(Self::new(Keys { id, secret, token, expires: None }))
     }
 }
 
