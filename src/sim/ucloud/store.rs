@@ -39,7 +39,7 @@ impl Fleet {
     /// Adds an entry, or replaces the one with this id.
     pub fn insert(&mut self, entry: Entry) {
         if let Some(&place) = self.places.get(&entry.id) {
-            self.entries[place] = entry
+            self.entries[place] = entry;
         } else {
             self.places.insert(entry.id.clone(), self.entries.len());
             self.entries.push(entry);
