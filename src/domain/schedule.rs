@@ -42,12 +42,13 @@ fn overdue_in(resource: &Resource, policy: &PollPolicy, now: DateTime<Utc>) -> D
 /// How long to wait before the second look at a resource.
 ///
 /// First looks come all at once, when a scope is first listed. Their successors are spread over the whole interval
-/// (never beyond it), so that the load is even from the second round on.
+/// between `min_interval` and the regular one, so that the load is even from the second round on.
 pub fn second_look(scope: &Scope, resource: &Resource, policy: &PollPolicy, now: DateTime<Utc>) -> Duration {
     let regular = next_look(scope, resource, policy, now);
     let spread_over =
         stable_fraction(["second", &scope.account, &scope.region, &scope.service, &resource.id]);
-    regular.mul_f64(spread_over).max(policy.min_interval.min(regular))
+    let soonest = policy.min_interval.min(regular);
+    soonest + (regular - soonest).mul_f64(spread_over)
 }
 
 /// How long to wait before a scope is listed again, after this many failed listings in a row.
@@ -312,6 +313,23 @@ mod tests {
         assert!(soon <= 20 * MINUTE && soon > 17 * MINUTE, "{soon:?}");
         let strict = PollPolicy { max_age: MINUTE, min_interval: MINUTE / 2, ..policy };
         assert!(wait(&strict, &[ending(TimeDelta::days(90))]) <= MINUTE, "the promise holds");
+    }
+
+    #[test]
+    fn second_looks_are_spread_evenly_from_the_shortest_interval_to_the_regular_one() {
+        let policy = PollPolicy::default();
+        let mut tenths = [0; 10];
+        for n in 0..10_000 {
+            let mut resource = resource(&format!("r-bp{n:06}"));
+            resource.reading = Some(reading(vec![certificate(moment() + TimeDelta::days(365))]));
+            let scope = scope("redis");
+            let wait = second_look(&scope, &resource, &policy, moment()) - policy.min_interval;
+            let longest = next_look(&scope, &resource, &policy, moment()) - policy.min_interval;
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 to 9
+            let tenth = (wait.div_duration_f64(longest) * 10.0).min(9.0) as usize;
+            tenths[tenth] += 1;
+        }
+        assert!(tenths.iter().all(|count| (850..1150).contains(count)), "{tenths:?}");
     }
 
     proptest! {
