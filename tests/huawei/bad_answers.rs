@@ -154,7 +154,7 @@ async fn odd_projects(name: &'static str, fault: Fault, want: Reason) {
 
 #[tokio::test]
 async fn rows_that_move_and_numbers_that_lie_remove_nothing() {
-    for (name, fault, up) in [
+    let cases = [
         ("duplicate rows", Fault::DuplicateRows, None),
         ("vanishing rows", Fault::VanishingRows, Some(false)),
         ("a number too small", Fault::LyingTotals(Total::TooSmall), Some(true)),
@@ -163,31 +163,30 @@ async fn rows_that_move_and_numbers_that_lie_remove_nothing() {
         ("a negative number", Fault::LyingTotals(Total::Negative), Some(true)),
         ("a list for an object", Fault::WrongTypes(WrongType::ListForObject), Some(false)),
         ("a number for a text", Fault::WrongTypes(WrongType::NumberForString), None),
-    ] {
-        let mut fleet = fleet();
-        fleet.page_cap = Some(50);
-        for n in 0..120 {
-            fleet.insert(instance(&format!("d-{n:03}")));
-        }
-        let watch = Watch::over(fleet).await;
-        watch.until_read().await;
-        watch.cloud.inject(
-            fault,
-            Where { region: Some(REGION.into()), ..Where::action("ListInstances") },
-            None,
-        );
-        let attempts = |snapshot: &Snapshot| scope(snapshot, "prod", PROJECT).attempted_at;
-        let before = attempts(&watch.snapshot());
-        let later = before.map(|at| at + TimeDelta::milliseconds(900));
-        let seen = watch.until(name, |snapshot| attempts(snapshot) > later).await;
-        let view = scope(&seen, "prod", PROJECT);
-        let kept = view.resources.iter().filter(|resource| resource.id.starts_with("d-")).count();
-        assert_eq!(kept, 120, "{name}");
-        if let Some(up) = up {
-            assert_eq!(view.is_up(), up, "{name}: {:?}", view.failure());
-        }
-        watch.end().await;
+    ];
+    beside_each_other(cases.into_iter().map(|(name, fault, up)| odd_rows(name, fault, up))).await;
+}
+
+async fn odd_rows(name: &'static str, fault: Fault, up: Option<bool>) {
+    let mut fleet = fleet();
+    fleet.page_cap = Some(50);
+    for n in 0..120 {
+        fleet.insert(instance(&format!("d-{n:03}")));
     }
+    let watch = Watch::over(fleet).await;
+    watch.until_read().await;
+    watch.cloud.inject(fault, Where { region: Some(REGION.into()), ..Where::action("ListInstances") }, None);
+    let attempts = |snapshot: &Snapshot| scope(snapshot, "prod", PROJECT).attempted_at;
+    let before = attempts(&watch.snapshot());
+    let later = before.map(|at| at + TimeDelta::milliseconds(900));
+    let seen = watch.until(name, |snapshot| attempts(snapshot) > later).await;
+    let view = scope(&seen, "prod", PROJECT);
+    let kept = view.resources.iter().filter(|resource| resource.id.starts_with("d-")).count();
+    assert_eq!(kept, 120, "{name}");
+    if let Some(up) = up {
+        assert_eq!(view.is_up(), up, "{name}: {:?}", view.failure());
+    }
+    watch.end().await;
 }
 
 #[tokio::test]

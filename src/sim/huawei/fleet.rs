@@ -93,3 +93,21 @@ fn trouble(instance: &mut Instance, number: usize, now: DateTime<Utc>) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_moment_makes_the_same_fleet_of_any_size() {
+        let now = "2026-11-22T12:00:00Z".parse().unwrap();
+        for size in [0, 1, 15, 1000] {
+            let (one, other) = (believable(size, now), believable(size, now));
+            assert!(one.instances().eq(other.instances()), "{size}");
+            assert_eq!(one.len(), size, "no two have the same id");
+        }
+        let ends =
+            believable(15, now).instances().filter(|instance| instance.truth().server.is_some()).count();
+        assert!(ends > 8, "most of them have an end to look at: {ends}");
+    }
+}
