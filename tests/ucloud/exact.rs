@@ -78,7 +78,8 @@ async fn every_date_on_the_metrics_page_is_the_clouds() {
     let watch = Watch::with(large_fleet(), quick(), Mode::Once { only: None }, accounts).await;
     let (cloud, telemetry) = (watch.cloud.clone(), watch.telemetry.clone());
     let snapshot = watch.finished().await;
-    let page = MetricsPage::new(telemetry, quick(), Utc::now()).plain(snapshot.clone(), Utc::now());
+    let page = MetricsPage::new(telemetry, quick(), Utc::now());
+    let page = page.plain(snapshot.clone(), Utc::now()).await.expect("rendered");
     let page = String::from_utf8(page.flat_map(|block| block.to_vec()).collect()).expect("UTF-8");
     let shown = series(&page, "notafter_certificate_not_after_timestamp_seconds");
     let mut wanted = BTreeMap::new();
@@ -108,10 +109,10 @@ fn series(page: &str, name: &str) -> BTreeMap<([String; 4], String), i64> {
     };
     let mut found = BTreeMap::new();
     for line in page.lines().filter(|line| line.starts_with(&format!("{name}{{"))) {
-        let value: f64 = line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number");
+        let value = line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("whole seconds");
         let place = ["cloud_account", "cloud_project", "cloud_region", "resource_id"];
         let key = (place.map(|name| label(line, name)), label(line, "cert_role"));
-        assert!(found.insert(key, value as i64).is_none(), "twice on the page: {line}");
+        assert!(found.insert(key, value).is_none(), "twice on the page: {line}");
     }
     found
 }

@@ -135,8 +135,7 @@ async fn planted_keys_are_in_no_log_no_metric_no_page_and_no_debug_text() {
     let log = log.0.lock().expect("not poisoned").clone();
     assert!(!log.is_empty(), "the log was captured");
     seen.push(("the log at trace level".to_owned(), String::from_utf8_lossy(&log).into_owned()));
-    for text in
-        ["(4111)", "a.example", "signature was not accepted", "found a content without a certificate"]
+    for text in ["(4111)", "a.example", "signature was not accepted", "found a content without a certificate"]
     {
         assert!(seen.iter().any(|(_, seen)| seen.contains(text)), "the places are not read: no {text}");
     }
