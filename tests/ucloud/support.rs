@@ -155,11 +155,8 @@ impl Watch {
     /// Waits until the snapshot is as wanted; fails with `what` and the state of things after fifteen seconds.
     pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
         let mut snapshots = self.snapshots.clone();
-        let waited =
-            tokio::time::timeout(Duration::from_secs(15), snapshots.wait_for(|snapshot| wanted(snapshot)));
-        if waited.await.is_err() {
-            panic!("not seen within 15 s: {what}\n{:#?}", Summary(&self.snapshot()));
-        }
+        let seen = tokio::time::timeout(Duration::from_secs(15), snapshots.wait_for(|s| wanted(s))).await;
+        assert!(seen.is_ok(), "not seen within 15 s: {what}\n{:#?}", Summary(&self.snapshot()));
         self.snapshot()
     }
 
@@ -174,7 +171,7 @@ impl Watch {
     /// Waits for the end of a single round.
     pub(crate) async fn finished(self) -> Arc<Snapshot> {
         let Self { running, snapshots, .. } = self;
-        tokio::time::timeout(Duration::from_secs(60), running).await.expect("it ends").expect("it ends well");
+        tokio::time::timeout(Duration::from_mins(1), running).await.expect("it ends").expect("it ends well");
         Arc::clone(&snapshots.borrow())
     }
 

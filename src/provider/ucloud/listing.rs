@@ -29,17 +29,18 @@ pub(super) type Known = HashSet<Arc<str>>;
 /// Nothing could be read at all. What fails later makes the listing incomplete instead.
 pub(super) async fn read(api: &Api, place: &Place, known: &mut Known) -> Result<Listing, CallError> {
     let mut sheet = Sheet::default();
-    match walk(api, place, &mut sheet).await {
+    match read_into(&mut sheet, api, place, known).await {
         Err(error) if sheet.pages == 0 || is_about_the_key(&error) => return Err(error),
         Err(error) => sheet.incomplete(&error),
-        Ok(()) => {
-            if let Err(error) = ask_for_the_missing(api, place, known, &mut sheet).await {
-                sheet.incomplete(&error);
-            }
-        }
+        Ok(()) => {}
     }
     known.extend(sheet.rows.keys().cloned());
     Ok(sheet.into_listing())
+}
+
+async fn read_into(sheet: &mut Sheet, api: &Api, place: &Place, known: &mut Known) -> Result<(), CallError> {
+    walk(api, place, sheet).await?;
+    ask_for_the_missing(api, place, known, sheet).await
 }
 
 /// A refused key concerns the whole account and must not hide in half a listing.

@@ -83,7 +83,9 @@ impl Maker {
         let (project, _) = PROJECTS[self.dice.below(PROJECTS.len())];
         let (region, _) = REGIONS[self.dice.below(REGIONS.len() - 1)];
         let id = format!("ssl-{}", self.dice.letters(12));
+        let host = if name.is_ascii() { format!("{name}.example.com") } else { "pay.example.cn".to_owned() };
         Entry { name: name.into(), ..Entry::new(&id, ACCOUNT, project, region, self.now + left) }
+            .for_host(&host)
     }
 
     fn leaf(&self, left: TimeDelta) -> Block {
@@ -129,6 +131,7 @@ fn replace_one(fleet: &mut Fleet, now: DateTime<Utc>, tick: u64) {
     let Some(old) = in_use.min_by_key(|entry| ends(entry)).cloned() else { return };
     let id = format!("ssl-{:012x}", stable_hash(["replacement", &tick.to_string()]) >> 16);
     let next = Entry::new(&id, &old.account, &old.project, &old.region, now + TimeDelta::days(365));
+    let next = next.for_host(&old.domains);
     let (name, relations): (Text, Relations) = (old.name.clone(), old.relations.clone());
     fleet.insert(Entry { name, relations, ..next });
     if let Some(old) = fleet.get_mut(&old.id) {

@@ -61,6 +61,20 @@ impl Entry {
         }
     }
 
+    /// The same, for a host of this name.
+    #[must_use]
+    pub fn for_host(mut self, name: &str) -> Self {
+        self.domains = name.into();
+        if let Content::Bundle(blocks) = &mut self.content {
+            for block in blocks {
+                if let Block::Leaf { host, .. } = block {
+                    *host = name.into();
+                }
+            }
+        }
+        self
+    }
+
     /// The same, used by a listener.
     #[must_use]
     pub fn used_by(mut self, balancer: &str, listener: &str) -> Self {
