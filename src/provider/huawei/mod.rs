@@ -59,7 +59,10 @@ pub(super) const KIND: ProviderKind = ProviderKind {
 };
 
 /// A look does not wait longer than this for the turn of its download: the next look will do.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Nor longer than this for the download itself, waits for the pace of its calls included: the end of the server's
+/// certificate is known by then and must not be held back.
+const LONGEST_DOWNLOAD: Duration = Duration::from_secs(6);
 /// Downloads of one project that are under way together: as many as it takes to learn that they are refused.
 const TOGETHER: usize = 3;
 
@@ -197,7 +200,12 @@ impl Huawei {
 
     async fn renew_download(&self, place: &Place, id: &str, shown: Option<&str>) -> Result<(), CallError> {
         use CallErrorKind::{KeyDenied, NotSent, PermissionDenied, Throttled, Timeout, Unreachable};
-        let (outcome, error) = match self.download(place, id).await {
+        let download = tokio::time::timeout(LONGEST_DOWNLOAD, self.download(place, id)).await;
+        let late = |_| {
+            let text = format!("not done within {LONGEST_DOWNLOAD:?}, waits for the pace included");
+            Err(CallError::new(CallErrorKind::Timeout, action::DOWNLOAD, text))
+        };
+        let (outcome, error) = match download.unwrap_or_else(late) {
             Ok(downloaded) => (Outcome::Done(Arc::new(downloaded)), None),
             Err(error) => match error.kind {
                 KeyDenied | NotSent => return Err(error),
