@@ -6,7 +6,8 @@ CARGO ?= cargo
 demo:
 	$(CARGO) run --release -- demo
 
-# promtool checks the metrics page, a private PostgreSQL server takes the store; both come with Debian's packages.
+# promtool checks the metrics page, prometheus reads it, and a private PostgreSQL server takes the store; they come with
+# Debian's packages.
 test: tools
 	$(CARGO) test --all-targets
 
@@ -29,7 +30,7 @@ bench:
 # PostgreSQL's programs are not on the PATH: Debian keeps each version in a folder of its own.
 tools:
 	@missing=; \
-	command -v promtool > /dev/null || missing="$$missing prometheus"; \
+	{ command -v promtool && command -v prometheus; } > /dev/null || missing="$$missing prometheus"; \
 	ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || missing="$$missing postgresql"; \
 	[ -z "$$missing" ] || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \

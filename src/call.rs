@@ -1,12 +1,13 @@
 //! What can go wrong with one call to a cloud, as data.
 //!
 //! The variants are the contract: callers decide by them, never by text. Texts are made here, once, with everything
-//! foreign cut to length and freed of control characters; secrets never get in.
+//! foreign cut to length and made visible; secrets never get in.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::domain::reason::Reason;
+use crate::visible::shortened;
 
 /// The longest foreign text that is kept.
 const LONGEST_TEXT: usize = 300;
@@ -31,6 +32,8 @@ pub struct CallError {
 pub enum CallErrorKind {
     /// The key itself is not accepted. Concerns every call with it.
     KeyDenied,
+    /// Not made at all: the key was refused to another call while this one waited for its turn.
+    NotSent,
     /// The key is accepted and lacks the permission for this call.
     PermissionDenied,
     /// Too many calls; with the cloud's hint how long to wait, if it gave one.
@@ -51,7 +54,7 @@ impl CallErrorKind {
     /// The reason used in labels.
     pub fn reason(self) -> Reason {
         match self {
-            Self::KeyDenied | Self::PermissionDenied => Reason::Denied,
+            Self::KeyDenied | Self::PermissionDenied | Self::NotSent => Reason::Denied,
             Self::Throttled(_) => Reason::Throttled,
             Self::Unreachable => Reason::Unreachable,
             Self::Timeout => Reason::Timeout,
@@ -94,15 +97,10 @@ impl fmt::Display for CallError {
     }
 }
 
-/// Foreign text made fit to be shown: control characters become blanks, length is bounded.
+/// Foreign text made fit to be shown: on one line, visible, and of bounded length.
 pub fn clean(text: &str) -> String {
-    let mut out: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_TEXT + 1).collect();
-    if out.chars().count() > LONGEST_TEXT {
-        out.pop();
-        out.push('…');
-    }
-    out.trim().to_owned()
+    let words: Vec<_> = text.split_whitespace().collect();
+    shortened(&words.join(" "), LONGEST_TEXT).into_owned()
 }
 
 #[cfg(test)]
@@ -126,7 +124,8 @@ mod tests {
 
     #[test]
     fn foreign_text_cannot_forge_a_line_or_grow_without_bound() {
-        assert_eq!(clean("a\nb\x1b[31mc\0"), "a b [31mc");
+        assert_eq!(clean(" a\n\tb\x1b[31mc\0\n"), r"a b\u{1b}[31mc\u{0}");
+        assert_eq!(clean("a\u{202e}b"), r"a\u{202e}b");
         assert_eq!(clean(&"证".repeat(1000)).chars().count(), LONGEST_TEXT + 1);
     }
 }

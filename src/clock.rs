@@ -25,7 +25,7 @@ pub struct Clock {
 struct Timeline {
     /// What was slept through and is added to the monotonic clock.
     skipped: Duration,
-    /// Wall time and monotonic time when they were last compared.
+    /// Wall time and monotonic time when they last agreed: several short sleeps add up.
     compared: (DateTime<Utc>, Instant),
 }
 
@@ -69,12 +69,13 @@ impl Clock {
     pub fn notice_jump(&self) -> Option<TimeDelta> {
         let (wall, monotonic) = (self.now(), Instant::now());
         let mut timeline = self.lock();
-        let (wall_before, monotonic_before) = std::mem::replace(&mut timeline.compared, (wall, monotonic));
+        let (wall_before, monotonic_before) = timeline.compared;
         let passed = TimeDelta::from_std(monotonic - monotonic_before).ok()?;
         let jump = (wall - wall_before) - passed;
         if jump.abs().to_std().ok()? < TOLERANCE {
             return None;
         }
+        timeline.compared = (wall, monotonic);
         timeline.skipped += jump.to_std().unwrap_or(Duration::ZERO);
         Some(jump)
     }
@@ -120,6 +121,16 @@ mod tests {
         seconds.fetch_sub(86_400, Ordering::Relaxed);
         assert_eq!(clock.notice_jump(), Some(TimeDelta::days(-1)));
         assert_eq!(clock.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn short_sleeps_add_up() {
+        let (clock, seconds) = settable();
+        for _ in 0..3 {
+            assert_eq!(clock.notice_jump(), None);
+            seconds.fetch_add(220, Ordering::Relaxed);
+        }
+        assert_eq!(clock.notice_jump(), Some(TimeDelta::minutes(11)));
     }
 
     #[tokio::test(start_paused = true)]

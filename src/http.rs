@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 use std::error::Error as _;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +20,6 @@ use tokio::sync::Semaphore;
 use crate::call::{CallError, CallErrorKind};
 use crate::clock::Clock;
 use crate::domain::pace::Pace;
-use crate::domain::reason::Reason;
 use crate::telemetry::Telemetry;
 
 /// Connect at the latest after this.
@@ -27,8 +27,20 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Kept connections are dropped after this; clouds close them at about half a minute.
 const IDLE: Duration = Duration::from_secs(25);
 
+/// A service on this machine or on its host answers within this, or is not there.
+const NEARBY: Duration = Duration::from_secs(3);
+/// Such a service is reached within this.
+const NEARBY_CONNECT: Duration = Duration::from_secs(1);
+
 /// Never reached through a proxy of the configuration.
 const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
+
+/// From this size on an answer is large.
+const LARGE: usize = 1024 * 1024;
+/// So many large answers are read at the same time, whatever the number of calls in flight.
+const LARGE_AT_ONCE: usize = 4;
+/// Shorter than the wait of the gate that lets the next probe through.
+const SILENCE: Duration = Duration::from_secs(14);
 
 /// Stands for "no answer told a date yet".
 const NO_DATE: i64 = i64::MIN;
@@ -38,14 +50,17 @@ const NO_DATE: i64 = i64::MIN;
 pub struct Http {
     /// Calls in flight, in all.
     in_flight: Arc<Semaphore>,
+    concurrency: usize,
+    /// Answers that grow large, at the same time.
+    large: Arc<Semaphore>,
     timeout: Duration,
     clock: Clock,
     telemetry: Arc<Telemetry>,
-    clients: Arc<Mutex<HashMap<Route, Client>>>,
+    clients: Arc<Mutex<HashMap<(Route, Waits), Client>>>,
 }
 
 /// How a client reaches the other side; one client per distinct route, because each loads the system's roots.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Route {
     /// Proxy of the account; without one the environment's (`HTTPS_PROXY`, `NO_PROXY`) are obeyed.
     pub proxy: Option<String>,
@@ -55,6 +70,25 @@ pub struct Route {
     pub only_loopback: bool,
 }
 
+/// How long one call may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Waits {
+    connect: Duration,
+    /// Connect to last byte.
+    whole: Duration,
+}
+
+impl fmt::Debug for Route {
+    /// Without the proxy's address, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let proxy = self.proxy.as_ref().map(|_| "[REDACTED]");
+        f.debug_struct("Route")
+            .field("proxy", &proxy)
+            .field("plain_http", &self.plain_http)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The way out of one account.
 #[derive(Debug)]
 pub struct AccountHttp {
@@ -62,10 +96,18 @@ pub struct AccountHttp {
     client: Client,
     provider: Arc<str>,
     account: Arc<str>,
+    /// For one call, connect to last byte.
+    timeout: Duration,
     rate_limit: Option<f64>,
     paces: Mutex<HashMap<(Arc<str>, &'static str), Pace>>,
     /// How far the local clock is ahead of the other side's, in milliseconds, by the last answer that told a date.
     clock_ahead_ms: AtomicI64,
+    /// After a refused key nothing is sent until then: calls that waited for their turn must not use it too.
+    silent_until: Mutex<Duration>,
+    /// No account takes more than half of the calls in flight, so that one that hangs leaves room for the others.
+    share: Semaphore,
+    /// Some call was answered, so connections may have been kept.
+    answered: AtomicBool,
 }
 
 /// One call, before it is signed.
@@ -81,12 +123,11 @@ pub struct Call<'a> {
     pub repeatable: bool,
 }
 
-/// A signed request.
-#[derive(Debug)]
+/// A signed request. It has no `Debug` form: address, headers and body may carry tokens and signatures.
 pub struct Outgoing {
     /// Where to.
     pub method: Method,
-    /// Where to; may carry a signature, is never shown.
+    /// Where to; may carry a signature.
     pub url: String,
     /// Headers, the signature among them.
     pub headers: HeaderMap,
@@ -94,8 +135,7 @@ pub struct Outgoing {
     pub body: Bytes,
 }
 
-/// What came back, whatever its status.
-#[derive(Debug)]
+/// What came back, whatever its status. It has no `Debug` form: there are clouds that answer with private keys.
 pub struct Answer {
     /// HTTP status.
     pub status: StatusCode,
@@ -123,8 +163,10 @@ pub struct Rate {
 impl Http {
     /// `timeout` is for one call, connect to last byte; `concurrency` the number of calls in flight, in all.
     pub fn new(timeout: Duration, concurrency: usize, clock: Clock, telemetry: Arc<Telemetry>) -> Self {
-        let in_flight = Arc::new(Semaphore::new(concurrency.max(1)));
-        Self { in_flight, timeout, clock, telemetry, clients: Arc::default() }
+        let concurrency = concurrency.max(1);
+        let (in_flight, large) =
+            (Arc::new(Semaphore::new(concurrency)), Arc::new(Semaphore::new(LARGE_AT_ONCE)));
+        Self { in_flight, concurrency, large, timeout, clock, telemetry, clients: Arc::default() }
     }
 
     /// The way out for one account.
@@ -138,34 +180,66 @@ impl Http {
         route: Route,
         rate_limit: Option<f64>,
     ) -> Result<AccountHttp, String> {
+        let waits = Waits { connect: CONNECT.min(self.timeout), whole: self.timeout };
+        self.within(waits, provider, account, route, rate_limit)
+    }
+
+    /// The way to a service on this machine or on its host (metadata): plain HTTP, no proxy, short waits.
+    ///
+    /// # Errors
+    /// The system has no root certificates.
+    pub fn nearby(&self, provider: &Arc<str>, account: &Arc<str>) -> Result<AccountHttp, String> {
+        let route = Route { proxy: None, plain_http: true, only_loopback: true };
+        let whole = NEARBY.min(self.timeout);
+        self.within(Waits { connect: NEARBY_CONNECT.min(whole), whole }, provider, account, route, None)
+    }
+
+    /// The local clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    fn within(
+        &self,
+        waits: Waits,
+        provider: &Arc<str>,
+        account: &Arc<str>,
+        route: Route,
+        rate_limit: Option<f64>,
+    ) -> Result<AccountHttp, String> {
         Ok(AccountHttp {
-            client: self.client(route)?,
+            client: self.client(route, waits)?,
             http: self.clone(),
             provider: Arc::clone(provider),
             account: Arc::clone(account),
+            timeout: waits.whole,
             rate_limit,
             paces: Mutex::default(),
             clock_ahead_ms: AtomicI64::new(NO_DATE),
+            silent_until: Mutex::default(),
+            share: Semaphore::new(self.concurrency.div_ceil(2)),
+            answered: AtomicBool::new(false),
         })
     }
 
-    fn client(&self, route: Route) -> Result<Client, String> {
+    fn client(&self, route: Route, waits: Waits) -> Result<Client, String> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&route) {
+        let key = (route, waits);
+        if let Some(client) = clients.get(&key) {
             return Ok(client.clone());
         }
-        let client = build_client(&route, self.timeout)?;
-        clients.insert(route, client.clone());
+        let client = build_client(&key.0, waits)?;
+        clients.insert(key, client.clone());
         Ok(client)
     }
 }
 
-fn build_client(route: &Route, timeout: Duration) -> Result<Client, String> {
+fn build_client(route: &Route, waits: Waits) -> Result<Client, String> {
     let mut builder = Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
-        .connect_timeout(CONNECT.min(timeout))
-        .timeout(timeout)
+        .connect_timeout(waits.connect)
+        .timeout(waits.whole)
         .pool_idle_timeout(IDLE)
         .tcp_nodelay(true)
         .https_only(!route.plain_http)
@@ -192,13 +266,37 @@ impl AccountHttp {
         sign: impl Fn() -> Outgoing,
         read: impl FnOnce(Answer) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
+        self.try_call(call, || Ok(sign()), read).await
+    }
+
+    /// The same for a call that may have become pointless while it waited for its turn: an error of `sign` keeps it
+    /// from being made, and then it is not counted either.
+    ///
+    /// # Errors
+    /// Those of `sign`; what went wrong on the way; what `read` made of the answer.
+    pub async fn try_call<T>(
+        &self,
+        call: Call<'_>,
+        sign: impl Fn() -> Result<Outgoing, CallError>,
+        read: impl FnOnce(Answer) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
         self.wait_for_turn(&call).await;
+        let share = self.share.acquire().await;
         let permit = self.http.in_flight.acquire().await;
+        if self.http.clock.elapsed() < *self.silent_until.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Err(CallError::new(CallErrorKind::NotSent, call.action, "the key was refused meanwhile"));
+        }
+        let outgoing = sign()?;
         let sent = self.http.clock.elapsed();
-        let result = self.send(&call, &sign).await.and_then(read);
-        drop(permit);
+        let result = self.send(&call, outgoing, &sign).await.and_then(read);
+        drop((permit, share));
         self.account_for(&call, sent, result.as_ref().err());
         result
+    }
+
+    /// How long a call would have to wait for its turn now.
+    pub fn wait(&self, region: &Arc<str>, action: &'static str) -> Duration {
+        self.with_pace(region, action, |pace| pace.clone().reserve(self.http.clock.elapsed()))
     }
 
     /// The local clock, for signatures.
@@ -244,9 +342,19 @@ impl AccountHttp {
     }
 
     /// A kept connection may have died unnoticed; a call that only reads is then repeated, once and at once.
-    async fn send(&self, call: &Call<'_>, sign: &impl Fn() -> Outgoing) -> Result<Answer, CallError> {
-        match self.attempt(call, sign()).await {
-            Err(Attempt::Dropped(_)) if call.repeatable => self.attempt(call, sign()).await,
+    async fn send(
+        &self,
+        call: &Call<'_>,
+        outgoing: Outgoing,
+        sign: &impl Fn() -> Result<Outgoing, CallError>,
+    ) -> Result<Answer, CallError> {
+        match self.attempt(call, outgoing).await {
+            Err(Attempt::Dropped(_)) if call.repeatable && self.answered.load(Ordering::Relaxed) => {
+                // booked, though not waited for: a host that drops every connection must not get twice the pace
+                self.with_pace(call.region, call.action, |pace| pace.reserve(self.http.clock.elapsed()));
+                self.http.telemetry.call(&self.provider, &self.account, call.action, Duration::ZERO);
+                self.attempt(call, sign()?).await
+            }
             other => other,
         }
         .map_err(|attempt| match attempt {
@@ -260,12 +368,16 @@ impl AccountHttp {
         let mut response = request.send().await.map_err(|error| self.explain(call, error))?;
         self.compare_clocks(response.headers());
         let mut body = BytesMut::new();
+        let mut large = None;
         while let Some(chunk) =
             response.chunk().await.map_err(|error| self.explain(call, error).final_word())?
         {
             if body.len() + chunk.len() > call.limit {
                 let text = format!("the answer is longer than {} KiB", call.limit / 1024);
                 return Err(Attempt::Failed(CallError::new(CallErrorKind::TooLarge, call.action, text)));
+            }
+            if body.len() + chunk.len() > LARGE && large.is_none() {
+                large = Some(self.http.large.acquire().await);
             }
             body.extend_from_slice(&chunk);
         }
@@ -287,7 +399,7 @@ impl AccountHttp {
         let error = error.without_url();
         let text = cause(&error);
         if error.is_timeout() {
-            let text = format!("no complete answer within {:?} ({text})", self.http.timeout);
+            let text = format!("no complete answer within {:?} ({text})", self.timeout);
             return Attempt::Failed(CallError::new(CallErrorKind::Timeout, call.action, text));
         }
         if error.is_body() || error.is_decode() {
@@ -308,10 +420,16 @@ impl AccountHttp {
         if let Some(error) = error {
             telemetry.call_failed(&self.provider, &self.account, call.action, error.kind.reason());
         }
+        if error.is_some_and(|error| error.kind == CallErrorKind::KeyDenied) {
+            *self.silent_until.lock().unwrap_or_else(PoisonError::into_inner) = now + SILENCE;
+        }
         self.with_pace(call.region, call.action, |pace| match error.map(|error| error.kind) {
             Some(CallErrorKind::Throttled(hint)) => pace.throttled(sent, now, hint),
-            Some(kind) if matches!(kind.reason(), Reason::Unreachable | Reason::Timeout) => {}
-            _ => pace.succeeded(now),
+            None | Some(CallErrorKind::Refused | CallErrorKind::PermissionDenied) => {
+                self.answered.store(true, Ordering::Relaxed);
+                pace.succeeded(now);
+            }
+            Some(_) => {}
         });
     }
 

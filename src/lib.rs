@@ -4,6 +4,7 @@
 //! of one datum: config → accounts → scopes → listing → due list → look → snapshot → metrics, page and API.
 
 pub mod domain;
+pub mod visible;
 
 pub mod call;
 pub mod clock;

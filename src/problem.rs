@@ -6,6 +6,8 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::visible::shortened;
+
 /// How many problems of one file are printed; more would hide the first ones.
 const SHOWN: usize = 100;
 
@@ -152,29 +154,12 @@ impl std::error::Error for Problems {}
 
 /// A text from the file in quotes: shortened, and with nothing in it that could move a cursor.
 pub fn quoted(text: &str) -> String {
-    format!("\"{}\"", printable(text))
+    format!("\"{}\"", shortened(text, QUOTED))
 }
 
 /// A name from the file in backticks, made safe like [`quoted`].
 pub fn named(text: &str) -> String {
-    format!("`{}`", printable(text))
-}
-
-fn printable(text: &str) -> String {
-    let mut safe = String::new();
-    for character in text.chars().take(QUOTED) {
-        if is_plain(character) { safe.push(character) } else { safe.extend(character.escape_unicode()) }
-    }
-    if text.chars().nth(QUOTED).is_some() {
-        safe.push('…');
-    }
-    safe
-}
-
-/// Not a control character, and none of those that reorder or hide text on a terminal.
-fn is_plain(character: char) -> bool {
-    let hidden = matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    !character.is_control() && !hidden
+    format!("`{}`", shortened(text, QUOTED))
 }
 
 #[cfg(test)]
@@ -216,7 +201,7 @@ mod tests {
 
     #[test]
     fn repeated_text_cannot_move_a_cursor() {
-        assert_eq!(quoted("a\u{1b}[2J\n"), "\"a\\u{1b}[2J\\u{a}\"");
+        assert_eq!(quoted("a\u{1b}[2J\n"), "\"a\\u{1b}[2J\\n\"");
         assert_eq!(quoted("a\u{202e}b"), "\"a\\u{202e}b\"");
         assert_eq!(quoted(&"x".repeat(1_000_000)).chars().count(), QUOTED + 3);
     }

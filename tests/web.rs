@@ -2,7 +2,8 @@
 
 use std::io::{self, Read};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -12,7 +13,7 @@ use flate2::read::{GzDecoder, MultiGzDecoder};
 use notafter::domain::identity::Scope;
 use notafter::domain::listing::{Listed, Listing};
 use notafter::domain::policy::PollPolicy;
-use notafter::domain::resource::{Certificate, DateSource, Facts, Reading, Subject, TlsState};
+use notafter::domain::resource::{Certificate, DateSource, Facts, Reading, Subject, Tags, TlsState};
 use notafter::domain::snapshot::Snapshot;
 use notafter::metrics::MetricsPage;
 use notafter::shutdown::Stop;
@@ -27,15 +28,19 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 /// The page and the lists, with everything that is not asked about here left as it is by default.
-fn view(snapshot: &watch::Receiver<Arc<Snapshot>>) -> Arc<View> {
-    Arc::new(View {
+fn view(snapshot: &watch::Receiver<Arc<Snapshot>>) -> View {
+    View {
         snapshot: snapshot.clone(),
         settings: watch::channel(Arc::default()).1,
         now: Box::new(Utc::now),
         version: "test",
         started_at: DateTime::UNIX_EPOCH,
         timeline_start: DateTime::UNIX_EPOCH,
-    })
+    }
+}
+
+fn metrics() -> Arc<MetricsPage> {
+    Arc::new(MetricsPage::new(Arc::new(Telemetry::new()), PollPolicy::default(), DateTime::UNIX_EPOCH))
 }
 
 /// A served port.
@@ -49,11 +54,18 @@ struct Port {
 impl Port {
     async fn open(limits: Limits, resources: usize) -> Self {
         let (snapshot, receiver) = watch::channel(Arc::new(snapshot(resources)));
-        let metrics =
-            MetricsPage::new(Arc::new(Telemetry::new()), PollPolicy::default(), DateTime::UNIX_EPOCH);
         let view = view(&receiver);
-        let state = AppState { snapshot: receiver, metrics: Arc::new(metrics), now: Arc::new(Utc::now) };
-        Self::serve(web::router(state, view), limits, snapshot).await
+        Self::with(limits, metrics(), snapshot, view).await
+    }
+
+    async fn with(
+        limits: Limits,
+        metrics: Arc<MetricsPage>,
+        snapshot: watch::Sender<Arc<Snapshot>>,
+        view: View,
+    ) -> Self {
+        let state = AppState { snapshot: snapshot.subscribe(), metrics, now: Arc::new(Utc::now) };
+        Self::serve(web::router(state, Arc::new(view)), limits, snapshot).await
     }
 
     async fn serve(app: Router, limits: Limits, snapshot: watch::Sender<Arc<Snapshot>>) -> Self {
@@ -155,9 +167,11 @@ fn listed(id: &str) -> Listed {
         name: "orders".into(),
         status: "Normal".into(),
         engine: "".into(),
-        tags: Box::default(),
+        tags: Tags::default(),
         group: None,
         locked: false,
+        in_use: None,
+        used_by: Box::default(),
     };
     Listed { id: id.into(), facts, tags_known: true, reading: Some(reading), inspectable: true }
 }
@@ -320,11 +334,8 @@ async fn slow_clients_do_not_stop_a_scrape() {
 #[tokio::test]
 async fn fifty_scrapers_at_once_cause_at_most_two_renderings() {
     let (snapshot, receiver) = watch::channel(Arc::new(snapshot(2000)));
-    let metrics =
-        Arc::new(MetricsPage::new(Arc::new(Telemetry::new()), PollPolicy::default(), DateTime::UNIX_EPOCH));
-    let view = view(&receiver);
-    let state = AppState { snapshot: receiver, metrics: Arc::clone(&metrics), now: Arc::new(Utc::now) };
-    let port = Arc::new(Port::serve(web::router(state, view), Limits::default(), snapshot).await);
+    let (metrics, view) = (metrics(), view(&receiver));
+    let port = Arc::new(Port::with(Limits::default(), Arc::clone(&metrics), snapshot, view).await);
     let mut scrapers = JoinSet::new();
     for _ in 0..50 {
         let port = Arc::clone(&port);
@@ -332,6 +343,41 @@ async fn fifty_scrapers_at_once_cause_at_most_two_renderings() {
     }
     assert_eq!(scrapers.join_all().await, [200; 50]);
     assert!(metrics.renderings() <= 2, "{}", metrics.renderings());
+}
+
+#[tokio::test]
+async fn pages_that_take_long_hold_up_no_scrape() {
+    let (snapshot, receiver) = watch::channel(Arc::new(snapshot(700)));
+    let (open, gate) = mpsc::channel::<()>();
+    let (gate, begun) = (Mutex::new(gate), Arc::new(AtomicUsize::new(0)));
+    // The page asks for the time while it is being made: here it is told once the gate is open.
+    let count = Arc::clone(&begun);
+    let now = Box::new(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        gate.lock().expect("whole").recv().expect_err("nothing is ever sent");
+        Utc::now()
+    });
+    let view = View { now, ..view(&receiver) };
+    let port = Arc::new(Port::with(Limits::default(), metrics(), snapshot, view).await);
+    let mut pages = JoinSet::new();
+    for path in ["/", "/", "/api/v1/certificates", "/api/v1/scopes", "/"] {
+        let port = Arc::clone(&port);
+        pages.spawn(async move { port.ask("GET", path, "").await.status });
+    }
+    let quick = async {
+        while begun.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        for (path, headers) in
+            [("/metrics", ""), ("/metrics", "accept-encoding: gzip\r\n"), ("/-/healthy", "")]
+        {
+            assert_eq!(port.ask("GET", path, headers).await.status, 200, "{path}");
+        }
+    };
+    timeout(Duration::from_secs(5), quick).await.expect("answered while pages are being made");
+    assert!(begun.load(Ordering::SeqCst) <= 2, "the other pages wait for their turn");
+    drop(open);
+    assert_eq!(pages.join_all().await, [200; 5]);
 }
 
 /// A port with an answer that begins when it is told to; says when a request has arrived.

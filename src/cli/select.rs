@@ -1,29 +1,17 @@
 //! Which scopes, resources and certificates `--match` means, while not everything is known of them.
 //!
 //! A scope that cannot be read matters to a check if it may hold something that was asked for: with
-//! `cloud_account="prod", tag:env="x"` a failing scope of `prod` does and one of `test` does not. So each comparison
-//! is judged by itself, and one whose label is not known yet is left open.
+//! `cloud_account="prod", tag:env="x"` a failing scope of `prod` does and one of `test` does not.
 
+use crate::domain::described::{Described, DescribedScope};
 use crate::domain::identity::{CertRole, Scope};
-use crate::domain::matcher::{Label, LabelSet, Matcher};
+use crate::domain::matcher::Matcher;
 use crate::domain::resource::Resource;
 
 /// What `--match` means.
 pub(super) struct Selection<'a> {
-    alternatives: Vec<Vec<Comparison>>,
+    alternatives: Vec<Matcher>,
     account_label: &'a dyn Fn(&str, &str) -> Option<&'a str>,
-}
-
-/// One `label OP "value"` as an expression of its own.
-struct Comparison {
-    label: Label,
-    holds: Matcher,
-}
-
-/// What is known of a label.
-enum Known<'v> {
-    Value(Option<&'v str>),
-    NotYet,
 }
 
 impl<'a> Selection<'a> {
@@ -32,98 +20,41 @@ impl<'a> Selection<'a> {
         matchers: &[Matcher],
         account_label: &'a dyn Fn(&str, &str) -> Option<&'a str>,
     ) -> Self {
-        Self { alternatives: matchers.iter().map(comparisons).collect(), account_label }
+        Self { alternatives: matchers.to_vec(), account_label }
     }
 
     /// Something in this scope may be meant.
     pub(super) fn may_reach_into(&self, scope: &Scope) -> bool {
-        self.admits(&|label| self.of_scope(scope, label))
+        let account_label = |key: &str| (self.account_label)(&scope.account, key);
+        let described = DescribedScope { scope, account_label: &account_label };
+        self.admits(|matcher| described.may_hold(matcher))
     }
 
     /// This resource is meant, or one of its certificates may be.
     pub(super) fn may_mean(&self, scope: &Scope, resource: &Resource) -> bool {
-        self.admits(&|label| self.of_resource(scope, resource, label))
+        self.admits_resource(scope, resource, None)
     }
 
     /// This certificate is meant.
     pub(super) fn means(&self, scope: &Scope, resource: &Resource, role: CertRole) -> bool {
-        self.admits(&|label| match label {
-            Label::CertRole => Known::Value(Some(role.as_str())),
-            other => self.of_resource(scope, resource, other),
-        })
+        self.admits_resource(scope, resource, Some(role))
     }
 
-    fn admits<'v>(&self, known: &dyn Fn(&Label) -> Known<'v>) -> bool {
-        let may_hold = |comparison: &Comparison| match known(&comparison.label) {
-            Known::NotYet => true,
-            Known::Value(value) => comparison.holds.matches(&|_| value),
-        };
-        self.alternatives.is_empty() || self.alternatives.iter().any(|parts| parts.iter().all(may_hold))
+    fn admits_resource(&self, scope: &Scope, resource: &Resource, role: Option<CertRole>) -> bool {
+        let account_label = |key: &str| (self.account_label)(&scope.account, key);
+        let described = Described { role, ..Described::new(scope, resource, &account_label) };
+        self.admits(|matcher| described.may_be(matcher))
     }
 
-    fn of_scope<'v>(&self, scope: &'v Scope, label: &Label) -> Known<'v>
-    where
-        'a: 'v,
-    {
-        match label {
-            Label::CloudRegion | Label::CloudProject if scope.is_placeholder() => Known::NotYet,
-            Label::CloudProvider => Known::Value(Some(&scope.provider)),
-            Label::CloudAccount => Known::Value(Some(&scope.account)),
-            Label::CloudProject => Known::Value(Some(&scope.project)),
-            Label::CloudRegion => Known::Value(Some(&scope.region)),
-            Label::CloudService => Known::Value(Some(&scope.service)),
-            Label::AccountLabel(key) => Known::Value((self.account_label)(&scope.account, key)),
-            _ => Known::NotYet,
-        }
+    fn admits(&self, admits: impl Fn(&Matcher) -> bool) -> bool {
+        self.alternatives.is_empty() || self.alternatives.iter().any(admits)
     }
-
-    fn of_resource<'v>(&self, scope: &'v Scope, resource: &'v Resource, label: &Label) -> Known<'v>
-    where
-        'a: 'v,
-    {
-        match label {
-            Label::ResourceId => Known::Value(Some(&resource.id)),
-            Label::ResourceName => Known::Value(Some(&resource.facts.name)),
-            Label::Tag(key) => Known::Value(resource.tag(key)),
-            other => self.of_scope(scope, other),
-        }
-    }
-}
-
-/// The comparisons of an expression, taken apart in its canonical form.
-fn comparisons(matcher: &Matcher) -> Vec<Comparison> {
-    let parts = matcher.labels().cloned().zip(parts(&matcher.to_string()));
-    parts
-        .map(|(label, part)| {
-            let holds = Matcher::parse(&part, LabelSet::ALERT);
-            Comparison { label, holds: holds.expect("a part of an expression is an expression") }
-        })
-        .collect()
-}
-
-/// Splits at commas outside of quotes.
-fn parts(expression: &str) -> Vec<String> {
-    let (mut parts, mut part) = (Vec::new(), String::new());
-    let (mut quoted, mut escaped) = (false, false);
-    for character in expression.chars() {
-        match character {
-            ',' if !quoted => {
-                parts.push(std::mem::take(&mut part));
-                continue;
-            }
-            '"' if !escaped => quoted = !quoted,
-            _ => {}
-        }
-        escaped = quoted && character == '\\' && !escaped;
-        part.push(character);
-    }
-    parts.push(part);
-    parts
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::matcher::LabelSet;
     use crate::domain::testing::{resource, scope};
 
     fn selection<'a>(texts: &[&str], label: &'a dyn Fn(&str, &str) -> Option<&'a str>) -> Selection<'a> {
@@ -141,24 +72,12 @@ mod tests {
         for (expression, want) in [
             (r#"cloud_service="redis""#, true),
             (r#"cloud_service="rds""#, false),
-            (r#"tag:env="x", cloud_service="rds""#, false),
             (r#"cloud_service="redis", tag:env="x""#, true),
-            (r#"resource_name="a, cloud_service=\"rds\"", cloud_region="cn-hangzhou""#, true),
-            (r#"tag:"a,\"b\\"="\\\",", cloud_account="test""#, false),
-            (r#"cert_role="ca""#, true),
             (r#"label:team="dba""#, true),
             (r#"label:team="web""#, false),
         ] {
             assert_eq!(selection(&[expression], &team).may_reach_into(&scope("redis")), want, "{expression}");
         }
-    }
-
-    #[test]
-    fn while_regions_are_unknown_no_region_is_ruled_out() {
-        let mut unknown = scope("redis");
-        unknown.region = "".into();
-        assert!(selection(&[r#"cloud_region="cn-beijing""#], &team).may_reach_into(&unknown));
-        assert!(!selection(&[r#"cloud_account="test""#], &team).may_reach_into(&unknown));
     }
 
     #[test]
@@ -174,13 +93,5 @@ mod tests {
             assert_eq!(selection.may_mean(&scope, &resource), want, "{name}");
             assert_eq!(selection.means(&scope, &resource, CertRole::Server), want, "{name}");
         }
-    }
-
-    #[test]
-    fn a_role_is_known_only_of_a_certificate() {
-        let (scope, resource, selection) =
-            (scope("dcs"), resource("r-1"), selection(&[r#"cert_role="ca""#], &team));
-        assert!(selection.may_mean(&scope, &resource) && selection.means(&scope, &resource, CertRole::Ca));
-        assert!(!selection.means(&scope, &resource, CertRole::Server));
     }
 }

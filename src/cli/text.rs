@@ -1,35 +1,8 @@
-//! Words of the command line: names made safe to print, times and lengths as people say them.
+//! Words of the command line: times and lengths as people say them.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-
-/// A text of the outside world, safe to print: it stays on its line and cannot move a cursor, change a colour or
-/// reorder what stands around it. What would is written as its escape, `\n` or `\u{1b}`.
-pub(super) fn printable(text: &str) -> Cow<'_, str> {
-    if text.chars().all(is_plain) {
-        return Cow::Borrowed(text);
-    }
-    let mut safe = String::with_capacity(text.len() + 8);
-    for character in text.chars() {
-        match character {
-            '\n' | '\r' | '\t' => safe.extend(character.escape_default()),
-            plain if is_plain(plain) => safe.push(plain),
-            other => safe.extend(other.escape_unicode()),
-        }
-    }
-    Cow::Owned(safe)
-}
-
-/// Not a control character, and none of those that hide, break or reorder text. The two joiners (U+200C, U+200D) stay:
-/// Persian words and emoji are written with them.
-pub(super) fn is_plain(character: char) -> bool {
-    let tricky = matches!(character,
-        '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-    !character.is_control() && !tricky
-}
 
 /// `2026-12-01T08:00:00Z`, to the second.
 pub(super) fn rfc3339(moment: DateTime<Utc>) -> String {
@@ -74,8 +47,6 @@ pub(super) fn plural(count: usize, word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
@@ -107,26 +78,6 @@ mod tests {
             (172_800, "2 d"),
         ] {
             assert_eq!(about(Duration::from_secs(seconds)), want);
-        }
-    }
-
-    #[test]
-    fn hostile_text_stays_on_its_line_and_other_text_as_it_is() {
-        for (text, want) in [
-            ("订单-redis 👨‍👩‍👧 é", "订单-redis 👨‍👩‍👧 é"),
-            ("a\nb\r\tc", r"a\nb\r\tc"),
-            ("\x1b[31mred\x07", r"\u{1b}[31mred\u{7}"),
-            ("\u{9b}31m\u{7f}", r"\u{9b}31m\u{7f}"),
-            ("abc\u{202e}gpj.exe\u{2066}", r"abc\u{202e}gpj.exe\u{2066}"),
-        ] {
-            assert_eq!(printable(text), want);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_unprintable_comes_through(text in any::<String>()) {
-            prop_assert!(printable(&text).chars().all(is_plain));
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct Gate {
     refusals: u32,
     /// Calls under way that find out.
     probes: u32,
+    /// When it was closed last.
+    refused_at: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,23 +71,43 @@ impl Gate {
         Admission::Go
     }
 
-    /// The key was accepted. Returns whether it had been refused before.
-    pub fn accepted(&mut self) -> bool {
+    /// The key was accepted by a call that was admitted at `admitted`. Returns whether it had been refused before.
+    pub fn accepted(&mut self, admitted: Duration) -> bool {
+        if self.is_older_than_refusal(admitted) {
+            return false;
+        }
         self.state = State::Open;
         self.probes = 0;
         std::mem::take(&mut self.refusals) > 0
     }
 
-    /// The key was refused.
-    pub fn refused(&mut self, now: Duration) {
+    /// The key was refused to a call that was admitted at `admitted`. Calls that were under way together are refused
+    /// together, and only the first of them counts.
+    pub fn refused(&mut self, admitted: Duration, now: Duration) {
+        if self.is_older_than_refusal(admitted) {
+            return;
+        }
         let wait = FIRST_WAIT.saturating_mul(1 << self.refusals.min(10)).min(LONGEST_WAIT);
         self.refusals = self.refusals.saturating_add(1);
         self.probes = 0;
+        self.refused_at = Some(now);
         self.state = State::Closed(now + wait);
     }
 
-    /// A call ended without telling anything about the key (no answer came).
-    pub fn undecided(&mut self, now: Duration) {
+    /// Until when it stays closed.
+    pub fn closed_until(&self) -> Option<Duration> {
+        if let State::Closed(until) = self.state { Some(until) } else { None }
+    }
+
+    fn is_older_than_refusal(&self, admitted: Duration) -> bool {
+        matches!(self.state, State::Closed(_)) && self.refused_at.is_some_and(|refused| admitted < refused)
+    }
+
+    /// A call that was admitted at `admitted` ended without telling anything about the key (no answer came).
+    pub fn undecided(&mut self, admitted: Duration, now: Duration) {
+        if self.is_older_than_refusal(admitted) {
+            return;
+        }
         self.probes = self.probes.saturating_sub(1);
         self.state = match self.state {
             State::Unproven => State::Silent,
@@ -118,7 +140,7 @@ mod tests {
         let mut gate = Gate::default();
         assert_eq!(gate.admit(at(0)), Admission::Go);
         assert_eq!(gate.admit(at(0)), Admission::Probing);
-        gate.accepted();
+        gate.accepted(at(0));
         assert_eq!([gate.admit(at(1)), gate.admit(at(1))], [Admission::Go; 2]);
     }
 
@@ -126,7 +148,7 @@ mod tests {
     fn an_unanswered_first_call_lets_the_next_one_try() {
         let mut gate = Gate::default();
         gate.admit(at(0));
-        gate.undecided(at(1));
+        gate.undecided(at(0), at(1));
         assert_eq!(gate.admit(at(1)), Admission::Go);
         assert_eq!(gate.admit(at(1)), Admission::Go, "silence is tried by a few together");
     }
@@ -146,7 +168,7 @@ mod tests {
         for second in 0..3600 {
             if gate.admit(at(second)) == Admission::Go {
                 tries.push(second);
-                gate.refused(at(second));
+                gate.refused(at(second), at(second));
             }
         }
         let busiest =
@@ -158,22 +180,34 @@ mod tests {
     #[test]
     fn recovery_is_told_once_and_opens_for_all() {
         let mut gate = Gate::open();
-        gate.refused(at(0));
+        gate.refused(at(0), at(0));
         assert!(gate.is_closed());
         assert_eq!(gate.admit(at(3)), Admission::Wait(at(15)));
         assert_eq!(gate.admit(at(15)), Admission::Go);
         assert_eq!(gate.admit(at(15)), Admission::Probing);
-        assert!(gate.accepted());
-        assert!(!gate.accepted());
+        assert!(gate.accepted(at(15)));
+        assert!(!gate.accepted(at(15)));
         assert!(!gate.is_closed());
+    }
+
+    #[test]
+    fn calls_that_were_under_way_at_the_refusal_neither_close_nor_open_it() {
+        let mut gate = Gate::open();
+        gate.refused(at(1), at(2));
+        for _ in 0..20 {
+            gate.refused(at(1), at(3));
+        }
+        assert_eq!(gate.closed_until(), Some(at(17)), "one refusal, one wait");
+        assert!(!gate.accepted(at(1)));
+        assert!(gate.is_closed());
     }
 
     #[test]
     fn a_probe_without_an_answer_waits_again() {
         let mut gate = Gate::open();
-        gate.refused(at(0));
+        gate.refused(at(0), at(0));
         gate.admit(at(15));
-        gate.undecided(at(16));
+        gate.undecided(at(15), at(16));
         assert_eq!(gate.admit(at(17)), Admission::Wait(at(31)));
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 /// What is listed, fails and goes stale as one: account × project × region × service.
 ///
-/// The order of the fields is the order of the labels in every series (`docs` of the metrics reference), and the
-/// order in which scopes are shown.
+/// The order of the fields is the order of the labels in every series of a scope or a resource (`docs/metrics.md`), and
+/// the order in which scopes are shown.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope {
     /// Code of the cloud, `alibaba` for example.
@@ -22,6 +22,18 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// Names and values of its labels, in their order.
+    pub fn labels(&self) -> [(&'static str, &str); 5] {
+        let Self { provider, account, project, region, service } = self;
+        [
+            ("cloud_provider", provider),
+            ("cloud_account", account),
+            ("cloud_project", project),
+            ("cloud_region", region),
+            ("cloud_service", service),
+        ]
+    }
+
     /// A stand-in scope, shown while the regions (and projects) of an account could not be listed yet, so that a
     /// refused key is visible from the first minute.
     pub fn is_placeholder(&self) -> bool {

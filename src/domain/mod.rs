@@ -19,6 +19,7 @@ pub mod pace;
 pub mod policy;
 pub mod reason;
 pub mod resource;
+pub mod restart;
 pub mod schedule;
 pub mod shelf;
 pub mod snapshot;

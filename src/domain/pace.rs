@@ -32,6 +32,8 @@ pub struct Pace {
 impl Pace {
     /// Starts at [`START`] and finds its way up to [`CEILING`]; with a limit of the operator, starts there.
     pub fn new(limit: Option<f64>) -> Self {
+        // a limit so small that a wait would not fit a `Duration` means "hardly ever"
+        let limit = limit.map(|limit| limit.max(SLOWEST / 60.0));
         Self {
             rate: limit.unwrap_or(START),
             ceiling: limit.unwrap_or(CEILING),

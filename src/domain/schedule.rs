@@ -4,17 +4,14 @@
 //! thirtieth of the time that is left, clamped to the policy. Jitter only ever shortens an interval, else `max_age`
 //! would be a promise that is broken by a tenth.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::hash::stable_fraction;
 use super::identity::Scope;
 use super::policy::PollPolicy;
-use super::reason::Reason;
 use super::resource::{Resource, TlsState};
-use super::snapshot::ScopeView;
 
 /// An interval is shortened by up to this share.
 const JITTER: f64 = 0.1;
@@ -22,34 +19,36 @@ const JITTER: f64 = 0.1;
 const UNSUPPORTED_EVERY: Duration = Duration::from_hours(24);
 /// A failed look is repeated after this, then after twice as long, and so on.
 const RETRY: Duration = Duration::from_mins(1);
-/// After a restart, a scope whose key was refused waits so long since then: no more often than a closed gate probes.
-const REFUSED_RETRY: Duration = Duration::from_secs(15);
-/// A resource in the middle of a change is looked at again after this.
-const BUSY_RETRY: Duration = Duration::from_mins(2);
 
 /// How long to wait before the next look at a resource, as it stands after its last one.
 pub fn next_look(scope: &Scope, resource: &Resource, policy: &PollPolicy, now: DateTime<Utc>) -> Duration {
     let regular = shorten(interval(resource, policy, now), spread(scope, &resource.id));
     match resource.failures_in_a_row {
         0 => regular,
-        failures => backoff(policy.min_interval, failures).min(regular),
+        failures => {
+            backoff(policy.min_interval, failures).min(regular).min(overdue_in(resource, policy, now))
+        }
     }
+}
+
+/// How long the data of a failing resource may still be left alone: until it reaches `max_age`, and from then on never
+/// longer than `min_interval`, so that the end of an outage is noticed.
+fn overdue_in(resource: &Resource, policy: &PollPolicy, now: DateTime<Utc>) -> Duration {
+    let age = resource.reading.as_ref().and_then(|reading| (now - reading.at).to_std().ok());
+    let left = age.map_or(Duration::ZERO, |age| policy.max_age.saturating_sub(age));
+    left.max(policy.min_interval)
 }
 
 /// How long to wait before the second look at a resource.
 ///
 /// First looks come all at once, when a scope is first listed. Their successors are spread over the whole interval
-/// (never beyond it), so that the load is even from the second round on.
+/// between `min_interval` and the regular one, so that the load is even from the second round on.
 pub fn second_look(scope: &Scope, resource: &Resource, policy: &PollPolicy, now: DateTime<Utc>) -> Duration {
     let regular = next_look(scope, resource, policy, now);
     let spread_over =
         stable_fraction(["second", &scope.account, &scope.region, &scope.service, &resource.id]);
-    regular.mul_f64(spread_over).max(policy.min_interval.min(regular))
-}
-
-/// How long to wait before the next look at a resource that was in the middle of a change.
-pub fn look_at_busy(policy: &PollPolicy) -> Duration {
-    BUSY_RETRY.min(policy.min_interval)
+    let soonest = policy.min_interval.min(regular);
+    soonest + (regular - soonest).mul_f64(spread_over)
 }
 
 /// How long to wait before a scope is listed again, after this many failed listings in a row.
@@ -58,57 +57,17 @@ pub fn next_listing(scope: &Scope, policy: &PollPolicy, failures: u32) -> Durati
     if failures == 0 { regular } else { backoff(policy.discover_every, failures).min(regular) }
 }
 
-/// How long to wait before a scope is listed for the first time after a restart: the rest of the interval that began
-/// with the last attempt. Whoever restarts after a refusal has probably mended the key or its permissions.
-pub fn listing_after_restart(
+/// How long to wait before a scope is listed again whose listing carries the certificates of `carried`: when the first
+/// of them is due. With such a cloud a listing is the look, and keeps the promise of `max_age`.
+pub fn next_carrying_listing<'r>(
     scope: &Scope,
-    view: &ScopeView,
     policy: &PollPolicy,
+    failures: u32,
+    carried: impl IntoIterator<Item = &'r Resource>,
     now: DateTime<Utc>,
 ) -> Duration {
-    let Some(attempted_at) = view.attempted_at else { return Duration::ZERO };
-    let regular = next_listing(scope, policy, view.listing_failures);
-    let refused = view.listing_failure.as_ref().is_some_and(|failure| failure.reason == Reason::Denied);
-    let interval = if refused { regular.min(REFUSED_RETRY) } else { regular };
-    rest_of(interval, attempted_at, now)
-}
-
-/// What is left of an interval that began at `since`; all of it when the clock was set back behind its beginning.
-pub fn rest_of(interval: Duration, since: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
-    interval.saturating_sub((now - since).to_std().unwrap_or(Duration::ZERO))
-}
-
-/// When the resources of a scope are looked at after a restart, as waits from `now` on; those that nobody planned to
-/// look at are left out. `planned` says how long from now a look was planned, zero for one that is overdue.
-///
-/// A plan is kept, unless the policy (or a clock that was wrong) would by now have it earlier. What is overdue follows
-/// one by one at the pace of the scope, what was not looked at for longest first.
-pub fn looks_after_restart<'r>(
-    scope: &Scope,
-    resources: impl IntoIterator<Item = &'r Arc<Resource>>,
-    planned: impl Fn(&Resource) -> Option<Duration>,
-    calls_per_second: f64,
-    policy: &PollPolicy,
-    now: DateTime<Utc>,
-) -> Vec<(&'r Arc<Resource>, Duration)> {
-    let planned = |resource: &'r Arc<Resource>| planned(resource).map(|wait| (resource, wait));
-    let waits = resources.into_iter().filter_map(planned);
-    let mut waits: Vec<_> = waits
-        .map(|(resource, wait)| (resource, wait, next_look(scope, resource, policy, now)))
-        .map(|(resource, wait, longest)| (resource, wait.min(longest), longest))
-        .collect();
-    waits.sort_by_key(|(resource, wait, _)| (*wait, resource.looked_at));
-    let one_call = Duration::try_from_secs_f64(1.0 / calls_per_second).unwrap_or(Duration::MAX);
-    let mut turn = Duration::ZERO;
-    let in_turn = waits.into_iter().map(|(resource, wait, longest)| {
-        if wait > Duration::ZERO {
-            return (resource, wait);
-        }
-        let wait = turn.min(longest);
-        turn = turn.saturating_add(one_call);
-        (resource, wait)
-    });
-    in_turn.collect()
+    let due = carried.into_iter().map(|resource| next_look(scope, resource, policy, now));
+    due.fold(next_listing(scope, policy, failures), Duration::min)
 }
 
 /// How old data may get before it counts as stale: what the policy promises, and a little for the call itself.
@@ -120,9 +79,55 @@ pub fn stale_after(state: TlsState, policy: &PollPolicy) -> Duration {
     promised + policy.timeout + (policy.max_age / 10).max(Duration::from_mins(1))
 }
 
-/// How many calls a second this resource costs in the long run.
-pub fn calls_per_second(resource: &Resource, policy: &PollPolicy, now: DateTime<Utc>) -> f64 {
-    1.0 / (interval(resource, policy, now).as_secs_f64() * (1.0 - JITTER / 2.0))
+/// What a scope asks of the pace of its detail call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Load {
+    /// Calls a second in the long run.
+    pub needed_per_second: f64,
+    /// What is allowed.
+    pub allowed_per_second: f64,
+    /// One look at each resource takes this long.
+    pub round: Duration,
+}
+
+impl Load {
+    /// The pace does not suffice for `max_age`.
+    pub fn is_too_large(&self, policy: &PollPolicy) -> bool {
+        self.round > policy.max_age || self.needed_per_second > self.allowed_per_second
+    }
+}
+
+/// What these resources ask of a pace.
+pub fn load<'r>(
+    resources: impl Iterator<Item = &'r Resource>,
+    allowed_per_second: f64,
+    policy: &PollPolicy,
+    now: DateTime<Utc>,
+) -> Load {
+    let (mut count, mut needed_per_second) = (0.0, 0.0);
+    for resource in resources {
+        count += 1.0;
+        needed_per_second += 1.0 / (interval(resource, policy, now).as_secs_f64() * (1.0 - JITTER / 2.0));
+    }
+    let seconds = count / allowed_per_second.max(f64::MIN_POSITIVE);
+    let round = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+    Load { needed_per_second, allowed_per_second, round }
+}
+
+impl Resource {
+    /// What is known of it is older than the policy promises. The one rule for every count and every mark; where
+    /// nothing was ever read, nothing can be too old: that is [`TlsState::Unknown`].
+    pub fn is_stale(&self, policy: &PollPolicy, now: DateTime<Utc>) -> bool {
+        self.fresh_until(policy).is_some_and(|until| until < now)
+    }
+
+    /// The last moment at which what is known of it is not stale; `None` where nothing was ever read. A reading from
+    /// the future (the clock was put back) is as young as can be.
+    pub fn fresh_until(&self, policy: &PollPolicy) -> Option<DateTime<Utc>> {
+        let reading = self.reading.as_ref()?;
+        let limit = TimeDelta::from_std(stale_after(reading.state, policy)).unwrap_or(TimeDelta::MAX);
+        Some(reading.at.checked_add_signed(limit).unwrap_or(DateTime::<Utc>::MAX_UTC))
+    }
 }
 
 fn interval(resource: &Resource, policy: &PollPolicy, now: DateTime<Utc>) -> Duration {
@@ -153,16 +158,14 @@ fn spread(scope: &Scope, what: &str) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::reason::Failure;
+    use crate::domain::resource::Reading;
     use crate::domain::testing::{certificate, moment, reading, resource, scope};
 
     const HOUR: Duration = Duration::from_hours(1);
     const MINUTE: Duration = Duration::from_mins(1);
-    const SECOND: Duration = Duration::from_secs(1);
 
     fn look_with_time_left(left: TimeDelta) -> Duration {
         let mut resource = resource("r-1");
@@ -203,6 +206,40 @@ mod tests {
     }
 
     #[test]
+    fn data_that_is_too_old_is_asked_for_again_and_again() {
+        let policy = PollPolicy::default();
+        let mut resource = resource("r-1");
+        resource.failures_in_a_row = 30;
+        for (name, hours_old, longest) in
+            [("fresh", 1, 5 * HOUR), ("nearly", 5, HOUR), ("too old", 7, 10 * MINUTE)]
+        {
+            let mut read = reading(vec![certificate(moment() + TimeDelta::days(365))]);
+            read.at = moment() - TimeDelta::hours(hours_old);
+            resource.reading = Some(read);
+            let wait = next_look(&scope("redis"), &resource, &policy, moment());
+            assert!(wait <= longest, "{name}: {wait:?}");
+        }
+        resource.reading = None;
+        assert!(next_look(&scope("redis"), &resource, &policy, moment()) <= 10 * MINUTE, "never read");
+    }
+
+    #[test]
+    fn a_scope_is_too_large_when_a_round_or_the_long_run_is() {
+        let (policy, soon) = (PollPolicy::default(), moment() + TimeDelta::hours(4));
+        let many = |ends: DateTime<Utc>| {
+            let mut resource = resource("r-1");
+            resource.reading = Some(reading(vec![certificate(ends)]));
+            vec![resource; 10_000]
+        };
+        let is_too_large = |resources: &[Resource], rate| {
+            load(resources.iter(), rate, &policy, moment()).is_too_large(&policy)
+        };
+        assert!(!is_too_large(&many(moment() + TimeDelta::days(300)), 3.0));
+        assert!(is_too_large(&many(moment() + TimeDelta::days(300)), 0.3), "a round of nine hours");
+        assert!(is_too_large(&many(soon), 10.0), "each of them every ten minutes is 17 a second");
+    }
+
+    #[test]
     fn off_is_asked_about_within_max_age_and_unsupported_daily() {
         let mut resource = resource("r-1");
         for (state, longest) in [(TlsState::Disabled, 6 * HOUR), (TlsState::Unsupported, 24 * HOUR)] {
@@ -212,6 +249,40 @@ mod tests {
             let wait = next_look(&scope("redis"), &resource, &PollPolicy::default(), moment());
             assert!((longest.mul_f64(0.9)..=longest).contains(&wait), "{state:?}: {wait:?}");
         }
+    }
+
+    #[test]
+    fn a_reading_goes_stale_just_after_its_limit() {
+        let policy = PollPolicy::default();
+        for state in [TlsState::Enabled, TlsState::Disabled, TlsState::Unsupported, TlsState::Unknown] {
+            let limit =
+                TimeDelta::from_std(stale_after(state, &policy)).expect("a limit that can be counted");
+            let mut resource = resource("r-1");
+            resource.reading = Some(Reading { state, ..reading(vec![]) });
+            for (name, age, want) in [
+                ("just read", TimeDelta::zero(), false),
+                ("at the limit", limit, false),
+                ("a moment later", limit + TimeDelta::nanoseconds(1), true),
+                ("read in the future", TimeDelta::hours(-9), false),
+            ] {
+                assert_eq!(resource.is_stale(&policy, moment() + age), want, "{state:?} {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_never_read_is_unknown_and_not_stale() {
+        let unread = resource("r-1");
+        assert_eq!(unread.state(), TlsState::Unknown);
+        assert!(!unread.is_stale(&PollPolicy::default(), DateTime::<Utc>::MAX_UTC));
+    }
+
+    #[test]
+    fn a_promise_beyond_all_time_is_never_broken() {
+        let mut resource = resource("r-1");
+        resource.reading = Some(reading(vec![]));
+        let patient = PollPolicy { max_age: Duration::from_secs(u64::MAX / 4), ..PollPolicy::default() };
+        assert!(!resource.is_stale(&patient, DateTime::<Utc>::MAX_UTC));
     }
 
     #[test]
@@ -225,53 +296,40 @@ mod tests {
     }
 
     #[test]
-    fn after_a_restart_a_scope_is_listed_when_its_interval_is_over() {
-        let policy = PollPolicy::default();
-        let regular = next_listing(&scope("rds"), &policy, 0);
-        let minutes = TimeDelta::minutes;
-        let refused = Failure { reason: Reason::Denied, text: "".into(), at: moment() };
-        let silent = Failure { reason: Reason::Timeout, ..refused.clone() };
-        for (name, attempted, failures, failure, want) in [
-            ("never tried", None, 0, None, Duration::ZERO),
-            ("ten minutes ago", Some(minutes(10)), 0, None, regular.saturating_sub(10 * MINUTE)),
-            ("a day ago", Some(TimeDelta::days(1)), 0, None, Duration::ZERO),
-            ("in what is now the future", Some(minutes(-30)), 0, None, regular),
-            ("failed twice", Some(minutes(1)), 2, Some(silent), MINUTE),
-            ("refused just now", Some(TimeDelta::seconds(5)), 3, Some(refused.clone()), 10 * SECOND),
-            ("refused a minute ago", Some(minutes(1)), 3, Some(refused), Duration::ZERO),
-        ] {
-            let mut view = ScopeView::default();
-            view.attempted_at = attempted.map(|ago| moment() - ago);
-            (view.listing_failures, view.listing_failure) = (failures, failure);
-            assert_eq!(listing_after_restart(&scope("rds"), &view, &policy, moment()), want, "{name}");
-        }
-    }
-
-    fn overdue(id: &str, looked_at: Option<TimeDelta>) -> Arc<Resource> {
-        Arc::new(Resource { looked_at: looked_at.map(|ago| moment() - ago), ..resource(id) })
+    fn a_listing_that_carries_is_made_when_the_first_certificate_is_due() {
+        let (scope, policy) = (scope("ulb"), PollPolicy::default());
+        let ending = |left| {
+            let mut resource = resource("ssl-1");
+            resource.reading = Some(reading(vec![certificate(moment() + left)]));
+            resource
+        };
+        let wait = |policy: &PollPolicy, carried: &[Resource]| {
+            next_carrying_listing(&scope, policy, 0, carried, moment())
+        };
+        let plain = next_listing(&scope, &policy, 0);
+        assert_eq!(wait(&policy, &[]), plain);
+        assert_eq!(wait(&policy, &[ending(TimeDelta::days(90))]), plain, "an hour is often enough");
+        let soon = wait(&policy, &[ending(TimeDelta::days(90)), ending(TimeDelta::hours(10))]);
+        assert!(soon <= 20 * MINUTE && soon > 17 * MINUTE, "{soon:?}");
+        let strict = PollPolicy { max_age: MINUTE, min_interval: MINUTE / 2, ..policy };
+        assert!(wait(&strict, &[ending(TimeDelta::days(90))]) <= MINUTE, "the promise holds");
     }
 
     #[test]
-    fn what_is_overdue_after_a_restart_follows_one_by_one_and_plans_are_kept() {
-        let far = Arc::new(Resource { due: Some(5 * HOUR), ..resource("planned") });
-        let too_far = Arc::new(Resource { due: Some(900 * HOUR), ..resource("beyond max_age") });
-        let resources = [
-            overdue("yesterday", Some(TimeDelta::days(1))),
-            far,
-            overdue("last year", Some(TimeDelta::days(365))),
-            too_far,
-            overdue("never", None),
-        ];
-        let planned = |resource: &Resource| Some(resource.due.unwrap_or_default());
+    fn second_looks_are_spread_evenly_from_the_shortest_interval_to_the_regular_one() {
         let policy = PollPolicy::default();
-        let looks = looks_after_restart(&scope("rds"), &resources, planned, 2.0, &policy, moment());
-        let looks: Vec<_> = looks.into_iter().map(|(resource, wait)| (&*resource.id, wait)).collect();
-        let half = Duration::from_millis(500);
-        assert_eq!(looks[..3], [("never", Duration::ZERO), ("last year", half), ("yesterday", 2 * half)]);
-        assert_eq!(looks[3], ("planned", 5 * HOUR));
-        assert!(looks[4].0 == "beyond max_age" && looks[4].1 <= 6 * HOUR, "{looks:?}");
-        let unplanned = looks_after_restart(&scope("rds"), &resources, |_| None, 2.0, &policy, moment());
-        assert!(unplanned.is_empty());
+        let mut tenths = [0; 10];
+        for n in 0..10_000 {
+            let mut resource = resource(&format!("r-bp{n:06}"));
+            resource.reading = Some(reading(vec![certificate(moment() + TimeDelta::days(365))]));
+            let scope = scope("redis");
+            let wait = second_look(&scope, &resource, &policy, moment()) - policy.min_interval;
+            let longest = next_look(&scope, &resource, &policy, moment()) - policy.min_interval;
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 to 9
+            let tenth = (wait.div_duration_f64(longest) * 10.0).min(9.0) as usize;
+            tenths[tenth] += 1;
+        }
+        assert!(tenths.iter().all(|count| (850..1150).contains(count)), "{tenths:?}");
     }
 
     proptest! {

@@ -1,9 +1,9 @@
 //! A sorted collection of resources that is cheap to change and cheap to share.
 //!
-//! Readers hold clones of a [`Shelf`]; a change copies one chunk of at most [`CHUNK`] pointers and nothing else, so
-//! folding one result into 100,000 resources costs what it costs in 1,000 (`BENCHMARKS.md`). Chunks also are the unit
-//! by which the metrics page is rendered and compressed again: an `Arc<Chunk>` that is still the same one has the
-//! same text.
+//! Readers hold clones of a [`Shelf`]. It is a tree of three levels: branches of chunks of resources. A change copies
+//! one chunk and one branch of pointers and nothing else, so folding one result into 100,000 resources costs what it
+//! costs in 1,000 (`BENCHMARKS.md`). Chunks also are the unit by which the metrics page is rendered and compressed
+//! again: an `Arc<Chunk>` that is still the same one has the same text.
 
 use std::sync::Arc;
 
@@ -11,15 +11,29 @@ use super::resource::Resource;
 
 /// The most resources that share one chunk.
 pub const CHUNK: usize = 256;
+/// The most chunks that share one branch: 16,384 resources, so that a million are 62 branches. Few in tests, which
+/// then see branches come and go with few resources.
+const BRANCH: usize = if cfg!(test) { 3 } else { 64 };
 
 /// A run of resources, sorted by id.
 pub type Chunk = Vec<Arc<Resource>>;
 
+/// A run of chunks, none of them empty.
+type Branch = Vec<Arc<Chunk>>;
+
 /// Resources of one scope, sorted by id.
 #[derive(Debug, Clone, Default)]
 pub struct Shelf {
-    chunks: Vec<Arc<Chunk>>,
+    branches: Vec<Arc<Branch>>,
     len: usize,
+}
+
+/// Where a resource is, or would be.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    branch: usize,
+    chunk: usize,
+    slot: usize,
 }
 
 impl Shelf {
@@ -34,86 +48,114 @@ impl Shelf {
     }
 
     /// The chunks, in order. Two shelves that share a chunk (`Arc::ptr_eq`) share its content.
-    pub fn chunks(&self) -> &[Arc<Chunk>] {
-        &self.chunks
+    pub fn chunks(&self) -> impl Iterator<Item = &Arc<Chunk>> {
+        self.branches.iter().flat_map(|branch| branch.iter())
+    }
+
+    /// The chunk with this number, counted from 0.
+    pub fn chunk(&self, number: usize) -> Option<&Arc<Chunk>> {
+        let mut left = number;
+        for branch in &self.branches {
+            if let Some(chunk) = branch.get(left) {
+                return Some(chunk);
+            }
+            left -= branch.len();
+        }
+        None
     }
 
     /// Every resource, sorted by id.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        self.chunks.iter().flat_map(|chunk| chunk.iter())
+        self.chunks().flat_map(|chunk| chunk.iter())
     }
 
     /// The resource with this id.
     pub fn get(&self, id: &str) -> Option<&Arc<Resource>> {
-        let (chunk, slot) = self.find(id);
-        slot.ok().map(|slot| &self.chunks[chunk][slot])
+        let Place { branch, chunk, slot } = self.find(id).ok()?;
+        Some(&self.branches[branch][chunk][slot])
     }
 
     /// The resource with this id, to be changed. It is copied first if a reader holds it.
     pub fn get_mut(&mut self, id: &str) -> Option<&mut Resource> {
-        let (index, slot) = self.find(id);
-        let slot = slot.ok()?;
-        Some(Arc::make_mut(&mut self.chunk_mut(index)[slot]))
+        let place = self.find(id).ok()?;
+        Some(Arc::make_mut(&mut self.chunk_mut(place)[place.slot]))
     }
 
     /// Puts a resource in its place; returns the one that stood there.
     pub fn insert(&mut self, resource: Arc<Resource>) -> Option<Arc<Resource>> {
-        let (index, slot) = self.find(&resource.id);
-        let slot = match slot {
-            Ok(slot) => return Some(std::mem::replace(&mut self.chunk_mut(index)[slot], resource)),
-            Err(slot) => slot,
+        let place = match self.find(&resource.id) {
+            Ok(place) => return Some(std::mem::replace(&mut self.chunk_mut(place)[place.slot], resource)),
+            Err(place) => place,
         };
         self.len += 1;
-        if self.chunks.is_empty() {
-            self.chunks.push(Arc::default());
+        if self.branches.is_empty() {
+            self.branches.push(Arc::new(vec![Arc::default()]));
         }
-        if self.chunks[index].len() < CHUNK {
-            self.chunk_mut(index).insert(slot, resource);
-        } else {
-            self.split_and_insert(index, slot, resource);
+        let chunk = self.chunk_mut(place);
+        if let Some(upper) = insert_or_split(chunk, CHUNK, place.slot, resource) {
+            let branch = Arc::make_mut(&mut self.branches[place.branch]);
+            if let Some(upper) = insert_or_split(branch, BRANCH, place.chunk + 1, Arc::new(upper)) {
+                self.branches.insert(place.branch + 1, Arc::new(upper));
+            }
         }
         None
     }
 
     /// Takes a resource out.
     pub fn remove(&mut self, id: &str) -> Option<Arc<Resource>> {
-        let (index, slot) = self.find(id);
-        let slot = slot.ok()?;
+        let place = self.find(id).ok()?;
         self.len -= 1;
-        let removed = self.chunk_mut(index).remove(slot);
-        if self.chunks[index].is_empty() {
-            self.chunks.remove(index);
+        let chunk = self.chunk_mut(place);
+        let removed = chunk.remove(place.slot);
+        if chunk.is_empty() {
+            let branch = Arc::make_mut(&mut self.branches[place.branch]);
+            branch.remove(place.chunk);
+            if branch.is_empty() {
+                self.branches.remove(place.branch);
+            }
         }
         Some(removed)
     }
 
-    /// The chunk where `id` is or belongs, and its slot there (`Err`: where it would go).
-    fn find(&self, id: &str) -> (usize, Result<usize, usize>) {
-        let after = self.chunks.partition_point(|chunk| chunk.first().is_some_and(|first| &*first.id <= id));
-        let index = after.saturating_sub(1);
-        let slot = self
-            .chunks
-            .get(index)
-            .map_or(Err(0), |chunk| chunk.binary_search_by(|resource| (*resource.id).cmp(id)));
-        (index, slot)
+    /// Where `id` is; `Err`: where it would go.
+    fn find(&self, id: &str) -> Result<Place, Place> {
+        let branch = last_from(&self.branches, |branch| &branch[0][0].id, id);
+        let Some(chunks) = self.branches.get(branch) else {
+            return Err(Place { branch: 0, chunk: 0, slot: 0 });
+        };
+        let chunk = last_from(chunks, |chunk| &chunk[0].id, id);
+        let slot = chunks[chunk].binary_search_by(|resource| (*resource.id).cmp(id));
+        slot.map(|slot| Place { branch, chunk, slot }).map_err(|slot| Place { branch, chunk, slot })
     }
 
-    fn chunk_mut(&mut self, index: usize) -> &mut Chunk {
-        Arc::make_mut(&mut self.chunks[index])
+    fn chunk_mut(&mut self, place: Place) -> &mut Chunk {
+        Arc::make_mut(&mut Arc::make_mut(&mut self.branches[place.branch])[place.chunk])
     }
+}
 
-    /// A full chunk gives half away; one that grows at its end (a first listing, sorted) starts a fresh one instead,
-    /// so that bulk loading leaves full chunks behind.
-    fn split_and_insert(&mut self, index: usize, slot: usize, resource: Arc<Resource>) {
-        let middle = if slot == CHUNK { CHUNK } else { CHUNK / 2 };
-        let mut upper = self.chunk_mut(index).split_off(middle);
-        if slot > middle || (slot == CHUNK && middle == CHUNK) {
-            upper.insert(slot - middle, resource);
-        } else {
-            self.chunk_mut(index).insert(slot, resource);
-        }
-        self.chunks.insert(index + 1, Arc::new(upper));
+/// The last of some runs that begins at `id` or before it, else the first.
+fn last_from<T>(runs: &[T], first: impl Fn(&T) -> &str, id: &str) -> usize {
+    runs.partition_point(|run| first(run) <= id).saturating_sub(1)
+}
+
+/// Inserts into a run. A full one gives its upper part away, which is returned: half of it, or nothing but the new
+/// item where that comes last, so that bulk loading in order (a first listing) leaves full runs behind.
+fn insert_or_split<T>(run: &mut Vec<T>, most: usize, slot: usize, item: T) -> Option<Vec<T>> {
+    if run.len() < most {
+        run.insert(slot, item);
+        return None;
     }
+    if slot == run.len() {
+        return Some(vec![item]);
+    }
+    let middle = run.len() / 2;
+    let mut upper = run.split_off(middle);
+    if slot > middle {
+        upper.insert(slot - middle, item);
+    } else {
+        run.insert(slot, item);
+    }
+    Some(upper)
 }
 
 #[cfg(test)]
@@ -130,9 +172,11 @@ mod tests {
             name: "".into(),
             status: status.into(),
             engine: "".into(),
-            tags: Box::default(),
+            tags: Arc::default(),
             group: None,
             locked: false,
+            in_use: None,
+            used_by: Box::default(),
         };
         Arc::new(Resource::new(id.into(), facts))
     }
@@ -143,7 +187,7 @@ mod tests {
         for n in 0..CHUNK * 4 {
             shelf.insert(resource(&format!("{n:08}"), "a"));
         }
-        assert_eq!(shelf.chunks().iter().map(|chunk| chunk.len()).collect::<Vec<_>>(), [CHUNK; 4]);
+        assert_eq!(shelf.chunks().map(|chunk| chunk.len()).collect::<Vec<_>>(), [CHUNK; 4]);
     }
 
     #[test]
@@ -156,8 +200,24 @@ mod tests {
         shelf.insert(resource("00000001", "new"));
         assert_eq!(&*reader.get("00000001").expect("kept").facts.status, "old");
         assert_eq!(&*shelf.get("00000001").expect("there").facts.status, "new");
-        let shared = reader.chunks().iter().zip(shelf.chunks()).filter(|(a, b)| Arc::ptr_eq(a, b)).count();
+        let shared = reader.chunks().zip(shelf.chunks()).filter(|(a, b)| Arc::ptr_eq(a, b)).count();
         assert_eq!(shared, 2);
+    }
+
+    #[test]
+    fn a_change_copies_one_branch_and_one_chunk_however_many_there_are() {
+        for branches in [2, 8] {
+            let mut shelf = Shelf::default();
+            for n in 0..CHUNK * BRANCH * branches {
+                shelf.insert(resource(&format!("{n:08}"), "old"));
+            }
+            let reader = shelf.clone();
+            shelf.get_mut("00000001").expect("there").failures_in_a_row = 1;
+            let pairs = || reader.branches.iter().zip(&shelf.branches);
+            assert_eq!(pairs().filter(|(a, b)| !Arc::ptr_eq(a, b)).count(), 1, "{branches} branches");
+            let chunks = reader.chunks().zip(shelf.chunks());
+            assert_eq!(chunks.filter(|(a, b)| !Arc::ptr_eq(a, b)).count(), 1, "{branches} branches");
+        }
     }
 
     proptest! {
@@ -176,7 +236,10 @@ mod tests {
                 prop_assert_eq!(shelf.len(), model.len());
             }
             prop_assert!(shelf.iter().eq(model.values()));
-            prop_assert!(shelf.chunks().iter().all(|chunk| !chunk.is_empty() && chunk.len() <= CHUNK));
+            prop_assert!(shelf.chunks().all(|chunk| !chunk.is_empty() && chunk.len() <= CHUNK));
+            prop_assert!(shelf.branches.iter().all(|branch| !branch.is_empty() && branch.len() <= BRANCH));
+            prop_assert!(shelf.chunks().enumerate().all(|(n, chunk)| shelf.chunk(n).is_some_and(|c| Arc::ptr_eq(c, chunk))));
+            prop_assert!(shelf.chunk(shelf.chunks().count()).is_none());
             for (id, resource) in &model {
                 prop_assert_eq!(shelf.get(id), Some(resource));
             }

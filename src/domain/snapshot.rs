@@ -13,10 +13,13 @@ use chrono::{DateTime, Utc};
 use super::due::Backlog;
 use super::identity::{ResourceId, Scope};
 use super::listing::{Inspection, Listed, Listing};
+use super::policy::PollPolicy;
 use super::reason::{Failure, Reason};
-use super::resource::{Reading, Resource, TlsState};
+use super::resource::{Facts, Reading, Resource, TlsState};
 use super::shelf::Shelf;
 
+/// Busy answers in a row that are taken for a change that goes on (about an hour, as the waits double).
+const PATIENCE_WITH_BUSY: u32 = 6;
 /// This many different resources must fail in a row, for a cause that lies on the way to the cloud, before their
 /// scope counts as failing.
 const FAILING_LOOKS: usize = 3;
@@ -60,13 +63,20 @@ pub struct ScopeView {
     pub listed_at: Option<DateTime<Utc>>,
     /// How long the last listing took.
     pub listing_took: Option<Duration>,
+    /// Why the key is not accepted, while it is not.
+    pub key_failure: Option<Failure>,
     /// Why the last listing failed or was incomplete.
     pub listing_failure: Option<Failure>,
     /// How many listings in a row failed.
     pub listing_failures: u32,
     /// Why looks at single resources fail, once that concerns the scope and not one resource.
     pub look_failure: Option<Failure>,
+    /// Different resources whose looks failed since the last good one, for a cause on the way to the cloud.
     failing: Vec<ResourceId>,
+    /// How many resources have failed at their last look.
+    failed: usize,
+    /// The last listing would have removed most of what is known; the next one decides.
+    shrinking: bool,
 }
 
 /// Resources of a scope by TLS state.
@@ -145,9 +155,25 @@ impl ScopeView {
         self.listed_at.is_some() && self.failure().is_none()
     }
 
+    /// How many of its resources are stale.
+    pub fn stale(&self, policy: &PollPolicy, now: DateTime<Utc>) -> usize {
+        self.resources.iter().filter(|resource| resource.is_stale(policy, now)).count()
+    }
+
     /// Why the scope cannot be read, if so.
     pub fn failure(&self) -> Option<&Failure> {
-        self.listing_failure.as_ref().or(self.look_failure.as_ref())
+        self.key_failure.as_ref().or(self.listing_failure.as_ref()).or(self.look_failure.as_ref())
+    }
+
+    /// The last listing would have removed most of what is known, and waits to be confirmed.
+    pub fn is_shrinking(&self) -> bool {
+        self.shrinking
+    }
+
+    /// Notes that the key is refused.
+    pub fn key_refused(&mut self, failure: Failure) {
+        self.attempted_at = Some(failure.at);
+        self.key_failure = Some(failure);
     }
 
     /// Folds a listing in. Costs time in proportion to the listing; resources that did not change are not touched.
@@ -155,7 +181,7 @@ impl ScopeView {
         self.attempted_at = Some(now);
         self.listing_took = Some(took);
         let mut changes = Vec::new();
-        if listing.incomplete.is_none() {
+        if listing.incomplete.is_none() && self.may_remove(&listing.resources) {
             self.remove_missing(&listing.resources, &mut changes);
         }
         for listed in listing.resources {
@@ -188,21 +214,35 @@ impl ScopeView {
         self.failing.clear();
         self.look_failure = None;
         match inspection {
-            Inspection::Gone => {
-                self.remove(id);
-                return None;
+            Inspection::Gone => self.change(id, |resource| resource.gone(now)),
+            Inspection::Busy => self.change(id, |resource| resource.busy(now)),
+            Inspection::Read(reading) if self.is_unlikely(id, &reading) => {
+                self.change(id, |resource| resource.doubted(now));
             }
-            Inspection::Busy => self.change(id, |resource| {
-                resource.looked_at = Some(now);
-                resource.failure = None;
-                resource.failures_in_a_row = 0;
-            }),
             Inspection::Read(reading) => self.change(id, |resource| resource.read(reading)),
             Inspection::ReadInPart(reading, text) => {
                 self.change(id, |resource| resource.read_in_part(reading, text));
             }
         }
+        self.judge_looks();
         self.resources.get(id)
+    }
+
+    /// One answer that TLS is not to be had here, where a certificate is known, may be a mistake over there; the
+    /// second one in a row is believed.
+    fn is_unlikely(&self, id: &str, reading: &Reading) -> bool {
+        let known = self.resources.get(id);
+        reading.state == TlsState::Unsupported
+            && known.is_some_and(|known| !known.certificates().is_empty() && known.failures_in_a_row == 0)
+    }
+
+    /// Most looks failing makes a scope blind, whatever they fail of.
+    fn judge_looks(&mut self) {
+        let asked = self.resources.len() - self.counts.of(TlsState::Unsupported);
+        if self.failed >= FAILING_LOOKS && self.failed * 2 > asked && self.look_failure.is_none() {
+            let failing = self.resources.iter().find_map(|resource| resource.failure.as_deref());
+            self.look_failure = failing.cloned();
+        }
     }
 
     /// Notes that a look at a resource failed. What was known of it stays, with its age.
@@ -213,11 +253,18 @@ impl ScopeView {
             resource.failures_in_a_row = resource.failures_in_a_row.saturating_add(1);
             resource.failure = Some(Box::new(failure));
         });
+        self.judge_looks();
     }
 
     /// Notes when a resource is looked at next.
     pub fn plan(&mut self, id: &str, due: Duration) {
         self.change(id, |resource| resource.due = Some(due));
+    }
+
+    /// Takes a resource out at once, as two listings in a row would.
+    #[cfg(test)]
+    pub(crate) fn take_out(&mut self, id: &str) {
+        self.remove(id);
     }
 
     fn fail_listing(&mut self, failure: Failure) {
@@ -231,16 +278,15 @@ impl ScopeView {
         if let Some(known) = known.filter(|_| !tags_known) {
             facts.tags.clone_from(&known.facts.tags);
         }
-        let news = match known {
-            None => true,
-            Some(known) => known.facts.status != facts.status || known.facts.engine != facts.engine,
-        };
-        if known.is_none_or(|known| known.facts != facts) || reading.is_some() {
+        let carried = reading.is_some();
+        let news = known.is_none_or(|known| known.needs_a_look(&facts, carried));
+        if known.is_none_or(|known| known.facts != facts || known.carried != carried) || carried {
             let mut resource =
                 known.map_or_else(|| Resource::new(Arc::clone(&id), facts.clone()), |r| (**r).clone());
-            resource.facts = facts;
+            (resource.facts, resource.carried) = (facts, carried);
             if let Some(reading) = reading {
                 resource.read(reading);
+                resource.due = None;
                 self.put(resource);
                 return Some(Change::Carried(id));
             }
@@ -251,6 +297,14 @@ impl ScopeView {
             (true, false) => Some(Change::Carried(id)),
             (false, _) => None,
         }
+    }
+
+    /// A listing that removes most of a scope must come twice: a defect over there looks the same as a clean-up.
+    fn may_remove(&mut self, listed: &[Listed]) -> bool {
+        let known = listed.iter().filter(|listed| self.resources.get(&listed.id).is_some()).count();
+        let confirmed = self.shrinking;
+        self.shrinking = self.resources.len() - known > self.resources.len() / 2 && !confirmed;
+        !self.shrinking
     }
 
     fn remove_missing(&mut self, listed: &[Listed], changes: &mut Vec<Change>) {
@@ -286,34 +340,73 @@ impl ScopeView {
 
     fn change(&mut self, id: &str, change: impl FnOnce(&mut Resource)) {
         let Some(resource) = self.resources.get_mut(id) else { return };
-        let before = resource.state();
+        let (state, failed) = (resource.state(), resource.failure.is_some());
         change(resource);
-        let after = resource.state();
-        self.counts.take(before);
-        self.counts.add(after);
+        self.failed = self.failed + usize::from(resource.failure.is_some()) - usize::from(failed);
+        self.counts.take(state);
+        self.counts.add(resource.state());
     }
 
     fn put(&mut self, resource: Resource) {
         self.counts.add(resource.state());
+        self.failed += usize::from(resource.failure.is_some());
         if let Some(old) = self.resources.insert(Arc::new(resource)) {
-            self.counts.take(old.state());
+            self.forget(&old);
         }
+    }
+
+    fn forget(&mut self, old: &Resource) {
+        self.counts.take(old.state());
+        self.failed -= usize::from(old.failure.is_some());
     }
 
     fn remove(&mut self, id: &str) {
         if let Some(old) = self.resources.remove(id) {
-            self.counts.take(old.state());
+            self.forget(&old);
         }
         self.failing.retain(|known| &**known != id);
     }
 }
 
 impl Resource {
+    /// What its listing says now is news for its certificate, or does not carry it any more.
+    fn needs_a_look(&self, facts: &Facts, carried: bool) -> bool {
+        let lost = self.carried && !carried;
+        lost || self.facts.status != facts.status || self.facts.engine != facts.engine
+    }
+
     fn read(&mut self, reading: Reading) {
         self.looked_at = Some(reading.at);
         self.failure = None;
         self.failures_in_a_row = 0;
         self.reading = Some(reading);
+    }
+
+    /// In the middle of a change. After a while of that it counts as a failure: a certificate may end meanwhile.
+    fn busy(&mut self, at: DateTime<Utc>) {
+        self.looked_at = Some(at);
+        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        self.failure = None;
+        if self.failures_in_a_row > PATIENCE_WITH_BUSY {
+            let text = "the cloud says it is being changed, and has said so for a long time";
+            self.failure = Some(Box::new(Failure { reason: Reason::Refused, text: text.into(), at }));
+        }
+    }
+
+    /// Listed, and unknown when asked about. The next listing decides.
+    fn gone(&mut self, at: DateTime<Utc>) {
+        self.looked_at = Some(at);
+        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        let text = "the cloud lists it, and does not know it when asked about it";
+        self.failure = Some(Box::new(Failure { reason: Reason::Refused, text: text.into(), at }));
+    }
+
+    /// Said to be unable of TLS, though a certificate is known.
+    fn doubted(&mut self, at: DateTime<Utc>) {
+        self.looked_at = Some(at);
+        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        let text = "the cloud says that TLS is not possible here, though a certificate was read before; it is asked again";
+        self.failure = Some(Box::new(Failure { reason: Reason::Refused, text: text.into(), at }));
     }
 
     /// The state is news, the certificate is not: what was known of it stays, with its age.
@@ -391,7 +484,31 @@ mod tests {
         let mut view = known();
         let before = view.resources.clone();
         assert_eq!(view.absorb_listing(listing(&["a", "b", "c"]), SECOND, moment()), []);
-        assert!(view.resources.chunks().iter().zip(before.chunks()).all(|(a, b)| Arc::ptr_eq(a, b)));
+        assert!(view.resources.chunks().zip(before.chunks()).all(|(a, b)| Arc::ptr_eq(a, b)));
+    }
+
+    #[test]
+    fn what_a_listing_carries_needs_no_look_until_it_carries_it_no_more() {
+        let mut view = ScopeView::default();
+        let (id, read) = (ResourceId::from("a"), reading(vec![certificate(moment() + TimeDelta::days(90))]));
+        let mut carrying = listing(&["a"]);
+        carrying.resources[0].reading = Some(read.clone());
+        let bare = listing(&["a"]);
+        let mut absorb = |listing: &Listing| view.absorb_listing(listing.clone(), SECOND, moment());
+        assert_eq!(absorb(&bare), [Change::LookNow(id.clone())]);
+        for (name, listing, want) in [
+            ("carried", &carrying, vec![Change::Carried(id.clone())]),
+            ("again", &carrying, vec![Change::Carried(id.clone())]),
+            ("no longer", &bare, vec![Change::LookNow(id.clone())]),
+            ("still not", &bare, vec![]),
+        ] {
+            assert_eq!(absorb(listing), want, "{name}");
+        }
+        assert_eq!(
+            view.resources.get("a").and_then(|kept| kept.reading.clone()),
+            Some(read),
+            "it stays known"
+        );
     }
 
     #[test]
@@ -429,11 +546,60 @@ mod tests {
     }
 
     #[test]
-    fn gone_removes_and_busy_keeps() {
+    fn gone_and_busy_keep_what_is_known_until_a_listing_decides() {
         let mut view = known();
-        assert!(view.absorb_inspection("a", Inspection::Gone, moment()).is_none());
-        assert!(view.absorb_inspection("b", Inspection::Busy, moment()).is_some_and(|b| b.reading.is_some()));
-        assert_eq!((ids(&view), view.counts.of(TlsState::Enabled)), (vec!["b", "c"], 2));
+        let gone = view.absorb_inspection("a", Inspection::Gone, moment()).expect("kept");
+        assert!(gone.failure.is_some() && gone.reading.is_some());
+        assert!(view.absorb_inspection("b", Inspection::Busy, moment()).is_some_and(|b| b.failure.is_none()));
+        assert_eq!((ids(&view), view.counts.of(TlsState::Enabled)), (vec!["a", "b", "c"], 3));
+        view.absorb_listing(listing(&["b", "c"]), SECOND, moment());
+        assert_eq!(ids(&view), ["b", "c"]);
+    }
+
+    #[test]
+    fn busy_for_an_hour_is_a_failure() {
+        let mut view = known();
+        for _ in 0..PATIENCE_WITH_BUSY {
+            let resource = view.absorb_inspection("a", Inspection::Busy, moment()).expect("kept");
+            assert_eq!(resource.failure, None);
+        }
+        assert!(view.absorb_inspection("a", Inspection::Busy, moment()).is_some_and(|a| a.failure.is_some()));
+    }
+
+    #[test]
+    fn one_answer_of_unsupported_does_not_take_a_certificate_away_and_a_second_does() {
+        let mut view = known();
+        let unsupported = || Inspection::Read(Reading { state: TlsState::Unsupported, ..reading(vec![]) });
+        let doubted = view.absorb_inspection("a", unsupported(), moment()).expect("kept");
+        assert!(doubted.certificates().len() == 1 && doubted.failure.is_some());
+        let believed = view.absorb_inspection("a", unsupported(), moment()).expect("kept");
+        assert_eq!((believed.state(), believed.failure.is_none()), (TlsState::Unsupported, true));
+    }
+
+    #[test]
+    fn a_listing_that_empties_a_scope_must_come_twice() {
+        let mut view = known();
+        view.absorb_listing(listing(&["c"]), SECOND, moment());
+        assert!(ids(&view).len() == 3 && view.is_shrinking());
+        view.absorb_listing(listing(&["c"]), SECOND, moment());
+        assert!(ids(&view) == ["c"] && !view.is_shrinking());
+        view.absorb_listing(listing(&[]), SECOND, moment());
+        view.absorb_listing(listing(&["c"]), SECOND, moment());
+        assert!(ids(&view) == ["c"] && !view.is_shrinking(), "it was a mistake");
+    }
+
+    #[test]
+    fn most_looks_failing_for_whatever_reason_is_a_blind_scope() {
+        let mut view = ScopeView::default();
+        view.absorb_listing(listing(&["a", "b", "c", "d", "e"]), SECOND, moment());
+        for id in ["a", "b", "c"] {
+            view.inspection_failed(id, failure(Reason::Refused));
+        }
+        assert!(!view.is_up());
+        view.absorb_inspection("d", Inspection::Read(reading(vec![])), moment());
+        assert!(!view.is_up(), "one good look among failing ones does not make it well");
+        view.absorb_inspection("a", Inspection::Read(reading(vec![])), moment());
+        assert!(view.is_up());
     }
 
     #[test]
@@ -468,9 +634,7 @@ mod tests {
     #[test]
     fn a_missing_permission_takes_the_scope_down_at_once_and_an_odd_answer_never() {
         let mut view = known();
-        for id in ["a", "b", "c"] {
-            view.inspection_failed(id, failure(Reason::Unreadable));
-        }
+        view.inspection_failed("a", failure(Reason::Unreadable));
         assert!(view.is_up());
         view.inspection_failed("a", failure(Reason::Denied));
         assert!(!view.is_up());

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeZone, Utc};
 
 use super::identity::{CertRole, Scope};
 use super::listing::{Listed, Listing};
-use super::resource::{Certificate, DateSource, Facts, Reading, Resource, Subject, TlsState};
+use super::resource::{Certificate, DateSource, Facts, Reading, Resource, Subject, Tags, TlsState};
 
 pub(crate) fn moment() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 11, 22, 8, 0, 0).single().expect("a valid date")
@@ -25,9 +25,11 @@ pub(crate) fn facts(status: &str) -> Facts {
         name: "orders".into(),
         status: status.into(),
         engine: "Redis 7.0".into(),
-        tags: Box::default(),
+        tags: Tags::default(),
         group: None,
         locked: false,
+        in_use: None,
+        used_by: Box::default(),
     }
 }
 

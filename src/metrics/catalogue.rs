@@ -2,6 +2,8 @@
 //!
 //! Writers take names and help from here and `docs/metrics.md` is made from here; a test holds the page against it.
 
+use crate::telemetry::series::{self, Series};
+
 /// What is declared of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Family {
@@ -87,6 +89,11 @@ const CERTIFICATE: &[&str] = &[
     "cert_role",
 ];
 
+/// A family that `telemetry` counts and writes; its writer orders labels by name.
+const fn counted(series: Series, kind: Kind, labels: &'static [&'static str]) -> Family {
+    Family { name: series.name, kind, labels, help: series.help }
+}
+
 pub(super) const NOT_AFTER: Family = Family {
     name: "notafter_certificate_not_after_timestamp_seconds",
     kind: Kind::Gauge,
@@ -167,7 +174,7 @@ pub(super) const SCOPE_RESOURCES: Family = Family {
     name: "notafter_scope_resources",
     kind: Kind::Gauge,
     labels: &["cloud_provider", "cloud_account", "cloud_project", "cloud_region", "cloud_service", "state"],
-    help: "Resources of the scope by state, as last read in the background: discovered is the sum of enabled, disabled, unsupported and unknown; stale counts those whose data is older than promised or that were never read; excluded were left out by configuration; absent before the first listing.",
+    help: "Resources of the scope by state, as last read in the background: discovered is the sum of enabled, disabled, unsupported and unknown, where what was never read is unknown; stale are those among them whose data is older than promised; excluded were left out by configuration; absent before the first listing.",
 };
 pub(super) const POLL_DUE: Family = Family {
     name: "notafter_poll_due_resources",
@@ -181,36 +188,22 @@ pub(super) const POLL_LAG: Family = Family {
     labels: &[],
     help: "How late the latest look that is due is, as of the last step of the background polling.",
 };
-pub(super) const SCOPE_ROUNDS: Family = Family {
-    name: "notafter_scope_rounds_total",
-    kind: Kind::Counter,
-    labels: SCOPE,
-    help: "Listings of the scope in the background that ended, good and bad.",
-};
-pub(super) const SCOPE_ERRORS: Family = Family {
-    name: "notafter_scope_errors_total",
-    kind: Kind::Counter,
-    labels: &["cloud_provider", "cloud_account", "cloud_project", "cloud_region", "cloud_service", "reason"],
-    help: "Failures in the scope, of its listing or of a look at one of its resources, in the background polling.",
-};
-pub(super) const API_REQUESTS: Family = Family {
-    name: "notafter_api_requests_total",
-    kind: Kind::Counter,
-    labels: &["cloud_provider", "cloud_account", "action"],
-    help: "Calls to the cloud by the background polling that ended, good and bad.",
-};
-pub(super) const API_ERRORS: Family = Family {
-    name: "notafter_api_request_errors_total",
-    kind: Kind::Counter,
-    labels: &["cloud_provider", "cloud_account", "action", "reason"],
-    help: "Calls to the cloud by the background polling that failed.",
-};
-pub(super) const API_DURATION: Family = Family {
-    name: "notafter_api_request_duration_seconds",
-    kind: Kind::Histogram,
-    labels: &["cloud_provider", "action"],
-    help: "How long calls to the cloud by the background polling took, good and bad.",
-};
+pub(super) const SCOPE_ROUNDS: Family = counted(
+    series::SCOPE_ROUNDS,
+    Kind::Counter,
+    &["cloud_account", "cloud_project", "cloud_provider", "cloud_region", "cloud_service"],
+);
+pub(super) const SCOPE_ERRORS: Family = counted(
+    series::SCOPE_ERRORS,
+    Kind::Counter,
+    &["cloud_account", "cloud_project", "cloud_provider", "cloud_region", "cloud_service", "reason"],
+);
+pub(super) const API_REQUESTS: Family =
+    counted(series::API_REQUESTS, Kind::Counter, &["action", "cloud_account", "cloud_provider"]);
+pub(super) const API_ERRORS: Family =
+    counted(series::API_ERRORS, Kind::Counter, &["action", "cloud_account", "cloud_provider", "reason"]);
+pub(super) const API_DURATION: Family =
+    counted(series::API_DURATION, Kind::Histogram, &["action", "cloud_provider"]);
 pub(super) const API_RATE_LIMIT: Family = Family {
     name: "notafter_api_rate_limit_per_second",
     kind: Kind::Gauge,

@@ -3,30 +3,29 @@
 //! A resource goes stale by waiting alone. So the count of a chunk comes with the time for which it holds.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use crate::domain::policy::PollPolicy;
 use crate::domain::resource::Resource;
-use crate::domain::schedule::stale_after;
 
 /// How many of some resources are stale, and for how long that is true while nothing is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Freshness {
     pub(super) stale: usize,
     counted_at: DateTime<Utc>,
-    holds_for: Duration,
+    holds_until: DateTime<Utc>,
 }
 
 impl Freshness {
     /// Counts.
     pub(super) fn of(resources: &[Arc<Resource>], policy: &PollPolicy, now: DateTime<Utc>) -> Self {
-        let nothing = Self { stale: 0, counted_at: now, holds_for: Duration::MAX };
+        let nothing = Self { stale: 0, counted_at: now, holds_until: DateTime::<Utc>::MAX_UTC };
         resources.iter().fold(nothing, |mut sum, resource| {
-            match fresh_for(resource, policy, now) {
-                Some(left) => sum.holds_for = sum.holds_for.min(left),
-                None => sum.stale += 1,
+            match resource.fresh_until(policy) {
+                _ if resource.is_stale(policy, now) => sum.stale += 1,
+                Some(until) => sum.holds_until = sum.holds_until.min(until),
+                None => {}
             }
             sum
         })
@@ -34,16 +33,8 @@ impl Freshness {
 
     /// Whether the count is still right.
     pub(super) fn holds(&self, now: DateTime<Utc>) -> bool {
-        (now - self.counted_at).to_std().is_ok_and(|since| since <= self.holds_for)
+        (self.counted_at..=self.holds_until).contains(&now)
     }
-}
-
-/// How long the reading stays fresh; `None` if it is not, or there is none.
-fn fresh_for(resource: &Resource, policy: &PollPolicy, now: DateTime<Utc>) -> Option<Duration> {
-    let reading = resource.reading.as_ref()?;
-    // A reading from the future (the clock was put back) is as young as can be.
-    let age = (now - reading.at).to_std().unwrap_or_default();
-    stale_after(reading.state, policy).checked_sub(age)
 }
 
 #[cfg(test)]
@@ -51,50 +42,26 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::domain::resource::TlsState;
     use crate::domain::testing::{moment, reading, resource};
 
-    fn read_at(at: DateTime<Utc>, state: TlsState) -> Arc<Resource> {
+    fn read_at(at: DateTime<Utc>) -> Arc<Resource> {
         let mut resource = resource("r-1");
-        let mut reading = reading(vec![]);
-        (reading.at, reading.state) = (at, state);
-        resource.reading = Some(reading);
+        resource.reading = Some(reading(vec![]));
+        resource.reading.as_mut().expect("just read").at = at;
         Arc::new(resource)
     }
 
-    fn stale_at(resources: &[Arc<Resource>], now: DateTime<Utc>) -> usize {
-        Freshness::of(resources, &PollPolicy::default(), now).stale
-    }
-
     #[test]
-    fn a_reading_goes_stale_just_after_its_limit() {
-        let limit = |state| {
-            TimeDelta::from_std(stale_after(state, &PollPolicy::default()))
-                .expect("a limit that can be counted")
-        };
-        for state in [TlsState::Enabled, TlsState::Disabled, TlsState::Unsupported, TlsState::Unknown] {
-            let resources = [read_at(moment(), state)];
-            for (name, age, want) in [
-                ("just read", TimeDelta::zero(), 0),
-                ("at the limit", limit(state), 0),
-                ("a moment later", limit(state) + TimeDelta::nanoseconds(1), 1),
-                ("read in the future", TimeDelta::hours(-9), 0),
-            ] {
-                assert_eq!(stale_at(&resources, moment() + age), want, "{state:?} {name}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_was_never_read_is_stale() {
-        assert_eq!(stale_at(&[Arc::new(resource("r-1"))], moment()), 1);
+    fn those_that_are_stale_are_counted_and_those_that_were_never_read_are_not() {
+        let resources =
+            [read_at(moment()), read_at(moment() - TimeDelta::days(2)), Arc::new(resource("r-2"))];
+        assert_eq!(Freshness::of(&resources, &PollPolicy::default(), moment()).stale, 1);
     }
 
     #[test]
     fn a_count_holds_exactly_until_the_next_one_goes_stale() {
         let policy = PollPolicy::default();
-        let resources =
-            [0, 60, 120].map(|minutes| read_at(moment() + TimeDelta::minutes(minutes), TlsState::Enabled));
+        let resources = [0, 60, 120].map(|minutes| read_at(moment() + TimeDelta::minutes(minutes)));
         for start in (0..900).step_by(7).map(|minutes| moment() + TimeDelta::minutes(minutes)) {
             let counted = Freshness::of(&resources, &policy, start);
             for later in (0..900).step_by(11).map(|minutes| start + TimeDelta::minutes(minutes)) {

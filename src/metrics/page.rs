@@ -129,9 +129,16 @@ impl MetricsPage {
         Ok(task::spawn_blocking(move || this.make(&mut renderer, &snapshot, now)).await?)
     }
 
-    /// The plain form, which is made while it is read.
-    pub fn plain(&self, snapshot: Arc<Snapshot>, now: DateTime<Utc>) -> PlainPage {
-        PlainPage::new(snapshot, lock(&self.around).values.clone(), now)
+    /// The plain form, which is made while it is read. Only the counters come in one piece, made beforehand.
+    pub async fn plain(
+        &self,
+        snapshot: Arc<Snapshot>,
+        now: DateTime<Utc>,
+    ) -> Result<PlainPage, RenderingFailed> {
+        let around = lock(&self.around).values.clone();
+        let telemetry = Arc::clone(&around.telemetry);
+        let counted = task::spawn_blocking(move || telemetry.text()).await?;
+        Ok(PlainPage::new(snapshot, around, counted, now))
     }
 
     /// How many times a gzip page was made.

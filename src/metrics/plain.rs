@@ -15,6 +15,7 @@ use super::resources::{self, FAMILIES};
 use super::scopes::{self, ScopeRow};
 use super::{Surroundings, counters, process, text};
 use crate::domain::snapshot::Snapshot;
+use crate::telemetry::Text;
 
 /// About this many bytes are handed out at once.
 const BLOCK: usize = 64 * 1024;
@@ -28,9 +29,12 @@ const RUN: usize = 64;
 pub struct PlainPage {
     snapshot: Arc<Snapshot>,
     around: Surroundings,
+    counted: Arc<Text>,
     now: DateTime<Utc>,
     rows: Vec<ScopeRow>,
     blocks: Blocks,
+    /// What the lines of a run begin with.
+    head: Vec<u8>,
     next: Step,
 }
 
@@ -53,15 +57,19 @@ struct Position {
 }
 
 impl PlainPage {
-    /// The page of this snapshot.
-    pub fn new(snapshot: Arc<Snapshot>, around: Surroundings, now: DateTime<Utc>) -> Self {
-        let rows = snapshot.scopes.iter().map(|(scope, view)| ScopeRow {
-            labels: text::scope_labels(scope),
-            view: Arc::clone(view),
-            stale: 0,
-        });
+    /// The page of this snapshot, and of these counters.
+    pub fn new(
+        snapshot: Arc<Snapshot>,
+        around: Surroundings,
+        counted: Arc<Text>,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let labels = text::labels_of_scopes(snapshot.scopes.keys());
+        let rows = labels.zip(snapshot.scopes.values());
+        let rows = rows.map(|(labels, view)| ScopeRow { labels, view: Arc::clone(view), stale: 0 });
         let rows = rows.collect();
-        Self { snapshot, around, now, rows, blocks: Blocks::default(), next: Step::Header { family: 0 } }
+        let (blocks, head, next) = (Blocks::default(), Vec::new(), Step::Header { family: 0 });
+        Self { snapshot, around, counted, now, rows, blocks, head, next }
     }
 
     fn step(&mut self) {
@@ -80,8 +88,7 @@ impl PlainPage {
                 Step::Rest
             }
             Step::Rest => {
-                let Surroundings { telemetry, rate_limits, .. } = &self.around;
-                counters::write(self.blocks.current(), telemetry, rate_limits);
+                counters::write(self.blocks.current(), &self.counted, &self.around.rate_limits);
                 process::write(self.blocks.current(), &self.around, &Usage::now());
                 Step::Done
             }
@@ -92,12 +99,12 @@ impl PlainPage {
     /// Writes a run of resources; says where the next one begins.
     fn run(&mut self, family: usize, at: Position) -> Option<Position> {
         let row = self.rows.get_mut(at.scope)?;
-        let Some(chunk) = row.view.resources.chunks().get(at.chunk) else {
+        let Some(chunk) = row.view.resources.chunk(at.chunk) else {
             return Some(Position { scope: at.scope + 1, ..Position::default() });
         };
         let end = chunk.len().min(at.slot + RUN);
         let run = &chunk[at.slot..end];
-        resources::write(self.blocks.current(), &FAMILIES[family], &row.labels, run);
+        resources::write(self.blocks.current(), &mut self.head, &FAMILIES[family], &row.labels, run);
         if family == 0 {
             // Counted on the way, where each resource is visited anyway; the families of scopes come later.
             row.stale += Freshness::of(run, &self.around.policy, self.now).stale;

@@ -23,6 +23,9 @@ for something else, and a date that has passed stays what it was.
 A certificate has 3 to 5 series and a resource up to 2 more; a scope has 10 and its counters 9. The gzip form of the
 page is made at most once a second.
 
+Labels are named here in the order in which the page has them. In what the daemon counts about itself, its counters
+and its histogram, that is by name.
+
 ";
 
 /// The whole text.

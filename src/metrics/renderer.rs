@@ -23,6 +23,7 @@ use crate::domain::identity::Scope;
 use crate::domain::policy::PollPolicy;
 use crate::domain::shelf::Chunk;
 use crate::domain::snapshot::{ScopeView, Snapshot};
+use crate::telemetry;
 
 /// Pieces are handed out in blocks of about this size, so that 100,000 resources are not thousands of tiny writes.
 const BLOCK: usize = 64 * 1024;
@@ -101,6 +102,8 @@ impl Iterator for GzipBlocks {
 pub struct Renderer {
     deflater: Deflater,
     text: BytesMut,
+    /// What the lines of a piece begin with.
+    head: Vec<u8>,
     headers: Vec<Piece>,
     scopes: BTreeMap<Arc<Scope>, Chunks>,
     policy: Arc<PollPolicy>,
@@ -132,7 +135,7 @@ struct Rendered {
 /// What is kept of the counters.
 #[derive(Debug)]
 struct Counters {
-    generation: u64,
+    counted: Arc<telemetry::Text>,
     rate_limits: Arc<[RateLimit]>,
     piece: Piece,
 }
@@ -149,6 +152,7 @@ impl Default for Renderer {
             headers: headers.collect(),
             deflater,
             text: BytesMut::with_capacity(BLOCK),
+            head: Vec::new(),
             scopes: BTreeMap::new(),
             policy: Arc::default(),
             collisions: 0,
@@ -208,7 +212,7 @@ impl Renderer {
     }
 
     fn chunks(&mut self, mut old: Chunks, view: &ScopeView, labels: &[u8], now: DateTime<Utc>) -> Chunks {
-        let chunks = view.resources.chunks().iter().map(|chunk| {
+        let chunks = view.resources.chunks().map(|chunk| {
             let kept = old
                 .remove(&address(chunk))
                 .filter(|kept| std::ptr::eq(kept.chunk.as_ptr(), Arc::as_ptr(chunk)));
@@ -231,7 +235,7 @@ impl Renderer {
             chunk: Arc::downgrade(chunk),
             pieces: std::array::from_fn(|family| {
                 self.text.clear();
-                resources::write(&mut self.text, &FAMILIES[family], labels, chunk);
+                resources::write(&mut self.text, &mut self.head, &FAMILIES[family], labels, chunk);
                 self.deflater.piece(&self.text)
             }),
             freshness: Freshness::of(chunk, &self.policy, now),
@@ -256,21 +260,20 @@ impl Renderer {
     fn in_order<'s>(&'s self, snapshot: &'s Snapshot) -> impl Iterator<Item = &'s Rendered> {
         let views = self.scopes.values().zip(snapshot.scopes.values());
         views.flat_map(|(chunks, view)| {
-            view.resources.chunks().iter().filter_map(|chunk| chunks.get(&address(chunk)))
+            view.resources.chunks().filter_map(|chunk| chunks.get(&address(chunk)))
         })
     }
 
     fn counters(&mut self, around: &Surroundings) -> &Piece {
-        // Before the numbers are read, so that they are at least as new as the generation says.
-        let generation = around.telemetry.generation();
+        let counted = around.telemetry.text();
         let kept = self.counters.take().filter(|kept| {
-            kept.generation == generation && Arc::ptr_eq(&kept.rate_limits, &around.rate_limits)
+            Arc::ptr_eq(&kept.counted, &counted) && Arc::ptr_eq(&kept.rate_limits, &around.rate_limits)
         });
         let counters = kept.unwrap_or_else(|| {
             self.text.clear();
-            counters::write(&mut self.text, &around.telemetry, &around.rate_limits);
+            counters::write(&mut self.text, &counted, &around.rate_limits);
             let rate_limits = Arc::clone(&around.rate_limits);
-            Counters { generation, rate_limits, piece: self.deflater.piece(&self.text) }
+            Counters { counted, rate_limits, piece: self.deflater.piece(&self.text) }
         });
         &self.counters.insert(counters).piece
     }

@@ -3,6 +3,7 @@
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -10,6 +11,9 @@ use chrono::{DateTime, Utc};
 
 use super::catalogue::Family;
 use crate::domain::identity::Scope;
+
+/// The labels of a scope are hardly ever longer.
+const SCOPE_LABELS: usize = 192;
 
 /// `# HELP` and `# TYPE` of a family.
 pub(super) fn header(out: &mut BytesMut, family: &Family) {
@@ -47,26 +51,29 @@ pub(super) fn sample(
 
 /// The labels of a scope, without braces.
 pub(super) fn scope_labels(scope: &Scope) -> BytesMut {
-    let mut out = BytesMut::with_capacity(160);
-    for (n, (name, value)) in scope_pairs(scope).into_iter().enumerate() {
-        if n > 0 {
-            out.extend_from_slice(b",");
-        }
-        label(&mut out, name, value);
-    }
+    let mut out = BytesMut::with_capacity(SCOPE_LABELS);
+    write_scope_labels(&mut out, scope);
     out
 }
 
-/// The labels of a scope, in their order.
-pub(super) fn scope_pairs(scope: &Scope) -> [(&'static str, &str); 5] {
-    let Scope { provider, account, project, region, service } = scope;
-    [
-        ("cloud_provider", provider),
-        ("cloud_account", account),
-        ("cloud_project", project),
-        ("cloud_region", region),
-        ("cloud_service", service),
-    ]
+/// The labels of many scopes, one after the other in the same memory.
+pub(super) fn labels_of_scopes<'s>(
+    scopes: impl ExactSizeIterator<Item = &'s Arc<Scope>>,
+) -> impl Iterator<Item = BytesMut> {
+    let mut out = BytesMut::with_capacity(SCOPE_LABELS * scopes.len());
+    scopes.map(move |scope| {
+        write_scope_labels(&mut out, scope);
+        out.split()
+    })
+}
+
+fn write_scope_labels(out: &mut BytesMut, scope: &Scope) {
+    for (n, (name, value)) in scope.labels().into_iter().enumerate() {
+        if n > 0 {
+            out.extend_from_slice(b",");
+        }
+        label(out, name, value);
+    }
 }
 
 /// `name="value"`.
@@ -89,9 +96,7 @@ pub(super) fn integer(out: &mut BytesMut, value: u64) {
     let mut rest = value;
     loop {
         at -= 1;
-        #[allow(clippy::cast_possible_truncation)] // a digit
-        let digit = (rest % 10) as u8;
-        digits[at] = b'0' + digit;
+        digits[at] = b'0' + last_digit(rest);
         rest /= 10;
         if rest == 0 {
             break;
@@ -116,28 +121,32 @@ pub(super) fn timestamp(out: &mut BytesMut, at: DateTime<Utc>) {
     if millis < 0 {
         out.extend_from_slice(b"-");
     }
-    decimal(out, millis.unsigned_abs(), 3);
+    decimal::<3>(out, millis.unsigned_abs());
 }
 
 /// A duration in seconds, down to microseconds.
 pub(super) fn seconds(out: &mut BytesMut, duration: Duration) {
-    decimal(out, u64::try_from(duration.as_micros()).unwrap_or(u64::MAX), 6);
+    decimal::<6>(out, u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
 }
 
-/// `value / 10^places`, without zeros at the end.
-fn decimal(out: &mut BytesMut, value: u64, places: usize) {
-    let mut unit = (0..places).fold(1, |unit, _| unit * 10);
-    integer(out, value / unit);
-    let mut fraction = value % unit;
-    if fraction == 0 {
-        return;
+/// `value / 10^PLACES`, without zeros at the end.
+fn decimal<const PLACES: usize>(out: &mut BytesMut, value: u64) {
+    let mut fraction = [b'0'; PLACES];
+    let mut rest = value;
+    for digit in fraction.iter_mut().rev() {
+        *digit = b'0' + last_digit(rest);
+        rest /= 10;
     }
-    out.extend_from_slice(b".");
-    while fraction > 0 {
-        unit /= 10;
-        integer(out, fraction / unit);
-        fraction %= unit;
+    integer(out, rest);
+    if let Some(last) = fraction.iter().rposition(|digit| *digit != b'0') {
+        out.extend_from_slice(b".");
+        out.extend_from_slice(&fraction[..=last]);
     }
+}
+
+#[allow(clippy::cast_possible_truncation)] // a digit
+fn last_digit(value: u64) -> u8 {
+    (value % 10) as u8
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -149,6 +158,11 @@ enum Quoted {
 fn escape(out: &mut BytesMut, text: &str, quoted: Quoted) {
     let mut rest = text.as_bytes();
     let special = |byte: &u8| matches!(byte, b'\\' | b'\n') || (*byte == b'"' && quoted == Quoted::Yes);
+    // Nearly all texts are plain. Without a way out of the loop the compiler looks at many bytes at once.
+    if !rest.iter().fold(false, |found, byte| found | special(byte)) {
+        out.extend_from_slice(rest);
+        return;
+    }
     while let Some(at) = rest.iter().position(special) {
         out.extend_from_slice(&rest[..at]);
         out.extend_from_slice(match rest[at] {

@@ -2,7 +2,6 @@
 //! with a migration. Domain types know nothing of them.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -29,6 +28,9 @@ struct FactsText<'t> {
     #[serde(borrow)]
     group: Option<Cow<'t, str>>,
     locked: bool,
+    in_use: Option<bool>,
+    #[serde(borrow)]
+    used_by: Vec<Cow<'t, str>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -82,19 +84,23 @@ pub(super) fn write_facts(facts: &Facts) -> String {
         tags: tags.collect(),
         group: facts.group.as_deref().map(Cow::Borrowed),
         locked: facts.locked,
+        in_use: facts.in_use,
+        used_by: facts.used_by.iter().map(|user| Cow::Borrowed(&**user)).collect(),
     })
 }
 
 pub(super) fn read_facts(text: &str, words: &mut Words) -> Result<Facts, Odd> {
-    let FactsText { name, status, engine, tags, group, locked } = serde_json::from_str(text)?;
-    let mut word = |text: &Cow<'_, str>| -> Arc<str> { words.share(text) };
+    let FactsText { name, status, engine, tags, group, locked, in_use, used_by } =
+        serde_json::from_str(text)?;
     Ok(Facts {
         name: name.into(),
-        status: word(&status),
-        engine: word(&engine),
-        tags: tags.iter().map(|(key, value)| (word(key), word(value))).collect(),
+        status: words.share(&status),
+        engine: words.share(&engine),
+        tags: words.share_tags(&tags),
         group: group.map(Into::into),
         locked,
+        in_use,
+        used_by: used_by.into_iter().map(Into::into).collect(),
     })
 }
 

@@ -23,6 +23,7 @@ pub(super) fn bind_scope(statement: Statement, (scope, view): &(&Scope, &ScopeVi
         .bind(view.attempted_at.map(stamp))
         .bind(view.listed_at.map(stamp))
         .bind(view.listing_took.map(millis))
+        .bind(view.key_failure.as_ref().map(json::write_failure))
         .bind(i64::from(view.listing_failures))
         .bind(view.listing_failure.as_ref().map(json::write_failure))
         .bind(view.look_failure.as_ref().map(json::write_failure))
@@ -48,6 +49,7 @@ pub(super) fn bind_resource(
         .bind(i64::from(resource.failures_in_a_row))
         .bind(resource.looked_at.map(stamp))
         .bind(next_look)
+        .bind(i64::from(resource.carried))
 }
 
 /// Binds the key of a resource.
@@ -100,7 +102,8 @@ pub(super) fn read_scope(row: &AnyRow, words: &mut Words) -> Read<(Scope, ScopeV
     let mut fields = Fields::of(row);
     let key = fields.text()?;
     let (attempted_at, listed_at) = (fields.optional_number()?, fields.optional_number()?);
-    let (took, failures) = (fields.optional_number()?, fields.number()?);
+    let (took, key_failure) = (fields.optional_number()?, fields.optional_text()?);
+    let failures = fields.number()?;
     let (listing_failure, look_failure) = (fields.optional_text()?, fields.optional_text()?);
     let (excluded, filtered_by) = (fields.number()?, fields.number()?);
     let mut read = || {
@@ -108,6 +111,7 @@ pub(super) fn read_scope(row: &AnyRow, words: &mut Words) -> Read<(Scope, ScopeV
         view.attempted_at = attempted_at.map(moment).transpose()?;
         view.listed_at = listed_at.map(moment).transpose()?;
         view.listing_took = took.map(number).transpose()?.map(Duration::from_millis);
+        view.key_failure = key_failure.map(json::read_failure).transpose()?;
         view.listing_failures = number(failures)?;
         view.listing_failure = listing_failure.map(json::read_failure).transpose()?;
         view.look_failure = look_failure.map(json::read_failure).transpose()?;
@@ -129,11 +133,13 @@ pub(super) fn read_resource(
     let (reading, failure) = (fields.optional_text()?, fields.optional_text()?);
     let failures = fields.number()?;
     let (looked_at, next_look_at) = (fields.optional_number()?, fields.optional_number()?);
+    let carried = fields.number()?;
     let mut read = || {
         let mut resource = Resource::new(id_of(id)?, json::read_facts(facts, words)?);
         resource.reading = reading.map(json::read_reading).transpose()?;
         resource.failure = failure.map(json::read_failure).transpose()?.map(Box::new);
         resource.failures_in_a_row = number(failures)?;
+        resource.carried = carried != 0;
         resource.looked_at = looked_at.map(moment).transpose()?;
         let next_look = next_look_at.map(moment).transpose()?;
         resource.due = next_look.map(|at| (at - timeline_start).to_std().unwrap_or(Duration::ZERO));

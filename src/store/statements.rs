@@ -20,6 +20,7 @@ const SCOPE: &[&str] = &[
     "attempted_at",
     "listed_at",
     "listing_took",
+    "key_failure",
     "listing_failures",
     "listing_failure",
     "look_failure",
@@ -27,15 +28,24 @@ const SCOPE: &[&str] = &[
     "filtered_by",
 ];
 /// Columns of `resource`, the keys first.
-const RESOURCE: &[&str] =
-    &["scope", "id", "facts", "reading", "failure", "failures_in_a_row", "looked_at", "next_look_at"];
+const RESOURCE: &[&str] = &[
+    "scope",
+    "id",
+    "facts",
+    "reading",
+    "failure",
+    "failures_in_a_row",
+    "looked_at",
+    "next_look_at",
+    "carried",
+];
 const REGIONS: &[&str] = &["scope", "listed_at", "asked_for"];
 
-pub(super) const READ_SCOPES: &str = "SELECT scope, attempted_at, listed_at, listing_took, listing_failures, \
+pub(super) const READ_SCOPES: &str = "SELECT scope, attempted_at, listed_at, listing_took, key_failure, listing_failures, \
      listing_failure, look_failure, excluded, filtered_by FROM scope";
 /// A page of one scope; behind the id that was read last.
 pub(super) const READ_RESOURCES: &str = "SELECT scope, id, facts, reading, failure, failures_in_a_row, looked_at, \
-     next_look_at FROM resource WHERE scope = $1 AND id > $2 ORDER BY id LIMIT $3";
+     next_look_at, carried FROM resource WHERE scope = $1 AND id > $2 ORDER BY id LIMIT $3";
 pub(super) const READ_REGIONS: &str = "SELECT scope, listed_at, asked_for FROM regions";
 
 pub(super) const ERASE_SCOPE: &str = "DELETE FROM scope WHERE scope = $1";

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use crate::domain::identity::Scope;
+use crate::domain::resource::Tags;
 
 /// What is written as `%XX` in a key. PostgreSQL takes no NUL in a text; a scope's parts are joined by `/`.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%').add(b'/');
@@ -28,17 +29,30 @@ pub(super) enum Odd {
     Key,
 }
 
-/// Words that many rows share, kept once.
+/// Words and lists of tags that many rows share, kept once.
 #[derive(Debug, Default)]
-pub(super) struct Words(HashSet<Arc<str>>);
+pub(super) struct Words {
+    texts: HashSet<Arc<str>>,
+    tags: HashSet<Tags>,
+}
 
 impl Words {
     pub(super) fn share(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.0.get(text) {
+        if let Some(known) = self.texts.get(text) {
             return Arc::clone(known);
         }
         let new: Arc<str> = text.into();
-        self.0.insert(Arc::clone(&new));
+        self.texts.insert(Arc::clone(&new));
+        new
+    }
+
+    pub(super) fn share_tags(&mut self, tags: &[(Cow<'_, str>, Cow<'_, str>)]) -> Tags {
+        let tags = tags.iter().map(|(key, value)| (self.share(key), self.share(value)));
+        let new: Tags = tags.collect();
+        if let Some(known) = self.tags.get(&new) {
+            return Arc::clone(known);
+        }
+        self.tags.insert(Arc::clone(&new));
         new
     }
 }

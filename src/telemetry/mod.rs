@@ -1,82 +1,56 @@
 //! What the daemon counts about itself: calls to clouds, and rounds over scopes.
 //!
-//! Loops and clients count here, by plain words; they know nothing of series and text. `metrics` reads the numbers
-//! and writes them. Counting takes a read lock, a binary search and an addition, and formats nothing, so that it
-//! costs nothing next to a call.
+//! Loops and clients count here, by plain words; they know nothing of series and text. `metrics` puts the text on the
+//! page. Counting takes a read lock, a binary search and an addition, and formats nothing, so that it costs nothing
+//! next to a call.
 //!
-//! The tables are our own: the one of the `prometheus` crate (0.14) tells rows apart by a hash over the label values
-//! without a mark between them, so that account `a` with project `bc` counts for account `ab` with project `c` too.
+//! The counters are those of the `prometheus` crate, in a registry of their own; `series` says why each has constant
+//! labels. Our tables only find them: by comparing words that the caller has, without making a text of them first.
 
-mod histogram;
+pub mod series;
 mod table;
+mod tally;
+mod text;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use prometheus::{Histogram, Registry};
 
 use crate::domain::identity::Scope;
 use crate::domain::reason::Reason;
 
-pub use histogram::{BOUNDS, Histogram};
+use series::{API_DURATION, API_ERRORS, API_REQUESTS, SCOPE_ERRORS, SCOPE_ROUNDS};
 use table::Table;
+use tally::Tally;
+pub use text::Text;
 
 /// Everything that is counted, from the start of the process. Nothing in it ever goes down.
 #[derive(Debug, Default)]
 pub struct Telemetry {
+    registry: Registry,
     calls: Table<Call, Tally>,
     durations: Table<Action, Histogram>,
     scopes: Table<Scope, Tally>,
     generation: AtomicU64,
+    /// The text last made, and the generation it is at least as new as.
+    text: Mutex<Option<(u64, Arc<Text>)>>,
 }
 
 /// Which calls are counted together.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Call {
-    /// Code of the cloud.
-    pub provider: Arc<str>,
-    /// Name of the account as configured.
-    pub account: Arc<str>,
-    /// The cloud's own name of the call.
-    pub action: Arc<str>,
+#[derive(Debug)]
+struct Call {
+    provider: Box<str>,
+    account: Box<str>,
+    action: Box<str>,
 }
 
 /// Which calls have their durations measured together; accounts are not told apart, the cloud's speed is not theirs.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Action {
-    /// Code of the cloud.
-    pub provider: Arc<str>,
-    /// The cloud's own name of the call.
-    pub action: Arc<str>,
-}
-
-/// How many, and how many of them failed for which reason. Each reason is there from the start, at 0.
-#[derive(Debug, Default)]
-pub struct Tally {
-    total: AtomicU64,
-    failed: [AtomicU64; Reason::ALL.len()],
-}
-
-impl Tally {
-    /// How many, good and bad.
-    pub fn total(&self) -> u64 {
-        self.total.load(Ordering::Relaxed)
-    }
-
-    /// How many failed, for each reason in documented order.
-    pub fn failed(&self) -> impl Iterator<Item = (Reason, u64)> {
-        Reason::ALL
-            .into_iter()
-            .zip(&self.failed)
-            .map(|(reason, count)| (reason, count.load(Ordering::Relaxed)))
-    }
-
-    fn add(&self) {
-        self.total.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn add_failed(&self, reason: Reason) {
-        self.failed[reason as usize].fetch_add(1, Ordering::Relaxed);
-    }
+#[derive(Debug)]
+struct Action {
+    provider: Box<str>,
+    action: Box<str>,
 }
 
 impl Telemetry {
@@ -88,7 +62,7 @@ impl Telemetry {
     /// Counts a call that ended, good or bad, and how long it took.
     pub fn call(&self, provider: &str, account: &str, action: &str, took: Duration) {
         self.with_call(provider, account, action, Tally::add);
-        self.with_action(provider, action, |durations| durations.observe(took));
+        self.with_action(provider, action, |durations| series::observe(durations, took));
         self.changed();
     }
 
@@ -127,46 +101,53 @@ impl Telemetry {
 
     /// Takes the counters of a scope away, once it is no longer configured or no longer listed.
     pub fn forget_scope(&self, scope: &Scope) {
-        self.scopes.remove(|known| known.cmp(scope));
+        self.scopes.remove(|known| known.cmp(scope), |tally| tally.leave(&self.registry));
         self.changed();
     }
 
-    /// Grows with every change. Whoever reads it first and the numbers afterwards has numbers at least as new.
-    pub fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
-    }
-
-    /// Visits the calls, in order.
-    pub fn each_call(&self, visit: impl FnMut(&Call, &Tally)) {
-        self.calls.each(visit);
-    }
-
-    /// Visits the durations of calls, in order.
-    pub fn each_duration(&self, visit: impl FnMut(&Action, &Histogram)) {
-        self.durations.each(visit);
-    }
-
-    /// Visits the scopes, in order.
-    pub fn each_scope(&self, visit: impl FnMut(&Scope, &Tally)) {
-        self.scopes.each(visit);
+    /// Everything as text. The same value again while nothing changed, so that a reader can keep what it made of it.
+    pub fn text(&self) -> Arc<Text> {
+        let mut kept = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        // Read before the numbers, so that they are at least as new as it says.
+        let generation = self.generation.load(Ordering::Acquire);
+        match &*kept {
+            Some((of, text)) if *of == generation => Arc::clone(text),
+            _ => {
+                let text = Arc::new(Text::read(&self.registry));
+                *kept = Some((generation, Arc::clone(&text)));
+                text
+            }
+        }
     }
 
     fn with_call(&self, provider: &str, account: &str, action: &str, act: impl Fn(&Tally)) {
         let order = |known: &Call| {
             (&*known.provider, &*known.account, &*known.action).cmp(&(provider, account, action))
         };
-        let key = || Call { provider: provider.into(), account: account.into(), action: action.into() };
-        self.calls.with(order, key, act);
+        let make = || {
+            let labels = [("cloud_provider", provider), ("cloud_account", account), ("action", action)];
+            let key = Call { provider: provider.into(), account: account.into(), action: action.into() };
+            (key, Tally::new(&self.registry, API_REQUESTS, API_ERRORS, &labels))
+        };
+        self.calls.with(order, make, act);
     }
 
     fn with_action(&self, provider: &str, action: &str, act: impl Fn(&Histogram)) {
         let order = |known: &Action| (&*known.provider, &*known.action).cmp(&(provider, action));
-        let key = || Action { provider: provider.into(), action: action.into() };
-        self.durations.with(order, key, act);
+        let make = || {
+            let labels = [("cloud_provider", provider), ("action", action)];
+            let key = Action { provider: provider.into(), action: action.into() };
+            (key, series::histogram(&self.registry, API_DURATION, &labels))
+        };
+        self.durations.with(order, make, act);
     }
 
     fn with_scope(&self, scope: &Scope, act: impl Fn(&Tally)) {
-        self.scopes.with(|known| known.cmp(scope), || scope.clone(), act);
+        let make = || {
+            let tally = Tally::new(&self.registry, SCOPE_ROUNDS, SCOPE_ERRORS, &scope.labels());
+            (scope.clone(), tally)
+        };
+        self.scopes.with(|known| known.cmp(scope), make, act);
     }
 
     fn changed(&self) {
@@ -178,14 +159,19 @@ impl Telemetry {
 mod tests {
     use super::*;
     use crate::domain::testing::scope;
+    use series::Series;
 
-    fn calls(telemetry: &Telemetry) -> Vec<(String, u64, u64)> {
-        let mut seen = Vec::new();
-        telemetry.each_call(|call, tally| {
-            let failed = tally.failed().map(|(_, count)| count).sum();
-            seen.push((format!("{}/{}/{}", call.provider, call.account, call.action), tally.total(), failed));
-        });
-        seen
+    /// Labels and value of each sample of a family that is not 0.
+    fn counted(telemetry: &Telemetry, series: Series) -> Vec<String> {
+        let text = telemetry.text();
+        let lines = text.of(series.name).unwrap_or_default().lines();
+        let samples = lines.filter_map(|line| line.strip_prefix(series.name));
+        samples.filter(|line| !line.ends_with(" 0")).map(str::to_owned).collect()
+    }
+
+    fn samples(telemetry: &Telemetry, series: Series) -> usize {
+        let text = telemetry.text();
+        text.of(series.name).unwrap_or_default().lines().filter(|line| !line.starts_with('#')).count()
     }
 
     #[test]
@@ -194,7 +180,47 @@ mod tests {
         telemetry.call("p", "a", "bc", Duration::from_millis(3));
         telemetry.call("p", "ab", "c", Duration::from_millis(3));
         telemetry.call_failed("p", "ab", "c", Reason::Timeout);
-        assert_eq!(calls(&telemetry), [("p/a/bc".into(), 1, 0), ("p/ab/c".into(), 1, 1)]);
+        assert_eq!(
+            counted(&telemetry, API_REQUESTS),
+            [
+                r#"{action="bc",cloud_account="a",cloud_provider="p"} 1"#,
+                r#"{action="c",cloud_account="ab",cloud_provider="p"} 1"#,
+            ]
+        );
+        assert_eq!(
+            counted(&telemetry, API_ERRORS),
+            [r#"{action="c",cloud_account="ab",cloud_provider="p",reason="timeout"} 1"#]
+        );
+    }
+
+    #[test]
+    fn scopes_are_told_apart_even_where_their_names_run_together() {
+        let telemetry = Telemetry::new();
+        let named = |account: &str, project: &str| Scope {
+            account: account.into(),
+            project: project.into(),
+            ..scope("rds")
+        };
+        for (rounds, scope) in [(1, named("a", "bc")), (2, named("ab", "c")), (3, named("", "abc"))] {
+            for _ in 0..rounds {
+                telemetry.round(&scope);
+            }
+        }
+        let counts: Vec<_> = counted(&telemetry, SCOPE_ROUNDS)
+            .iter()
+            .map(|line| {
+                line.split(",cloud_provider").next().expect("a part").to_owned()
+                    + line.rsplit_once('}').expect("a value").1
+            })
+            .collect();
+        assert_eq!(
+            counts,
+            [
+                r#"{cloud_account="",cloud_project="abc" 3"#,
+                r#"{cloud_account="a",cloud_project="bc" 1"#,
+                r#"{cloud_account="ab",cloud_project="c" 2"#,
+            ]
+        );
     }
 
     #[test]
@@ -204,44 +230,53 @@ mod tests {
             telemetry.preset_account("p", "a", &["List", "Detail"]);
             telemetry.call_failed("p", "a", "List", Reason::Denied);
         }
-        assert_eq!(calls(&telemetry), [("p/a/Detail".into(), 0, 0), ("p/a/List".into(), 0, 2)]);
-        let mut durations = 0;
-        telemetry.each_duration(|_, histogram| {
-            assert_eq!(histogram.cumulative().map(|(_, count)| count).max(), Some(0));
-            durations += 1;
-        });
-        assert_eq!(durations, 2);
+        assert_eq!(samples(&telemetry, API_REQUESTS), 2);
+        assert_eq!(counted(&telemetry, API_REQUESTS), [] as [&str; 0]);
+        assert_eq!(samples(&telemetry, API_ERRORS), 2 * Reason::ALL.len());
+        assert_eq!(
+            counted(&telemetry, API_ERRORS),
+            [r#"{action="List",cloud_account="a",cloud_provider="p",reason="denied"} 2"#]
+        );
+        assert_eq!(samples(&telemetry, API_DURATION), 2 * 13, "ten bounds, all, sum and count");
+        assert_eq!(counted(&telemetry, API_DURATION), [] as [&str; 0]);
     }
 
     #[test]
     fn each_reason_has_its_own_counter() {
         let telemetry = Telemetry::new();
         for (n, reason) in Reason::ALL.into_iter().enumerate() {
-            for _ in 0..n {
+            for _ in 0..=n {
                 telemetry.scope_error(&scope("rds"), reason);
             }
         }
-        let mut seen = Vec::new();
-        telemetry.each_scope(|_, tally| seen.extend(tally.failed()));
-        assert_eq!(seen, Reason::ALL.into_iter().zip(0..).collect::<Vec<_>>());
+        let seen = counted(&telemetry, SCOPE_ERRORS);
+        assert_eq!(seen.len(), Reason::ALL.len(), "{seen:#?}");
+        for (n, reason) in Reason::ALL.into_iter().enumerate() {
+            let end = format!(r#",reason="{}"}} {}"#, reason.as_str(), n + 1);
+            assert_eq!(seen.iter().filter(|line| line.ends_with(&end)).count(), 1, "{end}");
+        }
     }
 
     #[test]
-    fn a_forgotten_scope_is_gone_and_the_others_stay() {
+    fn a_forgotten_scope_is_gone_the_others_stay_and_it_can_come_back() {
         let telemetry = Telemetry::new();
         for service in ["rds", "redis"] {
-            telemetry.preset_scope(&scope(service));
             telemetry.round(&scope(service));
+            telemetry.scope_error(&scope(service), Reason::Timeout);
         }
         telemetry.forget_scope(&scope("rds"));
         telemetry.forget_scope(&scope("rds"));
-        let mut seen = Vec::new();
-        telemetry.each_scope(|scope, tally| seen.push((scope.service.to_string(), tally.total())));
-        assert_eq!(seen, [("redis".to_owned(), 1)]);
+        let rounds = counted(&telemetry, SCOPE_ROUNDS);
+        assert!(matches!(&rounds[..], [only] if only.contains(r#"cloud_service="redis"} 1"#)), "{rounds:?}");
+        assert_eq!(samples(&telemetry, SCOPE_ERRORS), Reason::ALL.len());
+
+        telemetry.preset_scope(&scope("rds"));
+        assert_eq!(samples(&telemetry, SCOPE_ROUNDS), 2);
+        assert_eq!(counted(&telemetry, SCOPE_ROUNDS), rounds, "it begins at 0");
     }
 
     #[test]
-    fn every_change_is_a_new_generation() {
+    fn every_change_is_in_the_next_text_and_without_one_it_is_the_same() {
         let telemetry = Telemetry::new();
         let changes: [(&str, &dyn Fn()); 7] = [
             ("call", &|| telemetry.call("p", "a", "x", Duration::ZERO)),
@@ -253,9 +288,10 @@ mod tests {
             ("forgotten scope", &|| telemetry.forget_scope(&scope("redis"))),
         ];
         for (name, change) in changes {
-            let before = telemetry.generation();
+            let before = telemetry.text();
+            assert!(Arc::ptr_eq(&before, &telemetry.text()), "{name}: made once");
             change();
-            assert!(telemetry.generation() > before, "{name}");
+            assert_ne!(before, telemetry.text(), "{name}");
         }
     }
 
@@ -265,12 +301,25 @@ mod tests {
         std::thread::scope(|threads| {
             for _ in 0..4 {
                 threads.spawn(|| {
-                    for n in 0..1000 {
+                    for n in 0..999 {
                         telemetry.call("p", ["a", "b", "c"][n % 3], "x", Duration::from_millis(1));
+                        telemetry.round(&scope("rds"));
+                        if n % 9 == 0 {
+                            telemetry.forget_scope(&scope("redis"));
+                            telemetry.preset_scope(&scope("redis"));
+                        }
                     }
                 });
             }
         });
-        assert_eq!(calls(&telemetry).iter().map(|(_, total, _)| total).sum::<u64>(), 4000);
+        let calls = counted(&telemetry, API_REQUESTS);
+        assert!(calls.len() == 3 && calls.iter().all(|line| line.ends_with("} 1332")), "{calls:?}");
+        assert!(
+            telemetry
+                .text()
+                .of(API_DURATION.name)
+                .is_some_and(|text| text.contains("_count{action=\"x\",cloud_provider=\"p\"} 3996\n"))
+        );
+        assert_eq!(samples(&telemetry, SCOPE_ROUNDS), 2, "redis was never made twice");
     }
 }

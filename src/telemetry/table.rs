@@ -13,9 +13,15 @@ impl<K, V> Default for Table<K, V> {
     }
 }
 
-impl<K, V: Default> Table<K, V> {
-    /// Acts on the row for which `order` is `Equal`; makes it first, under `key`, where there is none.
-    pub(super) fn with(&self, order: impl Fn(&K) -> Ordering, key: impl FnOnce() -> K, act: impl Fn(&V)) {
+impl<K, V> Table<K, V> {
+    /// Acts on the row for which `order` is `Equal`; makes it first where there is none. What makes it runs alone:
+    /// no other row is made or taken away at the same time.
+    pub(super) fn with(
+        &self,
+        order: impl Fn(&K) -> Ordering,
+        make: impl FnOnce() -> (K, V),
+        act: impl Fn(&V),
+    ) {
         {
             let rows = self.0.read().unwrap_or_else(PoisonError::into_inner);
             if let Ok(found) = rows.binary_search_by(|(known, _)| order(known)) {
@@ -25,23 +31,17 @@ impl<K, V: Default> Table<K, V> {
         let mut rows = self.0.write().unwrap_or_else(PoisonError::into_inner);
         // Another thread may have made it between the two locks.
         let at = rows.binary_search_by(|(known, _)| order(known)).unwrap_or_else(|place| {
-            rows.insert(place, (key(), V::default()));
+            rows.insert(place, make());
             place
         });
         act(&rows[at].1);
     }
 
-    /// Takes a row away, if it is there.
-    pub(super) fn remove(&self, order: impl Fn(&K) -> Ordering) {
+    /// Takes a row away, if it is there; nobody can make it anew before `leave` is done with it.
+    pub(super) fn remove(&self, order: impl Fn(&K) -> Ordering, leave: impl FnOnce(V)) {
         let mut rows = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if let Ok(found) = rows.binary_search_by(|(known, _)| order(known)) {
-            rows.remove(found);
+            leave(rows.remove(found).1);
         }
-    }
-
-    /// Visits every row in order.
-    pub(super) fn each(&self, mut visit: impl FnMut(&K, &V)) {
-        let rows = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        rows.iter().for_each(|(key, value)| visit(key, value));
     }
 }

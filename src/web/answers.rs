@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::body::HttpBody;
 use axum::extract::State;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -24,6 +24,7 @@ use tower::Service;
 use tracing::error;
 
 use super::AppState;
+use super::refusal::Refusal;
 
 /// No answer takes longer to begin, unless something is broken.
 const BEGIN: Duration = Duration::from_secs(30);
@@ -85,11 +86,7 @@ pub(super) async fn ready(State(state): State<AppState>) -> Response {
 
 /// An answer that says what is wrong, for programs and people (RFC 9457).
 pub(super) fn problem(status: StatusCode, detail: &str) -> Response {
-    let title = status.canonical_reason().unwrap_or_default();
-    let body = serde_json::json!({
-        "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail,
-    });
-    (status, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+    Refusal { status, detail: detail.to_owned() }.into_response()
 }
 
 /// Where no route leads.
@@ -115,6 +112,7 @@ async fn unless_panicked<F: Future>(future: F) -> Result<F::Output, Box<dyn Any 
 #[cfg(test)]
 mod tests {
     use axum::body::{Body, to_bytes};
+    use axum::http::header::CONTENT_TYPE;
     use axum::routing::{get, post};
 
     use super::*;

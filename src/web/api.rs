@@ -13,17 +13,16 @@ use chrono::{DateTime, Utc};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::domain::finding::Stage;
-use crate::domain::identity::{CertRole, Scope};
-use crate::domain::reason;
-use crate::domain::resource::{Certificate, DateSource, ManagedBy, Tags, TlsState};
+use crate::domain::identity::Scope;
+use crate::domain::resource::{Tags, TlsState};
 use crate::domain::snapshot::{ScopeView, Snapshot};
 
 use super::context::PageContext;
 use super::cursor::{Place, first, scope_to_cursor};
 use super::json::{List, Moment};
+use super::members::{CertificateMembers, Failure, ScopeLabels};
 use super::query::{CertificatesQuery, ScopesQuery};
-use super::rows::{Row, rows, scope_id, scope_label};
+use super::rows::{Row, rows, scope_id, scope_is};
 
 /// Describes this API; a test holds it against what is really answered.
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -57,12 +56,7 @@ pub fn scopes<'s>(
         .iter()
         .map(|(scope, view)| (&**scope, &**view))
         .filter(|(scope, _)| query.after.as_ref().is_none_or(|after| *scope > after))
-        .filter(|(scope, _)| {
-            query
-                .matcher
-                .as_ref()
-                .is_none_or(|matcher| matcher.matches(&|label| scope_label(scope, label, context)))
-        })
+        .filter(|(scope, _)| query.matcher.as_ref().is_none_or(|matcher| scope_is(scope, matcher, context)))
         .peekable();
     let mut items = Vec::new();
     let mut last = None;
@@ -88,10 +82,7 @@ fn is_asked_for(
     let in_time = query.within.is_none_or(|within| {
         row.not_after().is_some_and(|end| (end - now).to_std().map_or(true, |l| l <= within))
     });
-    let meant = || {
-        let lookup = |label: &_| row.label(label, context);
-        query.matcher.as_ref().is_none_or(|matcher| matcher.matches(&lookup))
-    };
+    let meant = || query.matcher.as_ref().is_none_or(|matcher| row.is(matcher, context));
     in_state && in_time && meant()
 }
 
@@ -100,29 +91,7 @@ fn is_asked_for(
 pub struct CertificateItem<'s> {
     id: String,
     #[serde(flatten)]
-    scope: ScopeLabels<'s>,
-    resource_id: &'s str,
-    cert_role: Option<&'static str>,
-    resource_name: Option<&'s str>,
-    state: &'static str,
-    status: Option<&'s str>,
-    engine: Option<&'s str>,
-    stage: Option<&'static str>,
-    not_after: Option<Moment>,
-    not_after_unix: Option<i64>,
-    seconds_left: Option<i64>,
-    not_before: Option<Moment>,
-    source: Option<&'static str>,
-    other_not_after: Option<Moment>,
-    dates_disagree: Option<bool>,
-    common_name: Option<&'s str>,
-    issuer: Option<&'s str>,
-    serial: Option<&'s str>,
-    sha256: Option<&'s str>,
-    key: Option<&'s str>,
-    managed_by: Option<&'static str>,
-    renewal_required: Option<bool>,
-    last_seen: Option<Moment>,
+    members: CertificateMembers<'s>,
     stale: bool,
     next_look: Option<Moment>,
     failure: Option<Failure<'s>>,
@@ -132,36 +101,11 @@ pub struct CertificateItem<'s> {
 
 impl<'s> CertificateItem<'s> {
     fn new(row: &Row<'s>, now: DateTime<Utc>, context: &PageContext<'_>) -> Self {
-        let Row { scope, resource, certificate } = *row;
-        let reading = resource.reading.as_ref();
-        let subject = certificate.map(|certificate| &certificate.subject);
-        let end = row.not_after();
+        let Row { scope, resource, .. } = *row;
         Self {
             id: row.id(),
-            scope: ScopeLabels::new(scope),
-            resource_id: &resource.id,
-            cert_role: row.role().map(CertRole::as_str),
-            resource_name: known(&resource.facts.name),
-            state: resource.state().as_str(),
-            status: known(&resource.facts.status),
-            engine: known(&resource.facts.engine),
-            stage: row.stage(context, now).map(Stage::as_str),
-            not_after: end.map(Moment),
-            not_after_unix: end.map(|end| end.timestamp()),
-            seconds_left: end.map(|end| (end - now).num_seconds()),
-            not_before: certificate.and_then(|certificate| certificate.not_before).map(Moment),
-            source: certificate.map(|certificate| DateSource::as_str(certificate.source)),
-            other_not_after: certificate.and_then(|certificate| certificate.other_not_after).map(Moment),
-            dates_disagree: certificate.and_then(Certificate::dates_disagree),
-            common_name: subject.and_then(|subject| known(&subject.common_name)),
-            issuer: subject.and_then(|subject| known(&subject.issuer)),
-            serial: subject.and_then(|subject| known(&subject.serial)),
-            sha256: subject.and_then(|subject| known(&subject.sha256)),
-            key: subject.and_then(|subject| known(&subject.key)),
-            managed_by: reading.and_then(|reading| reading.managed_by).map(ManagedBy::as_str),
-            renewal_required: reading.and_then(|reading| reading.renewal_required),
-            last_seen: row.last_seen().map(Moment),
-            stale: context.is_stale(resource, now),
+            members: CertificateMembers::new(row, row.stage(context, now), now),
+            stale: resource.is_stale(context.poll, now),
             next_look: context.next_look(resource).map(Moment),
             failure: resource.failure.as_deref().map(Failure::new),
             owner: context.owner(scope, resource),
@@ -216,51 +160,15 @@ struct Resources {
 
 impl Resources {
     fn new(view: &ScopeView, now: DateTime<Utc>, context: &PageContext<'_>) -> Self {
-        let stale = view.resources.iter().filter(|resource| context.is_stale(resource, now)).count();
         Self {
             discovered: view.resources.len(),
             enabled: view.counts.of(TlsState::Enabled),
             disabled: view.counts.of(TlsState::Disabled),
             unsupported: view.counts.of(TlsState::Unsupported),
             unknown: view.counts.of(TlsState::Unknown),
-            stale,
+            stale: view.stale(context.poll, now),
             excluded: view.excluded,
         }
-    }
-}
-
-#[derive(Debug, Serialize)]
-#[allow(clippy::struct_field_names)] // the names are those of the labels
-struct ScopeLabels<'s> {
-    cloud_provider: &'s str,
-    cloud_account: &'s str,
-    cloud_project: &'s str,
-    cloud_region: &'s str,
-    cloud_service: &'s str,
-}
-
-impl<'s> ScopeLabels<'s> {
-    fn new(scope: &'s Scope) -> Self {
-        Self {
-            cloud_provider: &scope.provider,
-            cloud_account: &scope.account,
-            cloud_project: &scope.project,
-            cloud_region: &scope.region,
-            cloud_service: &scope.service,
-        }
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct Failure<'s> {
-    reason: &'static str,
-    text: &'s str,
-    at: Moment,
-}
-
-impl<'s> Failure<'s> {
-    fn new(failure: &'s reason::Failure) -> Self {
-        Self { reason: failure.reason.as_str(), text: &failure.text, at: Moment(failure.at) }
     }
 }
 
@@ -270,15 +178,11 @@ struct TagMap<'s>(&'s Tags);
 impl Serialize for TagMap<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (key, value) in self.0 {
+        for (key, value) in self.0.iter() {
             map.serialize_entry(&**key, &**value)?;
         }
         map.end()
     }
-}
-
-fn known(text: &str) -> Option<&str> {
-    (!text.is_empty()).then_some(text)
 }
 
 #[cfg(test)]

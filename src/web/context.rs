@@ -9,7 +9,6 @@ use chrono_tz::Tz;
 use crate::domain::identity::Scope;
 use crate::domain::policy::{PollPolicy, Thresholds};
 use crate::domain::resource::Resource;
-use crate::domain::schedule::stale_after;
 
 /// What the operator says about an account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,16 +52,6 @@ impl PageContext<'_> {
     /// When a resource is looked at next; `None` where its listing carries everything.
     pub fn next_look(&self, resource: &Resource) -> Option<DateTime<Utc>> {
         after(self.timeline_start, resource.due?)
-    }
-
-    /// What is known of a resource is older than the polling policy promises.
-    pub fn is_stale(&self, resource: &Resource, now: DateTime<Utc>) -> bool {
-        let limit = stale_after(resource.state(), self.poll);
-        let fresh_until = |at| after(at, limit);
-        resource
-            .reading
-            .as_ref()
-            .is_some_and(|reading| fresh_until(reading.at).is_some_and(|until| until < now))
     }
 }
 

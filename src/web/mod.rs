@@ -11,8 +11,10 @@ mod answers;
 pub mod api;
 pub mod context;
 pub mod cursor;
+mod desk;
 mod doorkeeper;
 pub mod json;
+pub mod members;
 pub mod page;
 pub mod query;
 pub mod refusal;
@@ -23,7 +25,6 @@ mod stall;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod view;
-pub mod visible;
 
 use std::fmt;
 use std::sync::Arc;

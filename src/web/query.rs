@@ -14,10 +14,10 @@ use crate::domain::identity::Scope;
 use crate::domain::matcher::{Label, LabelSet, Matcher};
 use crate::domain::nearest::nearest;
 use crate::domain::resource::TlsState;
+use crate::visible::shortened;
 
 use super::cursor::{Place, Sort, scope_of_cursor};
 use super::refusal::Refusal;
-use super::visible::visible;
 
 /// Items in an answer unless `limit` says otherwise.
 pub const LIMIT: usize = 100;
@@ -162,7 +162,7 @@ fn unknown(name: &str, known: &[&str]) -> String {
 }
 
 fn quoted(text: &str) -> String {
-    format!("`{}`", visible(text, 60))
+    format!("`{}`", shortened(text, 60))
 }
 
 fn is_not(text: &str, possible: impl std::fmt::Display) -> String {
@@ -171,7 +171,7 @@ fn is_not(text: &str, possible: impl std::fmt::Display) -> String {
 
 fn matcher(text: &str, allowed: LabelSet) -> Result<Matcher, String> {
     Matcher::parse(text, allowed)
-        .map_err(|error| visible(&format!("{error}: {}", error.hint), 600).into_owned())
+        .map_err(|error| shortened(&format!("{error}: {}", error.hint), 600).into_owned())
 }
 
 fn scope_matcher(text: &str) -> Result<Matcher, String> {

@@ -47,6 +47,6 @@ impl IntoResponse for Refusal {
             (CACHE_CONTROL, HeaderValue::from_static("no-store")),
             (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         ];
-        (self.status, headers, json::to_bytes(&body)).into_response()
+        (self.status, headers, json::to_text(&body)).into_response()
     }
 }

@@ -4,9 +4,10 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::described::{Described, DescribedScope};
 use crate::domain::finding::{Stage, stage};
 use crate::domain::identity::{CertRole, Scope};
-use crate::domain::matcher::Label;
+use crate::domain::matcher::Matcher;
 use crate::domain::resource::{Certificate, Resource, TlsState};
 use crate::domain::snapshot::Snapshot;
 
@@ -37,7 +38,7 @@ pub fn rows(snapshot: &Snapshot) -> impl Iterator<Item = Row<'_>> {
     })
 }
 
-impl<'s> Row<'s> {
+impl Row<'_> {
     /// Belongs into a list for which nothing else was asked: whatever ends, and whatever may end unseen, because TLS
     /// is on and no date was found, or because a look at it did not tell. TLS that is off or not possible is no
     /// worry, and what was only just discovered will be looked at in a moment.
@@ -65,18 +66,11 @@ impl<'s> Row<'s> {
         self.certificate.map(|certificate| certificate.role)
     }
 
-    /// The value of a label; `None` counts as empty.
-    pub fn label<'v>(&self, label: &Label, context: &'v PageContext<'_>) -> Option<&'v str>
-    where
-        's: 'v,
-    {
-        match label {
-            Label::ResourceId => Some(&self.resource.id),
-            Label::ResourceName => Some(&self.resource.facts.name),
-            Label::CertRole => self.role().map(CertRole::as_str),
-            Label::Tag(key) => self.resource.tag(key),
-            _ => scope_label(self.scope, label, context),
-        }
+    /// Whether an expression means it.
+    pub fn is(&self, matcher: &Matcher, context: &PageContext<'_>) -> bool {
+        let account_label = |key: &str| context.account_label(&self.scope.account, key);
+        let described = Described::new(self.scope, self.resource, &account_label);
+        Described { role: self.role(), ..described }.is(matcher)
     }
 
     /// How close to its end it is; `None` where nothing ends.
@@ -96,17 +90,10 @@ impl<'s> Row<'s> {
     }
 }
 
-/// The value of a label of a scope; `None` for labels that only a resource has.
-pub fn scope_label<'v>(scope: &'v Scope, label: &Label, context: &'v PageContext<'_>) -> Option<&'v str> {
-    match label {
-        Label::CloudProvider => Some(&scope.provider),
-        Label::CloudAccount => Some(&scope.account),
-        Label::CloudProject => Some(&scope.project),
-        Label::CloudRegion => Some(&scope.region),
-        Label::CloudService => Some(&scope.service),
-        Label::AccountLabel(key) => context.account_label(&scope.account, key),
-        _ => None,
-    }
+/// Whether an expression means a scope.
+pub fn scope_is(scope: &Scope, matcher: &Matcher, context: &PageContext<'_>) -> bool {
+    let account_label = |key: &str| context.account_label(&scope.account, key);
+    DescribedScope { scope, account_label: &account_label }.is(matcher)
 }
 
 /// The stable name of a scope; the ids of its rows begin with it.
@@ -139,8 +126,10 @@ fn push_segment(id: &mut String, part: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::matcher::LabelSet;
     use crate::domain::reason::{Failure, Reason};
     use crate::domain::testing::{certificate, moment, reading, resource, scope};
+    use crate::web::context::AccountInfo;
     use crate::web::context::testing::plain_context;
 
     fn with_state(state: TlsState) -> Resource {
@@ -184,23 +173,25 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_has_all_labels() {
+    fn expressions_know_the_certificate_and_the_labels_of_its_account() {
         let (scope, resource, certificate) = (scope("redis"), resource("r-1"), certificate(moment()));
         let row = Row { scope: &scope, resource: &resource, certificate: Some(&certificate) };
-        for (label, want) in [
-            (Label::CloudProvider, Some("alibaba")),
-            (Label::CloudAccount, Some("prod")),
-            (Label::CloudProject, Some("")),
-            (Label::CloudRegion, Some("cn-hangzhou")),
-            (Label::CloudService, Some("redis")),
-            (Label::ResourceId, Some("r-1")),
-            (Label::ResourceName, Some("orders")),
-            (Label::CertRole, Some("server")),
-            (Label::Tag("env".into()), None),
-            (Label::AccountLabel("team".into()), None),
-            (Label::Severity, None),
+        let mut account = AccountInfo::default();
+        account.labels.insert("team".into(), "dba".into());
+        let known = |name: &str| (name == "prod").then_some(&account);
+        let context = PageContext { account: &known, ..plain_context() };
+        for (text, of_certificate, without) in [
+            (r#"cert_role="server", resource_id="r-1""#, true, false),
+            (r#"cert_role="""#, false, true),
+            (r#"label:team="dba""#, true, true),
+            (r#"label:team="web""#, false, false),
         ] {
-            assert_eq!(row.label(&label, &plain_context()), want, "{label}");
+            let matcher = Matcher::parse(text, LabelSet::CERTIFICATE).unwrap();
+            assert_eq!(row.is(&matcher, &context), of_certificate, "{text}");
+            assert_eq!(Row { certificate: None, ..row }.is(&matcher, &context), without, "{text}");
         }
+        let matcher =
+            Matcher::parse(r#"label:team="dba", cloud_service="redis""#, LabelSet::RESOURCE).unwrap();
+        assert!(scope_is(&scope, &matcher, &context) && !scope_is(&scope, &matcher, &plain_context()));
     }
 }

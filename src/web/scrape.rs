@@ -16,27 +16,29 @@ use http_body::{Frame, SizeHint};
 use tracing::error;
 
 use super::{AppState, answers};
-use crate::metrics::CONTENT_TYPE as TEXT_FORMAT;
+use crate::metrics::{CONTENT_TYPE as TEXT_FORMAT, GzipPage};
 
 /// `/metrics`.
 pub(super) async fn metrics(State(state): State<AppState>, headers: HeaderMap) -> Response {
     let snapshot = Arc::clone(&state.snapshot.borrow());
     let now = (state.now)();
-    if !accepts_gzip(&headers) {
-        return page(Body::new(Blocks { blocks: state.metrics.plain(snapshot, now), left: None }));
-    }
-    match state.metrics.gzip(&snapshot, now).await {
-        Ok(gzip) => {
-            let left = Some(gzip.len());
-            let mut response = page(Body::new(Blocks { blocks: gzip.into_blocks(), left }));
-            response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            response
-        }
-        Err(error) => {
-            error!(%error, cause = ?error.source(), "a scrape was not answered");
-            answers::problem(StatusCode::INTERNAL_SERVER_ERROR, "a defect of notafter; its log says more")
-        }
-    }
+    let answer = if accepts_gzip(&headers) {
+        state.metrics.gzip(&snapshot, now).await.map(gzip)
+    } else {
+        let plain = state.metrics.plain(snapshot, now).await;
+        plain.map(|blocks| page(Body::new(Blocks { blocks, left: None })))
+    };
+    answer.unwrap_or_else(|error| {
+        error!(%error, cause = ?error.source(), "a scrape was not answered");
+        answers::problem(StatusCode::INTERNAL_SERVER_ERROR, "a defect of notafter; its log says more")
+    })
+}
+
+fn gzip(gzip: GzipPage) -> Response {
+    let left = Some(gzip.len());
+    let mut response = page(Body::new(Blocks { blocks: gzip.into_blocks(), left }));
+    response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    response
 }
 
 fn page(body: Body) -> Response {

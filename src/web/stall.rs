@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 /// A stream that fails when nothing of what is written can be sent for a given time.
 ///
@@ -16,23 +16,28 @@ use tokio::time::{Sleep, sleep};
 pub(super) struct StallGuard<I> {
     stream: I,
     limit: Duration,
-    /// Exists while a write waits.
-    stalled: Option<Pin<Box<Sleep>>>,
+    /// Kept from one wait to the next: a large page waits for its reader many times.
+    alarm: Option<Pin<Box<Sleep>>>,
+    /// A write waits, and the alarm runs.
+    stalled: bool,
 }
 
 impl<I> StallGuard<I> {
     pub(super) fn new(stream: I, limit: Duration) -> Self {
-        Self { stream, limit, stalled: None }
+        Self { stream, limit, alarm: None, stalled: false }
     }
 
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.stalled = None;
+            self.stalled = false;
             return written;
         }
         let limit = self.limit;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
-        ready!(stalled.as_mut().poll(cx));
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep(limit)));
+        if !std::mem::replace(&mut self.stalled, true) {
+            alarm.as_mut().reset(Instant::now() + limit);
+        }
+        ready!(alarm.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the other side does not read")))
     }
 }
@@ -80,7 +85,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for StallGuard<I> {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-    use tokio::time::{Instant, timeout};
+    use tokio::time::timeout;
 
     use super::*;
 

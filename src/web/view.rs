@@ -1,8 +1,7 @@
 //! The routes that show what is known: the page, its style, and the lists of the API.
 //!
-//! Each handler takes the current snapshot and settings, calls one pure function and wraps the result. They do not
-//! wait for anything: an answer over 100,000 resources takes milliseconds, less than moving it to another thread
-//! would be worth, and the number of answers being made at once stays that of the threads.
+//! Each handler reads its query, has one pure function of snapshot and settings called at the `desk`, and wraps the
+//! result.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +27,7 @@ use crate::domain::resource::Resource;
 use crate::domain::snapshot::Snapshot;
 
 use super::context::{AccountInfo, PageContext};
+use super::desk::Desk;
 use super::page::query::PageQuery;
 use super::query::{CertificatesQuery, ScopesQuery};
 use super::refusal::Refusal;
@@ -97,6 +97,24 @@ impl View {
     }
 }
 
+/// What the handlers share.
+#[derive(Clone)]
+struct Shown {
+    view: Arc<View>,
+    desk: Desk,
+}
+
+impl Shown {
+    /// Has an answer made of everything as it is when its turn comes.
+    async fn make<T: Send + 'static>(
+        &self,
+        answer: impl FnOnce(&Snapshot, DateTime<Utc>, &PageContext<'_>) -> T + Send + 'static,
+    ) -> T {
+        let view = Arc::clone(&self.view);
+        self.desk.make(move || view.with(answer)).await
+    }
+}
+
 /// The routes, to be merged into the table of all.
 pub fn router(view: Arc<View>) -> Router {
     Router::new()
@@ -106,17 +124,18 @@ pub fn router(view: Arc<View>) -> Router {
         .route("/api/v1/certificates", read_only(get(certificates)))
         .route("/api/v1/scopes", read_only(get(scopes)))
         .route("/api/v1/openapi.json", read_only(get(openapi)))
-        .with_state(view)
+        .with_state(Shown { view, desk: Desk::default() })
 }
 
 /// `get` answers HEAD as well; everything else is told what is possible.
-fn read_only(routes: MethodRouter<Arc<View>>) -> MethodRouter<Arc<View>> {
+fn read_only(routes: MethodRouter<Shown>) -> MethodRouter<Shown> {
     routes.fallback(|| async { Refusal::method_not_allowed() })
 }
 
-async fn show_page(State(view): State<Arc<View>>, RawQuery(query): RawQuery) -> Response {
+async fn show_page(State(shown): State<Shown>, RawQuery(query): RawQuery) -> Response {
     let query = PageQuery::parse(query.as_deref());
-    let html = view.with(|snapshot, now, context| page::page(snapshot, &query, now, context).render());
+    let html =
+        shown.make(move |snapshot, now, context| page::page(snapshot, &query, now, context).render()).await;
     let Ok(html) = html else {
         let detail = "the page could not be written".to_owned();
         return Refusal { status: StatusCode::INTERNAL_SERVER_ERROR, detail }.into_response();
@@ -125,14 +144,16 @@ async fn show_page(State(view): State<Arc<View>>, RawQuery(query): RawQuery) -> 
     (headers("text/html; charset=utf-8", "no-store"), special, html).into_response()
 }
 
-async fn certificates(State(view): State<Arc<View>>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+async fn certificates(State(shown): State<Shown>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let query = CertificatesQuery::parse(query.as_deref())?;
-    Ok(view.with(|snapshot, now, context| answer(&api::certificates(snapshot, &query, now, context))))
+    Ok(shown
+        .make(move |snapshot, now, context| list(&api::certificates(snapshot, &query, now, context)))
+        .await)
 }
 
-async fn scopes(State(view): State<Arc<View>>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+async fn scopes(State(shown): State<Shown>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let query = ScopesQuery::parse(query.as_deref())?;
-    Ok(view.with(|snapshot, now, context| answer(&api::scopes(snapshot, &query, now, context))))
+    Ok(shown.make(move |snapshot, now, context| list(&api::scopes(snapshot, &query, now, context))).await)
 }
 
 async fn openapi(RawQuery(query): RawQuery) -> Result<Response, Refusal> {
@@ -148,8 +169,8 @@ async fn icon(headers: HeaderMap) -> Response {
     asset("image/svg+xml", page::ICON, &headers)
 }
 
-fn answer(list: &impl Serialize) -> Response {
-    (headers("application/json", "no-store"), json::to_bytes(list)).into_response()
+fn list(list: &impl Serialize) -> Response {
+    (headers("application/json", "no-store"), json::to_text(list)).into_response()
 }
 
 /// A part of the binary: the same until the next upgrade, and after that under another link.

@@ -89,7 +89,8 @@ async fn every_date_on_the_metrics_page_is_the_clouds() {
     let snapshot = watch.finished().await;
     drop(cloud);
 
-    let page = MetricsPage::new(telemetry, quick(), Utc::now()).plain(snapshot.clone(), Utc::now());
+    let page = MetricsPage::new(telemetry, quick(), Utc::now());
+    let page = page.plain(snapshot.clone(), Utc::now()).await.expect("rendered");
     let text = String::from_utf8(page.flat_map(|block| block.to_vec()).collect()).expect("UTF-8");
     let shown = series(&text, "notafter_certificate_not_after_timestamp_seconds");
     let on = series(&text, "notafter_resource_tls_enabled");

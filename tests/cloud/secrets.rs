@@ -62,8 +62,8 @@ async fn planted_secrets_are_in_no_log_no_metric_and_no_debug_text() {
     }
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     let snapshot = watch.snapshot();
-    let page = MetricsPage::new(watch.telemetry.clone(), quick(), Utc::now())
-        .plain(Arc::clone(&snapshot), Utc::now());
+    let page = MetricsPage::new(watch.telemetry.clone(), quick(), Utc::now());
+    let page = page.plain(Arc::clone(&snapshot), Utc::now()).await.expect("rendered");
     let page: Vec<u8> = page.flat_map(|block| block.to_vec()).collect();
     watch.end().await;
 

@@ -78,6 +78,8 @@ fn listed(id: &str) -> Listed {
         tags: [("env".into(), "prod".into()), ("owner".into(), "payments".into())].into(),
         group: None,
         locked: false,
+        in_use: None,
+        used_by: Box::default(),
     };
     Listed { id: id.into(), facts, tags_known: true, reading: None, inspectable: true }
 }

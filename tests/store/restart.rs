@@ -6,8 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use notafter::domain::policy::PollPolicy;
 use notafter::domain::reason::Reason;
-use notafter::domain::schedule::listing_after_restart;
 use notafter::domain::snapshot::Snapshot;
+use notafter::domain::{restart, schedule};
 use notafter::sim::alibaba::{AlibabaCloud, Fault, Where};
 
 use crate::database::{Database, over_both};
@@ -80,7 +80,7 @@ async fn nothing_is_asked_before_it_is_due(database: Database) {
         .scopes
         .iter()
         .map(|(scope, view)| {
-            let at = now + listing_after_restart(scope, view, &policy, now);
+            let at = now + restart::first_listing(view, schedule::next_listing(scope, &policy, 0), now);
             ((scope.region.to_string(), scope.service.to_string()), at)
         })
         .collect();

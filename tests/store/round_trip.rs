@@ -62,9 +62,19 @@ fn scope() -> impl Strategy<Value = Scope> {
 }
 
 fn facts() -> impl Strategy<Value = Facts> {
-    let tags = vec((short(), short()), 0..4).prop_map(Vec::into_boxed_slice);
-    (boxed(), short(), short(), tags, option::of(boxed()), any::<bool>()).prop_map(
-        |(name, status, engine, tags, group, locked)| Facts { name, status, engine, tags, group, locked },
+    let tags = vec((short(), short()), 0..4).prop_map(Into::into);
+    let used = (option::of(any::<bool>()), vec(boxed(), 0..3).prop_map(Vec::into_boxed_slice));
+    (boxed(), short(), short(), tags, option::of(boxed()), any::<bool>(), used).prop_map(
+        |(name, status, engine, tags, group, locked, (in_use, used_by))| Facts {
+            name,
+            status,
+            engine,
+            tags,
+            group,
+            locked,
+            in_use,
+            used_by,
+        },
     )
 }
 
@@ -101,9 +111,9 @@ fn reading() -> impl Strategy<Value = Reading> {
 }
 
 fn resource() -> impl Strategy<Value = Resource> {
-    let looks = (option::of(time()), option::of(duration()), any::<u32>());
+    let looks = (option::of(time()), option::of(duration()), any::<u32>(), any::<bool>());
     (facts(), option::of(reading()), option::of(failure()), looks).prop_map(
-        |(facts, reading, failure, (looked_at, due, failures_in_a_row))| {
+        |(facts, reading, failure, (looked_at, due, failures_in_a_row, carried))| {
             let failure = failure.map(Box::new);
             Resource {
                 reading,
@@ -111,6 +121,7 @@ fn resource() -> impl Strategy<Value = Resource> {
                 looked_at,
                 due,
                 failures_in_a_row,
+                carried,
                 ..Resource::new("".into(), facts)
             }
         },
@@ -119,15 +130,22 @@ fn resource() -> impl Strategy<Value = Resource> {
 
 fn view() -> impl Strategy<Value = ScopeView> {
     let times = (option::of(time()), option::of(time()), option::of(duration()));
-    let failures = (option::of(failure()), option::of(failure()), any::<u32>());
+    let failures = ([failure(), failure(), failure()].map(option::of), any::<u32>());
     let id = short().prop_filter("no cloud lists an empty id", |id| !id.is_empty());
     let resources = btree_map(id, resource(), 0..8);
     (times, failures, resources, 0..9_usize, any::<u64>()).prop_map(
-        |((attempted_at, listed_at, took), (listing, look, failures), resources, excluded, filtered_by)| {
+        |(
+            (attempted_at, listed_at, took),
+            ([key, listing, look], failures),
+            resources,
+            excluded,
+            filtered_by,
+        )| {
             let resources = resources.into_iter().map(|(id, resource)| Resource { id, ..resource });
             let mut view = ScopeView::default().with_resources(resources);
             (view.attempted_at, view.listed_at, view.listing_took) = (attempted_at, listed_at, took);
             (view.listing_failure, view.look_failure, view.listing_failures) = (listing, look, failures);
+            view.key_failure = key;
             (view.excluded, view.filtered_by) = (excluded, filtered_by);
             view
         },
@@ -189,9 +207,11 @@ fn of_size(count: usize) -> Snapshot {
         name: "n".into(),
         status: "s".into(),
         engine: "e".into(),
-        tags: Box::default(),
+        tags: [].into(),
         group: None,
         locked: false,
+        in_use: None,
+        used_by: Box::default(),
     };
     let resources = (0..count).map(|n| Resource::new(format!("r-{n:06}").into(), facts.clone()));
     let scope = Scope {

@@ -7,10 +7,10 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::text::printable;
 use crate::daemon::doctor::{Diagnosis, Finding, Verdict};
 use crate::domain::reason::Reason;
 use crate::provider;
+use crate::visible::visible;
 
 /// A clock that is off by more than this is worth a line; Alibaba Cloud refuses from 15 minutes on.
 const SKEW_SECONDS: i64 = 60;
@@ -39,7 +39,7 @@ pub fn json(diagnoses: &[Diagnosis]) -> String {
 fn account(out: &mut String, diagnosis: &Diagnosis) {
     let Diagnosis { account, provider, clock_ahead, findings } = diagnosis;
     let state = if diagnosis.is_well() { "works" } else { "does not work completely" };
-    line(out, format_args!("{} ({provider}): {state}", printable(account)));
+    line(out, format_args!("{} ({provider}): {state}", visible(account)));
     if let Some(seconds) = clock_ahead.map(|ahead| ahead.num_seconds()).filter(|s| s.abs() > SKEW_SECONDS) {
         let direction = if seconds > 0 { "ahead of" } else { "behind" };
         line(
@@ -79,7 +79,7 @@ fn failures(out: &mut String, provider: &str, findings: &[Finding]) {
         let Verdict::Fails { reason, key, text } = &group[0].verdict else { continue };
         let places: Vec<&str> = group.iter().map(|finding| &*finding.scope.region).collect();
         line(out, format_args!("  {:<12} {action:<34} {}", reason.as_str(), regions(&places)));
-        line(out, format_args!("  {:<12} {}", "", printable(text)));
+        line(out, format_args!("  {:<12} {}", "", visible(text)));
         line(out, format_args!("  {:<12} → {}", "", remedy::remedy(provider, action, *reason, *key, text)));
     }
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::select::Selection;
-use super::text::printable;
 use crate::domain::identity::{CertRole, Scope};
 use crate::domain::matcher::Matcher;
 use crate::domain::policy::{PollPolicy, Thresholds};
 use crate::domain::resource::Resource;
 use crate::domain::snapshot::{ScopeView, Snapshot};
+use crate::visible::visible;
 
 mod paragraphs;
 mod unknown;
@@ -68,7 +68,7 @@ pub fn explain(id: &str, known: &Known<'_>) -> Result<String, String> {
         [only] => Ok(only.clone()),
         several => {
             let count = several.len();
-            Ok(format!("{count} scopes have a resource {}.\n\n{}", printable(id), several.join("\n")))
+            Ok(format!("{count} scopes have a resource {}.\n\n{}", visible(id), several.join("\n")))
         }
     }
 }

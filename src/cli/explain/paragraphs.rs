@@ -1,17 +1,16 @@
 //! The paragraphs of an explanation: a title and rows of a word and what is to be said about it.
 
-use std::time::Duration;
-
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::why::regular_interval;
 use super::{Applied, Found, Known};
-use crate::cli::text::{about, left, plural, printable, utc};
+use crate::cli::text::{about, left, plural, utc};
 use crate::domain::duration::show_duration;
 use crate::domain::finding::{Stage, stage};
 use crate::domain::policy::Thresholds;
-use crate::domain::resource::{Certificate, DateSource, ManagedBy, TlsState};
-use crate::domain::schedule::{calls_per_second, next_look};
+use crate::domain::resource::{Certificate, DateSource, Facts, ManagedBy, TlsState};
+use crate::domain::schedule::{load, next_look};
+use crate::visible::visible;
 
 /// A paragraph under way.
 struct Paragraph(String);
@@ -22,7 +21,7 @@ impl Paragraph {
     }
 
     fn say(&mut self, word: &str, text: &str) {
-        self.0.extend(["  ", &format!("{word:<13}"), &printable(text), "\n"]);
+        self.0.extend(["  ", &format!("{word:<13}"), &visible(text), "\n"]);
     }
 
     fn say_known(&mut self, word: &str, text: &str) {
@@ -43,7 +42,7 @@ pub(super) fn of(found: Found<'_>, known: &Known<'_>) -> String {
 
 fn resource(found: Found<'_>) -> Paragraph {
     let Found { scope, resource, .. } = found;
-    let mut paragraph = Paragraph::titled(&format!("Resource {}", printable(&resource.id)));
+    let mut paragraph = Paragraph::titled(&format!("Resource {}", visible(&resource.id)));
     let facts = &resource.facts;
     paragraph.say_known("name", &facts.name);
     paragraph.say("scope", &scope.to_string());
@@ -55,6 +54,7 @@ fn resource(found: Found<'_>) -> Paragraph {
     if facts.locked {
         paragraph.say("locked", "the cloud has locked it");
     }
+    paragraph.say_known("in use", &in_use(facts));
     paragraph.say("TLS", tls(resource.state()));
     if let Some(reading) = &resource.reading {
         let managed_by = reading.managed_by.map(|managed_by| match managed_by {
@@ -67,6 +67,15 @@ fn resource(found: Found<'_>) -> Paragraph {
         }
     }
     paragraph
+}
+
+fn in_use(facts: &Facts) -> String {
+    match facts.in_use {
+        Some(true) if facts.used_by.is_empty() => "yes".to_owned(),
+        Some(true) => format!("by {}", facts.used_by.join(", ")),
+        Some(false) => "no, nothing uses it".to_owned(),
+        None => String::new(),
+    }
 }
 
 fn tls(state: TlsState) -> &'static str {
@@ -186,7 +195,7 @@ fn next(found: Found<'_>, known: &Known<'_>) -> String {
 
 fn scope(found: Found<'_>, known: &Known<'_>) -> Paragraph {
     let Found { scope, view, .. } = found;
-    let mut paragraph = Paragraph::titled(&format!("Scope {}", printable(&scope.to_string())));
+    let mut paragraph = Paragraph::titled(&format!("Scope {}", visible(&scope.to_string())));
     let listed = view.listed_at.map_or_else(|| "never completely".to_owned(), |at| relative(at, known.now));
     paragraph.say("listed", &listed);
     if let Some(took) = view.listing_took {
@@ -216,14 +225,13 @@ fn pace(found: Found<'_>, known: &Known<'_>) -> String {
     let Some(allowed) = (known.pace)(found.scope) else {
         return "the listing carries the certificates, no further calls are needed".to_owned();
     };
-    let resources = &found.view.resources;
-    let needed: f64 =
-        resources.iter().map(|resource| calls_per_second(resource, known.policy, known.now)).sum();
+    let resources = found.view.resources.iter().map(|resource| &**resource);
+    let load = load(resources, allowed, known.policy, known.now);
     let max_age = show_duration(known.policy.max_age);
-    #[allow(clippy::cast_precision_loss, reason = "no cloud lists 2^52 resources")]
-    let once = Duration::try_from_secs_f64(resources.len() as f64 / allowed).unwrap_or(Duration::MAX);
-    let figures = format!("one look at each takes {} at {} ({needed:.3} needed)", about(once), rate(allowed));
-    if once <= known.policy.max_age && needed <= allowed {
+    let needed = load.needed_per_second;
+    let figures =
+        format!("one look at each takes {} at {} ({needed:.3} needed)", about(load.round), rate(allowed));
+    if !load.is_too_large(known.policy) {
         return format!("{figures}: max_age {max_age} is kept");
     }
     format!(

@@ -1,9 +1,10 @@
 //! The answer for an id that nobody knows: what was probably meant, and where it may be hidden.
 
-use crate::cli::text::{plural, printable};
+use crate::cli::text::plural;
 use crate::domain::identity::Scope;
 use crate::domain::resource::Resource;
 use crate::domain::snapshot::Snapshot;
+use crate::visible::visible;
 
 /// Below this similarity a guess confuses.
 const SIMILAR: f64 = 0.8;
@@ -11,7 +12,7 @@ const SIMILAR: f64 = 0.8;
 const GUESSES: usize = 5;
 
 pub(super) fn answer(id: &str, snapshot: &Snapshot) -> String {
-    let mut lines = vec![format!("no resource has the id {}", printable(id))];
+    let mut lines = vec![format!("no resource has the id {}", visible(id))];
     push_list(&mut lines, "did you mean:", guesses(id, snapshot));
     push_list(&mut lines, "it may be in a scope that could not be read:", unreadable(snapshot));
     let excluded = snapshot.scopes.values().map(|view| view.excluded).sum();
@@ -46,8 +47,8 @@ fn guesses(id: &str, snapshot: &Snapshot) -> Vec<String> {
 
 fn place(scope: &Scope, resource: &Resource) -> String {
     let (scope, name) = (scope.to_string(), &resource.facts.name);
-    let named = if name.is_empty() { String::new() } else { format!(" ({})", printable(name)) };
-    format!("{}{named} in {}", printable(&resource.id), printable(&scope))
+    let named = if name.is_empty() { String::new() } else { format!(" ({})", visible(name)) };
+    format!("{}{named} in {}", visible(&resource.id), visible(&scope))
 }
 
 fn unreadable(snapshot: &Snapshot) -> Vec<String> {
@@ -57,9 +58,9 @@ fn unreadable(snapshot: &Snapshot) -> Vec<String> {
             let scope = scope.to_string();
             let why = view.failure().map_or_else(
                 || "not looked at yet".to_owned(),
-                |failure| format!("{}: {}", failure.reason.as_str(), printable(&failure.text)),
+                |failure| format!("{}: {}", failure.reason.as_str(), visible(&failure.text)),
             );
-            format!("{}: {why}", printable(&scope))
+            format!("{}: {why}", visible(&scope))
         })
         .collect()
 }

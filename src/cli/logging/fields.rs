@@ -6,7 +6,7 @@ use tracing::field::{Field, Visit};
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::{FormatFields, Writer};
 
-use crate::cli::text::printable;
+use crate::visible::visible;
 
 /// Writes fields as `name=value`. Everything is one line; a value that could be read as several words is in quotes.
 pub(super) struct SafeFields;
@@ -36,7 +36,7 @@ impl SafeVisitor<'_> {
             (false, true) => write!(self.writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m")?,
             (false, false) => write!(self.writer, "{name}=")?,
         }
-        self.writer.write_str(&printable(value))
+        self.writer.write_str(&visible(value))
     }
 }
 

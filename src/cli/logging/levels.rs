@@ -3,8 +3,8 @@
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
-use crate::cli::text::printable;
 use crate::domain::nearest::nearest;
+use crate::visible::visible;
 
 /// Names of levels, quietest first.
 const LEVELS: [(&str, LevelFilter); 6] = [
@@ -77,7 +77,7 @@ fn level(written: &str) -> Result<LevelFilter, LevelsError> {
     }
     let known = LEVELS.iter().find(|(name, _)| name.eq_ignore_ascii_case(written));
     known.map(|(_, level)| *level).ok_or_else(|| LevelsError::Unknown {
-        written: printable(written).into_owned(),
+        written: visible(written).into_owned(),
         meant: nearest(written, LEVELS.map(|(name, _)| name)),
     })
 }

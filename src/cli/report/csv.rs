@@ -8,8 +8,9 @@
 use std::borrow::Cow;
 
 use super::{Report, Row, Unread};
-use crate::cli::text::{printable, rfc3339};
+use crate::cli::text::rfc3339;
 use crate::domain::identity::Scope;
+use crate::visible::visible;
 
 const HEADER: &str = "cloud_provider,cloud_account,cloud_project,cloud_region,cloud_service,resource_id,cert_role,\
     resource_name,stage,not_after,not_after_unix,seconds_left,last_seen,failure_reason,failure_text\r\n";
@@ -62,7 +63,7 @@ fn identity(scope: &Scope, resource_id: &str) -> Vec<String> {
 
 /// A text of the outside world as a cell, not quoted yet.
 fn text(text: &str) -> String {
-    let safe = printable(text);
+    let safe = visible(text);
     let formula = safe.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
     if formula { format!("'{safe}") } else { safe.into_owned() }
 }

@@ -5,8 +5,9 @@
 
 use super::table::sentence;
 use super::{Counts, Report, Row, Verdict};
-use crate::cli::text::{left, printable, utc};
+use crate::cli::text::{left, utc};
 use crate::domain::finding::Stage;
+use crate::visible::visible;
 
 /// At most this many lines, and this many characters in each: about 8 KiB.
 const LINES: usize = 35;
@@ -70,7 +71,7 @@ fn ending(row: &Row<'_>) -> String {
 
 /// One line, without `|`, not too long.
 fn harmless(line: &str) -> String {
-    let line = printable(line).replace('|', "\\u{7c}");
+    let line = visible(line).replace('|', "\\u{7c}");
     match line.char_indices().nth(CHARACTERS) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,

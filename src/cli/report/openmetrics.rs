@@ -121,13 +121,8 @@ fn unix(moment: DateTime<Utc>) -> i64 {
 }
 
 fn of_scope(scope: &Scope) -> Labels {
-    let Scope { provider, account, project, region, service } = scope;
     let mut labels = Labels(String::with_capacity(256));
-    labels.push("cloud_provider", provider);
-    labels.push("cloud_account", account);
-    labels.push("cloud_project", project);
-    labels.push("cloud_region", region);
-    labels.push("cloud_service", service);
+    scope.labels().into_iter().for_each(|(name, value)| labels.push(name, value));
     labels
 }
 

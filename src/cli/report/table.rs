@@ -7,8 +7,9 @@ use std::fmt::Write as _;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
 use super::{Counts, Report, Row, Unread, Viewer};
-use crate::cli::text::{left, plural, printable, utc};
+use crate::cli::text::{left, plural, utc};
 use crate::domain::finding::Stage;
+use crate::visible::visible;
 
 /// How many unreadable resources are told one by one; scopes are all told.
 const RESOURCES_TOLD: usize = 20;
@@ -64,13 +65,13 @@ fn cells(row: &Row<'_>, with_project: bool) -> Vec<String> {
         row.stage.as_str().to_owned(),
         left(row.left),
         certificate.not_after.format("%Y-%m-%d %H:%M").to_string(),
-        printable(&scope.account).into_owned(),
-        printable(&scope.service).into_owned(),
-        printable(&scope.region).into_owned(),
+        visible(&scope.account).into_owned(),
+        visible(&scope.service).into_owned(),
+        visible(&scope.region).into_owned(),
     ];
-    cells.extend(with_project.then(|| printable(&scope.project).into_owned()));
-    cells.push(printable(&resource.id).into_owned());
-    cells.push(printable(&resource.facts.name).into_owned());
+    cells.extend(with_project.then(|| visible(&scope.project).into_owned()));
+    cells.push(visible(&resource.id).into_owned());
+    cells.push(visible(&resource.facts.name).into_owned());
     cells.push(certificate.role.as_str().to_owned());
     cells
 }
@@ -133,12 +134,12 @@ fn push_failures(text: &mut String, report: &Report<'_>) {
 /// `prod/alibaba/rds/cn-hangzhou: denied: …`.
 pub(super) fn sentence(unread: &Unread<'_>) -> String {
     let Unread { scope, resource, reason, text, .. } = unread;
-    let mut sentence = printable(&scope.to_string()).into_owned();
+    let mut sentence = visible(&scope.to_string()).into_owned();
     if let Some(resource) = resource {
-        write!(sentence, " {}", printable(&resource.id)).expect("a String takes everything");
+        write!(sentence, " {}", visible(&resource.id)).expect("a String takes everything");
     }
     if let Some(reason) = reason {
         write!(sentence, ": {}", reason.as_str()).expect("a String takes everything");
     }
-    format!("{sentence}: {}", printable(text))
+    format!("{sentence}: {}", visible(text))
 }

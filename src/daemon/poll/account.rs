@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::domain::described::Described;
 use crate::domain::gate::Gate;
@@ -70,6 +71,8 @@ impl Filter {
 pub(super) struct AccountState {
     pub account: Account,
     pub gate: Gate,
+    /// When its key was accepted last.
+    pub accepted_at: Option<Duration>,
 }
 
 #[cfg(test)]

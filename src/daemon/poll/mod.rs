@@ -5,6 +5,7 @@
 //! dropped at any moment: nothing in here changes anything at a cloud.
 
 mod account;
+mod key;
 mod look;
 mod plan;
 mod resume;
@@ -131,7 +132,7 @@ impl Poller {
     pub async fn run(mut self, stop: Shutdown) {
         loop {
             self.start_what_is_due();
-            if self.mode.is_once() && self.due.is_idle() {
+            if self.mode.is_once() && self.running.is_empty() && self.due.next_at().is_none() {
                 break;
             }
             let wake = self.clock.instant_of(self.wake_at());
@@ -155,7 +156,7 @@ impl Poller {
             }
             match self.admit(lane, now) {
                 Admission::Go => self.start(lane, look, now),
-                Admission::Wait(_) if self.mode.is_once() => self.due.finish(lane),
+                Admission::Wait(_) if self.mode.is_once() => self.due.park(lane, due, look),
                 Admission::Wait(until) => self.due.put_back(lane, due, look, until),
                 Admission::Probing => self.due.park(lane, due, look),
             }

@@ -17,6 +17,8 @@ use crate::domain::snapshot::{Change, RegionList, ScopeView, Snapshot};
 
 /// The regions of an account are asked for this often.
 pub(super) const REGIONS_EVERY: Duration = Duration::from_hours(24);
+/// A listing that would remove most of a scope is asked for again after this, before anything is removed.
+const CONFIRM: Duration = Duration::from_mins(1);
 /// A listing that lacks a permission is tried again after this at the latest.
 const PERMISSION_RETRY: Duration = Duration::from_mins(5);
 /// In a single round, a throttled look is put back this many times before it counts as failed.
@@ -56,6 +58,8 @@ pub(super) struct ScopeState {
     pub account: usize,
     listing: LaneId,
     pub details: LaneId,
+    /// When its key was refused last.
+    pub refused_at: Option<Duration>,
     /// When it is listed next; a planned listing for another time is out of date.
     next_listing: Duration,
     too_large_told: bool,
@@ -65,11 +69,11 @@ impl Poller {
     /// What was known of its scopes is taken out of `restored`.
     pub(super) fn add_account(&mut self, account: Account, restored: &mut Snapshot) {
         let index = self.accounts.len();
-        let actions: Vec<_> =
-            account.services.iter().flat_map(|service| account.provider.calls(service).reading()).collect();
+        let reading = account.services.iter().flat_map(|service| account.provider.calls(service).reading());
+        let actions: Vec<_> = reading.chain(account.provider.key_calls()).collect();
         self.telemetry.preset_account(&account.provider_name, &account.name, &actions);
         let (provider, services) = (Arc::clone(&account.provider), account.services.clone());
-        self.accounts.push(AccountState { account, gate: Gate::default() });
+        self.accounts.push(AccountState { account, gate: Gate::default(), accepted_at: None });
         for service in services {
             match provider.configured_scopes(service) {
                 Some(scopes) => {
@@ -116,8 +120,7 @@ impl Poller {
 
     pub(super) fn fold(&mut self, started: Started, done: Done) {
         let now = self.clock.elapsed();
-        let owner = self.lanes[started.lane.index()];
-        self.ask_gates(owner, error_of(&done), matches!(done, Done::Panicked), now);
+        self.tell_gates(&started, &done, now);
         match (started.look, done) {
             (Look::Regions { account, service }, Done::Regions(result)) => {
                 self.fold_regions(started.lane, account, service, result, now);
@@ -127,34 +130,6 @@ impl Poller {
             }
             (Look::Detail { scope, id }, Done::Detail(result)) => self.fold_detail(scope, &id, result, now),
             (look, _) => self.fold_panic(started.lane, look, now),
-        }
-    }
-
-    /// Tells the gates what the answer says about the key, and lets those run who waited for it.
-    fn ask_gates(&mut self, owner: LaneOwner, error: Option<&CallError>, panicked: bool, now: Duration) {
-        let kind = error.map(|error| error.kind);
-        let undecided = panicked || matches!(kind, Some(CallErrorKind::Unreachable | CallErrorKind::Timeout));
-        let state = &mut self.accounts[owner.account];
-        match kind {
-            _ if undecided => state.gate.undecided(now),
-            Some(CallErrorKind::KeyDenied) => state.gate.refused(now),
-            _ if state.gate.accepted() => {
-                tracing::info!(account = &*state.account.name, "the key is accepted again");
-                self.list_account_again(owner.account, now);
-            }
-            _ => {}
-        }
-        if let Some(scope) = owner.details_of {
-            let gate = &mut self.scopes[scope].gate;
-            match kind {
-                _ if undecided => gate.undecided(now),
-                Some(CallErrorKind::PermissionDenied) => gate.refused(now),
-                Some(CallErrorKind::KeyDenied) => gate.undecided(now),
-                _ => drop(gate.accepted()),
-            }
-        }
-        for lane in self.lanes.iter().filter(|lane| lane.account == owner.account) {
-            self.due.unpark(lane.lane);
         }
     }
 
@@ -189,7 +164,10 @@ impl Poller {
                     self.scope_failed(&placeholder, failure, error.kind);
                 }
                 let failures = self.snapshot.scopes.get(&placeholder).map_or(0, |view| view.listing_failures);
-                schedule::next_listing(&placeholder, &self.policy, failures)
+                if self.is_throttled_in_one_round(error.kind, failures) {
+                    self.due.schedule(lane, now, Look::Regions { account, service });
+                }
+                self.wait_after_listing(account, &placeholder, Some(error.kind), failures, now)
             }
         };
         if !self.mode.is_once() {
@@ -205,36 +183,66 @@ impl Poller {
         now: Duration,
     ) {
         let scope = Arc::clone(&self.scopes[index].scope);
-        self.telemetry.round(&scope);
         let kind = result.as_ref().err().map(|error| error.kind);
-        match result {
-            Ok(listing) => self.absorb_listing(index, &scope, listing, took, now),
+        if kind != Some(CallErrorKind::NotSent) {
+            self.telemetry.round(&scope);
+        }
+        let throttled = match result {
+            Ok(listing) => {
+                let throttled = matches!(listing.incomplete, Some((Reason::Throttled, _)));
+                self.absorb_listing(index, &scope, listing, took, now);
+                throttled
+            }
             Err(error) => {
                 let failure = self.failure(&error);
                 self.scope_failed(&scope, failure, error.kind);
-                self.list_again_in_this_round(index, &error, now);
+                matches!(error.kind, CallErrorKind::Throttled(_))
             }
-        }
-        let failures = self.snapshot.scopes.get(&scope).map_or(0, |view| view.listing_failures);
-        let regular = schedule::next_listing(&scope, &self.policy, failures);
-        let wait = match kind {
-            // The gate says when a refused key is tried again.
-            Some(CallErrorKind::KeyDenied) => Duration::ZERO,
-            // Somebody is mending the policy right now.
-            Some(CallErrorKind::PermissionDenied) => regular.min(PERMISSION_RETRY),
-            _ => regular,
         };
+        let failures = self.snapshot.scopes.get(&scope).map_or(0, |view| view.listing_failures);
+        if throttled && self.is_throttled_in_one_round(CallErrorKind::Throttled(None), failures) {
+            self.list_now(index, now);
+        }
+        let wait = self.wait_after_listing(self.scopes[index].account, &scope, kind, failures, now);
         self.plan_listing(index, now + wait);
     }
 
-    /// A single round has no next time for a listing that was throttled.
-    fn list_again_in_this_round(&mut self, index: usize, error: &CallError, now: Duration) {
-        let failures =
-            self.snapshot.scopes.get(&self.scopes[index].scope).map_or(0, |view| view.listing_failures);
-        let throttled = matches!(error.kind, CallErrorKind::Throttled(_));
-        if self.mode.is_once() && throttled && failures < THROTTLED_TRIES {
-            self.list_now(index, now);
+    /// When a scope, or the regions of an account, are listed again.
+    fn wait_after_listing(
+        &self,
+        account: usize,
+        scope: &Scope,
+        kind: Option<CallErrorKind>,
+        failures: u32,
+        now: Duration,
+    ) -> Duration {
+        let view = self.snapshot.scopes.get(scope);
+        let shrinking = view.is_some_and(|view| view.is_shrinking());
+        let regular = match view {
+            Some(view) => self.regular_listing(scope, view),
+            None => schedule::next_listing(scope, &self.policy, failures),
+        };
+        match kind {
+            // The gate says when; this one goes behind all that wait for it, so that probes rotate.
+            Some(CallErrorKind::KeyDenied | CallErrorKind::NotSent) => {
+                self.behind_the_gate(account, now).unwrap_or(regular)
+            }
+            // Somebody is mending the policy right now.
+            Some(CallErrorKind::PermissionDenied) => regular.min(PERMISSION_RETRY),
+            None if shrinking => regular.min(CONFIRM),
+            _ => regular,
         }
+    }
+
+    /// A listing that carries certificates is due as often as the most urgent of them.
+    pub(super) fn regular_listing(&self, scope: &Scope, view: &ScopeView) -> Duration {
+        let carried = view.resources.iter().filter(|resource| resource.carried).map(|resource| &**resource);
+        schedule::next_carrying_listing(scope, &self.policy, view.listing_failures, carried, self.clock.now())
+    }
+
+    /// A single round has no next time for what was throttled.
+    fn is_throttled_in_one_round(&self, kind: CallErrorKind, failures: u32) -> bool {
+        self.mode.is_once() && matches!(kind, CallErrorKind::Throttled(_)) && failures < THROTTLED_TRIES
     }
 
     fn absorb_listing(
@@ -246,9 +254,10 @@ impl Poller {
         now: Duration,
     ) {
         let wall = self.clock.now();
+        let mut listing = listing;
+        self.bring_known_tags(scope, &mut listing);
         let filter = &self.accounts[self.scopes[index].account].account.filter;
         let all = listing.resources.len();
-        let mut listing = listing;
         listing.resources.retain(|listed| filter.keeps(scope, listed));
         let (excluded, filtered_by) = (all - listing.resources.len(), filter.fingerprint());
         if let Some((reason, text)) = &listing.incomplete {
@@ -274,6 +283,17 @@ impl Poller {
         self.tell_if_too_large(index);
     }
 
+    /// Tags that were not told this time are those known before, also for the filter: an answer without tags must not
+    /// put a resource out of sight.
+    fn bring_known_tags(&self, scope: &Arc<Scope>, listing: &mut Listing) {
+        let Some(view) = self.snapshot.scopes.get(scope) else { return };
+        for listed in listing.resources.iter_mut().filter(|listed| !listed.tags_known) {
+            if let Some(known) = view.resources.get(&listed.id) {
+                listed.facts.tags.clone_from(&known.facts.tags);
+            }
+        }
+    }
+
     fn fold_detail(
         &mut self,
         index: usize,
@@ -283,26 +303,36 @@ impl Poller {
     ) {
         let scope = Arc::clone(&self.scopes[index].scope);
         let wall = self.clock.now();
+        let kind = result.as_ref().err().map(|error| error.kind);
+        self.set_places(index, matches!(kind, Some(CallErrorKind::Timeout | CallErrorKind::Unreachable)));
         match result {
             Ok(inspection) => {
                 if matches!(inspection, Inspection::ReadInPart(..)) {
                     self.telemetry.scope_error(&scope, Reason::Unreadable);
                 }
-                let busy = inspection == Inspection::Busy;
+                let gone = inspection == Inspection::Gone;
                 let view = self.snapshot.scope_mut(&scope);
-                let first = view.resources.get(id).is_some_and(|resource| resource.looked_at.is_none());
+                let first = view.resources.get(id).is_some_and(|resource| resource.reading.is_none());
                 let Some(resource) = view.absorb_inspection(id, inspection, wall) else { return };
-                let wait = match (busy, first) {
-                    (true, _) => schedule::look_at_busy(&self.policy),
-                    (false, true) => schedule::second_look(&scope, resource, &self.policy, wall),
-                    (false, false) => schedule::next_look(&scope, resource, &self.policy, wall),
+                let wait = if first && resource.failures_in_a_row == 0 {
+                    schedule::second_look(&scope, resource, &self.policy, wall)
+                } else {
+                    schedule::next_look(&scope, resource, &self.policy, wall)
                 };
                 self.plan_next_detail(index, id, now + wait);
+                if gone {
+                    self.plan_listing(index, now);
+                }
             }
             Err(error) => self.detail_failed(index, &scope, id, &error, now),
         }
-        let rate = self.accounts[self.scopes[index].account].account.provider.inspect_rate(&scope);
-        self.due.set_places(self.scopes[index].details, places(rate));
+    }
+
+    /// Enough places to use the pace; a single one while no answer comes, so that silence takes little room.
+    fn set_places(&mut self, index: usize, silent: bool) {
+        let state = &self.scopes[index];
+        let rate = self.accounts[state.account].account.provider.inspect_rate(&state.scope);
+        self.due.set_places(state.details, if silent { 1 } else { places(rate) });
     }
 
     fn detail_failed(
@@ -313,6 +343,11 @@ impl Poller {
         error: &CallError,
         now: Duration,
     ) {
+        if matches!(error.kind, CallErrorKind::KeyDenied | CallErrorKind::NotSent) {
+            let account = self.scopes[index].account;
+            let wait = self.behind_the_gate(account, now).unwrap_or(PERMISSION_RETRY);
+            return self.plan_next_detail(index, id, now + wait);
+        }
         let failure = self.failure(error);
         self.telemetry.scope_error(scope, failure.reason);
         let wall = failure.at;
@@ -335,21 +370,14 @@ impl Poller {
         } else {
             self.plan_next_detail(index, id, now + wait);
         }
-        if error.kind == CallErrorKind::KeyDenied {
-            self.account_failed(self.scopes[index].account, error);
-        }
     }
 
-    /// A listing or the list of regions failed. A refused key concerns every scope of its account.
+    /// A listing or the list of regions failed. What a refused key means is told by [`Poller::tell_gates`].
     fn scope_failed(&mut self, scope: &Arc<Scope>, failure: Failure, kind: CallErrorKind) {
-        self.telemetry.scope_error(scope, failure.reason);
-        if kind == CallErrorKind::KeyDenied {
-            for other in self.snapshot.scopes.keys().cloned().collect::<Vec<_>>() {
-                if other.account == scope.account && *other != **scope {
-                    self.snapshot.scope_mut(&other).listing_failed(failure.clone());
-                }
-            }
+        if matches!(kind, CallErrorKind::KeyDenied | CallErrorKind::NotSent) {
+            return;
         }
+        self.telemetry.scope_error(scope, failure.reason);
         let view = self.snapshot.scope_mut(scope);
         if view.listing_failure.is_none() {
             tracing::warn!(scope = %scope, error = &*failure.text, "scope cannot be read, what was known stays");
@@ -357,21 +385,6 @@ impl Poller {
             tracing::debug!(scope = %scope, error = &*failure.text, "scope still cannot be read");
         }
         view.listing_failed(failure);
-    }
-
-    fn account_failed(&mut self, account: usize, error: &CallError) {
-        let failure = self.failure(error);
-        let name = Arc::clone(&self.accounts[account].account.name);
-        tracing::warn!(
-            account = &*name,
-            error = &*failure.text,
-            "the key is refused, the account is probed gently"
-        );
-        for scope in
-            self.snapshot.scopes.keys().filter(|scope| scope.account == name).cloned().collect::<Vec<_>>()
-        {
-            self.snapshot.scope_mut(&scope).listing_failed(failure.clone());
-        }
     }
 
     fn fold_panic(&mut self, lane: LaneId, look: Look, now: Duration) {
@@ -417,6 +430,7 @@ impl Poller {
         self.by_scope.insert(Arc::clone(&scope), index);
         let (gate, next_listing) = (Gate::open(), Duration::ZERO);
         self.scopes.push(ScopeState {
+            refused_at: None,
             scope,
             gate,
             account,
@@ -436,14 +450,6 @@ impl Poller {
         let lane = self.due.add_lane(places);
         self.lanes.push(LaneOwner { lane, account, details_of });
         lane
-    }
-
-    fn list_account_again(&mut self, account: usize, now: Duration) {
-        for index in 0..self.scopes.len() {
-            if self.scopes[index].account == account {
-                self.plan_listing(index, now);
-            }
-        }
     }
 
     fn plan_listing(&mut self, index: usize, at: Duration) {
@@ -477,18 +483,25 @@ impl Poller {
         let state = &self.scopes[index];
         let Some(view) = self.snapshot.scopes.get(&state.scope) else { return };
         let rate = self.accounts[state.account].account.provider.inspect_rate(&state.scope);
-        let (too_large, round) = too_large(view, rate, self.policy.max_age);
+        let load = schedule::load(
+            view.resources.iter().filter(|r| !r.carried).map(|r| &**r),
+            rate,
+            &self.policy,
+            self.clock.now(),
+        );
+        let too_large = load.is_too_large(&self.policy);
         if too_large && !state.too_large_told {
             tracing::warn!(
                 scope = %state.scope, resources = view.resources.len(), calls_per_second = rate,
-                round_takes_seconds = round.as_secs(), max_age_seconds = self.policy.max_age.as_secs(),
+                needed_per_second = load.needed_per_second, round_takes_seconds = load.round.as_secs(),
+                max_age_seconds = self.policy.max_age.as_secs(),
                 "the scope is too large for its pace to keep `max_age`; raise `rate_limit`, or `max_age`"
             );
         }
         self.scopes[index].too_large_told = too_large;
     }
 
-    fn placeholder(&self, account: usize, service: &str) -> Scope {
+    pub(super) fn placeholder(&self, account: usize, service: &str) -> Scope {
         let Account { name, provider_name, .. } = &self.accounts[account].account;
         Scope {
             provider: Arc::clone(provider_name),
@@ -499,32 +512,15 @@ impl Poller {
         }
     }
 
-    fn failure(&self, error: &CallError) -> Failure {
+    pub(super) fn failure(&self, error: &CallError) -> Failure {
         Failure { reason: error.kind.reason(), text: error.to_string().into(), at: self.clock.now() }
     }
-}
-
-/// Whether one round over a scope takes longer than its data may age, and how long it takes at this rate.
-pub(super) fn too_large(view: &ScopeView, calls_per_second: f64, max_age: Duration) -> (bool, Duration) {
-    #[allow(clippy::cast_precision_loss)] // a count of resources
-    let seconds = view.resources.len() as f64 / calls_per_second.max(f64::MIN_POSITIVE);
-    let round = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
-    (round > max_age, round)
 }
 
 /// How many detail calls of a scope may be under way: enough to use its pace at a second a call, never many.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // clamped to 2..=64
 fn places(calls_per_second: f64) -> usize {
     (calls_per_second.ceil().clamp(1.0, 63.0) as usize) + 1
-}
-
-fn error_of(done: &Done) -> Option<&CallError> {
-    match done {
-        Done::Regions(result) => result.as_ref().err(),
-        Done::Listing(result) => result.as_ref().err(),
-        Done::Detail(result) => result.as_ref().err(),
-        Done::Panicked => None,
-    }
 }
 
 /// The first failure of a resource is worth a line, its repetition is not.

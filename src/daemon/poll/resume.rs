@@ -10,7 +10,7 @@ use super::look::Look;
 use super::plan::REGIONS_EVERY;
 use crate::domain::identity::Scope;
 use crate::domain::resource::Resource;
-use crate::domain::schedule;
+use crate::domain::restart;
 use crate::domain::snapshot::{ScopeView, Snapshot};
 
 impl Poller {
@@ -43,14 +43,14 @@ impl Poller {
         match restored.regions_listed.remove(placeholder) {
             Some(list) if list.asked_for == self.accounts[account].account.filter.places => {
                 self.snapshot.regions_listed.insert(Arc::clone(placeholder), list);
-                schedule::rest_of(REGIONS_EVERY, list.at, now)
+                restart::rest_of(REGIONS_EVERY, list.at, now)
             }
             Some(_) => {
                 drop(take_scopes(restored, placeholder));
                 Duration::ZERO
             }
             None => restored.scopes.get(placeholder).map_or(Duration::ZERO, |view| {
-                schedule::listing_after_restart(placeholder, view, &self.policy, now)
+                restart::first_listing(view, self.regular_listing(placeholder, view), now)
             }),
         }
     }
@@ -63,14 +63,14 @@ impl Poller {
         {
             return Duration::ZERO;
         }
-        schedule::listing_after_restart(&state.scope, view, &self.policy, self.clock.now())
+        restart::first_listing(view, self.regular_listing(&state.scope, view), self.clock.now())
     }
 
     fn first_looks(&self, index: usize, view: &ScopeView, now: Duration) -> Vec<(Arc<str>, Duration)> {
         let state = &self.scopes[index];
         let rate = self.accounts[state.account].account.provider.inspect_rate(&state.scope);
         let planned = |resource: &Resource| resource.due.map(|due| due.saturating_sub(now));
-        let looks = schedule::looks_after_restart(
+        let looks = restart::first_looks(
             &state.scope,
             view.resources.iter(),
             planned,

@@ -18,6 +18,14 @@ use crate::shutdown::Stop;
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
+/// A fake account that treats one of its regions in its own way.
+impl Fake {
+    fn with_region(self: &Arc<Self>, region: &'static str, behaviour: Behaviour) -> Arc<Self> {
+        *self.special.lock().expect("not poisoned") = Some((region, behaviour));
+        Arc::clone(self)
+    }
+}
+
 /// What a fake account does when asked.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Behaviour {
@@ -33,6 +41,7 @@ struct Fake {
     account: &'static str,
     resources: usize,
     behaviour: Mutex<Behaviour>,
+    special: Mutex<Option<(&'static str, Behaviour)>>,
     /// When which call was made, on the paused clock.
     calls: Mutex<Vec<(Duration, String)>>,
     clock: Clock,
@@ -41,7 +50,14 @@ struct Fake {
 impl Fake {
     fn new(account: &'static str, resources: usize, behaviour: Behaviour, clock: &Clock) -> Arc<Self> {
         let (behaviour, calls) = (Mutex::new(behaviour), Mutex::default());
-        Arc::new(Self { account, resources, behaviour, calls, clock: clock.clone() })
+        Arc::new(Self {
+            account,
+            resources,
+            behaviour,
+            special: Mutex::default(),
+            calls,
+            clock: clock.clone(),
+        })
     }
 
     fn behave(&self, behaviour: Behaviour) {
@@ -53,10 +69,13 @@ impl Fake {
     }
 
     async fn ask(&self, what: String) -> Result<(), CallError> {
-        let detail = what.starts_with("r-");
+        let (detail, region_of) = (what.starts_with("r-"), what.clone());
         self.calls.lock().expect("not poisoned").push((self.clock.elapsed(), what));
         tokio::time::sleep(Duration::from_millis(50)).await;
-        let behaviour = *self.behaviour.lock().expect("not poisoned");
+        let special =
+            self.special.lock().expect("not poisoned").filter(|(region, _)| region_of.contains(region));
+        let behaviour =
+            special.map_or(*self.behaviour.lock().expect("not poisoned"), |(_, behaviour)| behaviour);
         match behaviour {
             Behaviour::Hangs => {
                 tokio::time::sleep(Duration::from_secs(15)).await;
@@ -237,7 +256,7 @@ async fn details_that_lack_a_permission_stop_after_the_first_and_listing_goes_on
     let fake = Fake::new("narrow", 100, Behaviour::DetailsFail(kind), &clock);
     let snapshot = run_for(5 * MINUTE, &[&fake], &clock).await;
     let details = fake.calls().iter().filter(|(_, what)| what.starts_with("r-")).count();
-    assert!(details <= 2 * 11 * 5, "{details}: those under way together, then probes");
+    assert!(details <= 2 * 11 + 2 * 6, "{details}: those under way together, then probes");
     assert_eq!(snapshot.resources().count(), 200, "the listing is kept");
     assert!(snapshot.scopes.values().all(|view| !view.is_up()));
 }
@@ -309,4 +328,51 @@ async fn what_is_overdue_after_a_restart_is_asked_one_by_one_and_the_rest_when_p
     let in_first = |seconds| calls.iter().filter(|at| **at < Duration::from_secs(seconds)).count();
     // two scopes, ten calls a second each
     assert!((18..=22).contains(&in_first(1)) && (96..=100).contains(&in_first(5)), "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_region_that_refuses_the_key_neither_blinds_nor_hammers_the_account() {
+    for region in ["one", "two"] {
+        let clock = paused_clock();
+        let fake = Fake::new("mixed", 20, Behaviour::Well, &clock);
+        let fake = fake.with_region(region, Behaviour::Fails(CallErrorKind::KeyDenied));
+        let snapshot = run_for(12 * HOUR, &[&fake], &clock).await;
+        for (scope, view) in &snapshot.scopes {
+            assert_eq!(view.is_up(), &*scope.region != region, "{scope}: {:?}", view.failure());
+        }
+        let refused = fake.calls().iter().filter(|(_, what)| what.contains(region)).count();
+        assert!(refused <= 12 * 2 + 10, "{refused} calls to the region that refuses");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn data_is_fresh_again_soon_after_a_long_outage() {
+    let clock = paused_clock();
+    let fake = Fake::new("outage", 50, Behaviour::Well, &clock);
+    let story = Arc::clone(&fake);
+    tokio::spawn(async move {
+        tokio::time::sleep(8 * HOUR).await;
+        story.behave(Behaviour::Fails(CallErrorKind::Unreachable));
+        tokio::time::sleep(5 * HOUR).await;
+        story.behave(Behaviour::Well);
+    });
+    let snapshot = run_for(14 * HOUR + 30 * MINUTE, &[&fake], &clock).await;
+    let oldest =
+        snapshot.resources().filter_map(|(_, resource)| resource.reading.as_ref()).map(|r| r.at).min();
+    let age = clock.now() - oldest.expect("read");
+    assert!(age <= TimeDelta::hours(6), "an hour and a half after the outage the oldest data is {age} old");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_in_between_does_not_open_the_gate() {
+    let clock = paused_clock();
+    let fake = Fake::new("proxied", 30, Behaviour::Fails(CallErrorKind::Unreadable), &clock);
+    let story = Arc::clone(&fake);
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        story.behave(Behaviour::Fails(CallErrorKind::KeyDenied));
+    });
+    run_for(MINUTE, &[&fake], &clock).await;
+    let calls = fake.calls().len();
+    assert!(calls <= 5, "{calls} calls in the first minute, though nobody accepted the key");
 }

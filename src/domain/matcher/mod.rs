@@ -68,6 +68,25 @@ impl Term {
     }
 }
 
+/// What is known of a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known<'v> {
+    /// Its value; `None` where it has none, which counts as the empty text.
+    Value(Option<&'v str>),
+    /// It may have any value.
+    NotYet,
+}
+
+impl<'v> Known<'v> {
+    /// The value, where there is one and it is known.
+    pub fn value(self) -> Option<&'v str> {
+        match self {
+            Self::Value(value) => value,
+            Self::NotYet => None,
+        }
+    }
+}
+
 /// An expression that was understood.
 #[derive(Clone)]
 pub struct Matcher {
@@ -83,6 +102,14 @@ impl Matcher {
     /// Whether all its parts hold. `lookup` answers for a label; `None` counts as the empty text.
     pub fn matches<'v>(&self, lookup: &dyn Fn(&Label) -> Option<&'v str>) -> bool {
         self.terms.iter().all(|term| term.holds(lookup(&term.label).unwrap_or("")))
+    }
+
+    /// Whether it may hold while not everything is known: no part that can be judged fails.
+    pub fn may_match<'v>(&self, lookup: &dyn Fn(&Label) -> Known<'v>) -> bool {
+        self.terms.iter().all(|term| match lookup(&term.label) {
+            Known::Value(value) => term.holds(value.unwrap_or("")),
+            Known::NotYet => true,
+        })
     }
 
     /// The labels it asks for, so that a cloud is asked for tags only where they matter.
@@ -133,6 +160,27 @@ mod tests {
             Label::Tag(key) if &**key == "a b=" => Some("odd"),
             Label::AccountLabel(key) if &**key == "team" => Some("dba"),
             _ => None,
+        }
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_judged_yet_rules_nothing_out() {
+        for (expression, want) in [
+            (r#"cloud_service="redis", tag:env="x""#, true),
+            (r#"tag:env="x", cloud_service="rds""#, false),
+            (r#"tag:env!="x""#, true),
+            (r#"cloud_region="""#, true),
+            (r#"cloud_region!="""#, false),
+            (r#"tag:"a,\"b\\"="\\\",", cloud_service="rds""#, false),
+            (r#"tag:env="a, cloud_service=\"rds\"", cloud_service=~"r.*s""#, true),
+        ] {
+            let matcher = Matcher::parse(expression, LabelSet::ALERT).expect(expression);
+            let known = |label: &Label| match label {
+                Label::CloudService => Known::Value(Some("redis")),
+                Label::CloudRegion => Known::Value(None),
+                _ => Known::NotYet,
+            };
+            assert_eq!(matcher.may_match(&known), want, "{expression}");
         }
     }
 

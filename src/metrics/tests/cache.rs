@@ -84,7 +84,7 @@ fn what_is_removed_is_gone_from_the_next_page_and_comes_back_with_its_new_conten
     let with = inflated(renderer.page(&snapshot, &around, moment()));
     assert!(with.contains("\"r-00001\""));
 
-    snapshot.scope_mut(&scopes[0]).absorb_inspection("r-00001", Inspection::Gone, moment());
+    snapshot.scope_mut(&scopes[0]).take_out("r-00001");
     assert!(!inflated(renderer.page(&snapshot, &around, moment())).contains("\"r-00001\""));
 
     snapshot.scope_mut(&scopes[0]).absorb_listing(listing(&["r-00001"]), Duration::ZERO, moment());
@@ -178,7 +178,7 @@ impl World {
             }
             Event::Gone { scope, id: n } => {
                 let view = self.snapshot.scope_mut(&self.scopes[scope]);
-                view.absorb_inspection(&id(n), Inspection::Gone, self.now);
+                view.take_out(&id(n));
             }
             Event::Listed { scope, count } => {
                 let ids = ids(count);

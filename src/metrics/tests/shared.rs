@@ -7,11 +7,11 @@ use chrono::TimeDelta;
 use tokio::task::JoinSet;
 use tokio::time::advance;
 
-use super::support::{inflated, plain, snapshot_of_everything, surroundings, without_process};
+use super::support::{inflated, plain, rate_limit, snapshot_of_everything, surroundings, without_process};
 use crate::domain::policy::PollPolicy;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::testing::{moment, scope};
-use crate::metrics::{MetricsPage, RateLimit};
+use crate::metrics::MetricsPage;
 
 fn page() -> Arc<MetricsPage> {
     let around = surroundings();
@@ -87,6 +87,7 @@ async fn the_snapshot_is_written_again_when_it_changed_or_after_half_a_minute() 
 async fn what_a_reload_did_is_seen_at_once() {
     let (page, snapshot) = (page(), Arc::new(snapshot_of_everything()));
     assert!(read(&page, &snapshot).await.contains("\nnotafter_config_last_reload_successful 1\n"));
+    assert!(read(&page, &snapshot).await.contains("cloud_service=\"redis\",state=\"stale\"} 1\n"));
     page.config_refused();
     let refused = read(&page, &snapshot).await;
     assert!(refused.contains("\nnotafter_config_last_reload_successful 0\n"));
@@ -99,14 +100,14 @@ async fn what_a_reload_did_is_seen_at_once() {
     page.config_accepted(patient, moment() + TimeDelta::hours(1));
     let accepted = read(&page, &snapshot).await;
     assert!(accepted.contains("\nnotafter_config_last_reload_successful 1\n"));
-    assert!(accepted.contains("cloud_service=\"redis\",state=\"stale\"} 1\n"), "the new policy counts");
+    assert!(accepted.contains("cloud_service=\"redis\",state=\"stale\"} 0\n"), "the new policy counts");
 }
 
 #[tokio::test]
 async fn both_forms_say_the_same() {
     let (page, snapshot) = (page(), Arc::new(snapshot_of_everything()));
     let gzip = read(&page, &snapshot).await;
-    let plain_page = page.plain(Arc::clone(&snapshot), moment()).flatten().collect();
+    let plain_page = page.plain(Arc::clone(&snapshot), moment()).await.expect("rendered").flatten().collect();
     let plain_page = String::from_utf8(plain_page).expect("text");
     assert_eq!(without_process(&gzip), without_process(&plain_page));
     let mut around = surroundings();
@@ -116,15 +117,8 @@ async fn both_forms_say_the_same() {
 
 #[tokio::test]
 async fn of_two_rate_limits_with_the_same_labels_the_lower_one_is_shown() {
-    let limit = |action: &str, per_second| RateLimit {
-        provider: "alibaba".into(),
-        account: "prod".into(),
-        region: "cn-hangzhou".into(),
-        action: action.into(),
-        per_second,
-    };
     let page = page();
-    page.show_rate_limits(vec![limit("b", 9.0), limit("a", 3.0), limit("a", 0.25)]);
+    page.show_rate_limits(vec![rate_limit("b", 9.0), rate_limit("a", 3.0), rate_limit("a", 0.25)]);
     let text = read(&page, &Arc::default()).await;
     let lines: Vec<_> =
         text.lines().filter_map(|line| line.strip_prefix("notafter_api_rate_limit_per_second{")).collect();

@@ -30,20 +30,23 @@ pub(super) fn surroundings() -> Surroundings {
     telemetry.round(&scope("redis"));
     telemetry.round(&scope("rds"));
     telemetry.scope_error(&scope("rds"), Reason::Denied);
-    let limit = |action: &str, per_second| RateLimit {
+    Surroundings {
+        telemetry: Arc::new(telemetry),
+        policy: Arc::default(),
+        rate_limits: [rate_limit("DescribeInstanceSSL", 1.5), rate_limit("DescribeInstances", 3.0)].into(),
+        config: ConfigStatus { successful: Some(true), read_at: Some(moment()) },
+        store_up: Some(true),
+        started_at: moment() - TimeDelta::milliseconds(2500),
+    }
+}
+
+pub(super) fn rate_limit(action: &str, per_second: f64) -> RateLimit {
+    RateLimit {
         provider: "alibaba".into(),
         account: "prod".into(),
         region: "cn-hangzhou".into(),
         action: action.into(),
         per_second,
-    };
-    Surroundings {
-        telemetry: Arc::new(telemetry),
-        policy: Arc::default(),
-        rate_limits: [limit("DescribeInstanceSSL", 1.5), limit("DescribeInstances", 3.0)].into(),
-        config: ConfigStatus { successful: Some(true), read_at: Some(moment()) },
-        store_up: Some(true),
-        started_at: moment() - TimeDelta::milliseconds(2500),
     }
 }
 
@@ -125,7 +128,7 @@ pub(super) fn failure(reason: Reason) -> Failure {
 }
 
 pub(super) fn plain(snapshot: &Snapshot, around: &Surroundings, now: DateTime<Utc>) -> String {
-    let blocks = PlainPage::new(Arc::new(snapshot.clone()), around.clone(), now);
+    let blocks = PlainPage::new(Arc::new(snapshot.clone()), around.clone(), around.telemetry.text(), now);
     String::from_utf8(blocks.flatten().collect()).expect("text")
 }
 

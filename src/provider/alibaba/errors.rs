@@ -4,12 +4,15 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use reqwest::StatusCode;
+use reqwest::header::RETRY_AFTER;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::call::{CallError, CallErrorKind};
 use crate::http::Answer;
 use crate::provider::alibaba::wire::Loose;
+use crate::provider::keys::Keys;
 
 /// This kind of instance cannot have TLS (the cloud's own misspelling included).
 const UNSUPPORTED: &[&str] = &[
@@ -87,17 +90,24 @@ pub(super) fn read<T: DeserializeOwned>(
     answer: &Answer,
     action: &'static str,
     now: DateTime<Utc>,
+    keys: &Keys,
 ) -> Result<T, CallError> {
     let status = answer.status;
     let body = answer.body.trim_ascii();
     let is_object = body.first() == Some(&b'{');
     let shape = is_object.then(|| serde_json::from_slice::<ErrorShape>(body).ok()).flatten();
     match shape {
-        Some(shape) if shape.code.text().is_some() => Err(cloud_error(answer, &shape, action, now)),
+        Some(shape) if shape.code.text().or(shape.lower_code.text()).is_some() => {
+            Err(cloud_error(answer, &shape, action, now, keys))
+        }
         Some(_) if status.is_success() => serde_json::from_slice(body).map_err(|error| {
             let text = format!("the JSON is not of the expected form (column {})", error.column());
             CallError::new(CallErrorKind::Unreadable, action, text)
         }),
+        _ if is_told_to_wait(answer) => {
+            let text = format!("answered {status} without a word of the cloud");
+            Err(CallError::new(CallErrorKind::Throttled(retry_after(answer)), action, text))
+        }
         _ if status.is_server_error() => {
             let text = format!("the server answered {status} without saying why");
             Err(CallError::new(CallErrorKind::Unreachable, action, text))
@@ -111,24 +121,37 @@ pub(super) fn read<T: DeserializeOwned>(
 
 #[derive(Deserialize)]
 struct ErrorShape {
-    #[serde(default, rename = "Code", alias = "code")]
+    #[serde(default, rename = "Code")]
     code: Loose,
-    #[serde(default, rename = "Message", alias = "message")]
+    #[serde(default, rename = "code")]
+    lower_code: Loose,
+    #[serde(default, rename = "Message")]
     message: Loose,
-    #[serde(default, rename = "RequestId", alias = "requestId")]
+    #[serde(default, rename = "message")]
+    lower_message: Loose,
+    #[serde(default, rename = "RequestId")]
     request_id: Loose,
+    #[serde(default, rename = "requestId")]
+    lower_request_id: Loose,
 }
 
-fn cloud_error(answer: &Answer, shape: &ErrorShape, action: &'static str, now: DateTime<Utc>) -> CallError {
-    let code = shape.code.text().unwrap_or_default();
+fn cloud_error(
+    answer: &Answer,
+    shape: &ErrorShape,
+    action: &'static str,
+    now: DateTime<Utc>,
+    keys: &Keys,
+) -> CallError {
+    let code = shape.code.text().or(shape.lower_code.text()).unwrap_or_default();
     let message = if ECHOING.contains(&code) {
-        "the signature was not accepted: is the access key secret right?".to_owned()
+        "the signature was not accepted: is the access key secret right?".into()
     } else if code.starts_with("InvalidTimeStamp") {
-        clock_skew(answer, now)
+        clock_skew(answer, now).into()
     } else {
-        shape.message.text().unwrap_or_default().to_owned()
+        keys.censored(shape.message.text().or(shape.lower_message.text()).unwrap_or_default())
     };
-    CallError::new(kind(code, answer), action, message).with_code(code, shape.request_id.text())
+    let request_id = shape.request_id.text().or(shape.lower_request_id.text()).map(|id| keys.censored(id));
+    CallError::new(kind(code, answer), action, message).with_code(&keys.censored(code), request_id.as_deref())
 }
 
 fn kind(code: &str, answer: &Answer) -> CallErrorKind {
@@ -143,7 +166,13 @@ fn kind(code: &str, answer: &Answer) -> CallErrorKind {
     }
 }
 
-/// `x-acs-retry-after`, milliseconds; older gateways write it into `x-ratelimit-user-api: …,TimeLeft:<ms>,…`.
+/// A gateway in between says so by the status alone.
+fn is_told_to_wait(answer: &Answer) -> bool {
+    let too_many = answer.status == StatusCode::TOO_MANY_REQUESTS;
+    too_many || answer.status == StatusCode::SERVICE_UNAVAILABLE && answer.headers.contains_key(RETRY_AFTER)
+}
+
+/// `Retry-After` of gateways, seconds; of the cloud `x-acs-retry-after`, milliseconds; older gateways write it into `x-ratelimit-user-api: …,TimeLeft:<ms>,…`.
 fn retry_after(answer: &Answer) -> Option<Duration> {
     let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
     let time_left = |text: &str| {
@@ -153,7 +182,10 @@ fn retry_after(answer: &Answer) -> Option<Duration> {
     let milliseconds: u64 = header("x-acs-retry-after")
         .and_then(|text| text.trim().parse().ok())
         .or_else(|| header("x-ratelimit-user-api").and_then(time_left))
-        .or_else(|| header("x-ratelimit-user").and_then(time_left))?;
+        .or_else(|| header("x-ratelimit-user").and_then(time_left))
+        .or_else(|| {
+            header(RETRY_AFTER.as_str()).and_then(|text| text.trim().parse::<u64>().ok()?.checked_mul(1000))
+        })?;
     (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
 }
 
@@ -185,6 +217,7 @@ mod tests {
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
     use super::*;
+    use crate::secret::Secret;
 
     fn answer(status: u16, body: &str, headers: &[(&'static str, &str)]) -> Answer {
         let mut map = HeaderMap::new();
@@ -197,8 +230,22 @@ mod tests {
 
     fn failure(status: u16, body: &str, headers: &[(&'static str, &str)]) -> CallError {
         let now = Utc.with_ymd_and_hms(2026, 11, 22, 8, 20, 0).single().expect("date");
-        read::<serde_json::Value>(&answer(status, body, headers), "rds:DescribeDBInstances", now)
+        read::<serde_json::Value>(&answer(status, body, headers), "rds:DescribeDBInstances", now, &keys())
             .expect_err("a failure")
+    }
+
+    fn keys() -> Keys {
+        let token = Some(Secret::new("T".repeat(900)));
+        Keys { id: Secret::new("LTAI-id"), secret: Secret::new("s3cr3t"), token, expires: None }
+    }
+
+    #[test]
+    fn a_key_that_is_echoed_is_taken_out_before_the_text_is_cut() {
+        let text = format!("{} {} LTAI-id s3cr3t", "x".repeat(250), "T".repeat(900));
+        let body = format!(r#"{{"Code":"Odd.LTAI-id","Message":"{text}","RequestId":"s3cr3t"}}"#);
+        let error = failure(400, &body, &[]).to_string();
+        assert!(!error.contains("TT") && !error.contains("LTAI") && !error.contains("s3cr3t"), "{error}");
+        assert!(error.contains("Odd.***") && error.contains("x ***"), "{error}");
     }
 
     fn code(code: &str) -> CallError {
@@ -289,6 +336,7 @@ mod tests {
             ("a redirect", 302, "", CallErrorKind::Unreadable),
             ("a gateway", 502, "<html>", CallErrorKind::Unreachable),
             ("an empty 503", 503, "", CallErrorKind::Unreachable),
+            ("a gateway that is asked too often", 429, "slow down", CallErrorKind::Throttled(None)),
             ("not found by a proxy", 404, "nope", CallErrorKind::Unreadable),
         ] {
             assert_eq!(failure(status, body, &[]).kind, want, "{name}");

@@ -5,18 +5,21 @@
 //! the cloud announced is walked once more. Only one that adds up is complete, and only a complete one removes.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
 use super::api::Api;
 use super::mapping::{self, Interner};
 use super::product::{Operation, Product};
-use super::wire::Page;
+use super::wire::{Instance, Rows};
 use crate::call::{CallError, CallErrorKind};
 use crate::domain::listing::{Listed, Listing, Remark};
 use crate::domain::reason::Reason;
 
 /// More pages than any region has instances for.
-const MOST_PAGES: usize = 10_000;
+const MOST_PAGES: usize = 4_000;
+/// Fifty instances have at most twenty tags each; this many pages are enough at any page size.
+const MOST_TAG_PAGES: usize = 1_000;
 /// ListTagResources takes this many ids.
 const TAGGED_AT_ONCE: usize = 50;
 
@@ -33,7 +36,8 @@ pub(super) async fn read(
     let mut sheet = Sheet::new(product);
     for kind in product.listings() {
         if let Err(error) = walk_until_it_adds_up(api, region, *kind, &mut sheet).await {
-            if sheet.rows.is_empty() {
+            // A refused key concerns the whole account and must not hide in half a listing.
+            if sheet.rows.is_empty() || is_about_the_key(&error) {
                 return Err(error);
             }
             sheet.incomplete(&error);
@@ -42,12 +46,16 @@ pub(super) async fn read(
     }
     if product == Product::Rds && !sheet.rows.is_empty() {
         match add_tags(api, region, &mut sheet).await {
-            Err(error) if tags_needed => return Err(error),
+            Err(error) if tags_needed || is_about_the_key(&error) => return Err(error),
             Err(error) => sheet.remark(&error),
             Ok(()) => {}
         }
     }
     Ok(sheet.into_listing())
+}
+
+fn is_about_the_key(error: &CallError) -> bool {
+    matches!(error.kind, CallErrorKind::KeyDenied | CallErrorKind::NotSent)
 }
 
 /// What was read so far.
@@ -69,8 +77,8 @@ impl Sheet {
     }
 
     /// Adds the rows of a page; returns how many rows it had and how many of them this walk had not seen.
-    fn add(&mut self, page: Page) -> (usize, usize) {
-        let (rows, mut odd) = page.instances.into_rows();
+    fn add(&mut self, page: Rows<Instance>) -> (usize, usize) {
+        let (rows, mut odd) = page.into_rows();
         let (count, before) = (rows.len() + odd, self.walked.len());
         for row in rows {
             let Some(listed) = mapping::listed(self.product, row, &mut self.words) else {
@@ -111,42 +119,74 @@ async fn walk_until_it_adds_up(
     kind: Option<&str>,
     sheet: &mut Sheet,
 ) -> Result<(), CallError> {
-    let before = sheet.rows.len();
-    for walk_again in [true, false] {
-        let announced = walk(api, region, kind, sheet).await?;
-        let found = sheet.rows.len() - before;
-        if found < announced && !walk_again {
-            let text = format!("the cloud announced {announced} instances and listed {found}");
-            return Err(unreadable(sheet.product, text));
-        }
-        if found >= announced {
-            break;
-        }
+    if walk(api, region, kind, sheet).await?.adds_up() {
+        return Ok(());
     }
-    Ok(())
+    let again = walk(api, region, kind, sheet).await?;
+    if again.adds_up() { Ok(()) } else { Err(unreadable(sheet.product, again.to_string())) }
 }
 
-/// Walks the pages once; returns the smallest total that was announced, 0 where none was.
+/// What one walk over the pages found.
+struct Walk {
+    /// The totals that the pages announced: smallest and largest; none where no page told one.
+    announced: Option<(usize, usize)>,
+    /// Different instances.
+    found: usize,
+}
+
+impl Walk {
+    fn note(&mut self, total: Option<usize>) {
+        let (least, most) = self.announced.unwrap_or((usize::MAX, 0));
+        self.announced = total.map(|total| (least.min(total), most.max(total))).or(self.announced);
+    }
+
+    /// Every page announced the same total, and at least so many were found. A total that changed between two pages
+    /// means that an instance came or went meanwhile, and then another one may have slipped from a later page to an
+    /// earlier one, unseen.
+    fn adds_up(&self) -> bool {
+        self.announced.is_none_or(|(least, most)| least == most && self.found >= most)
+    }
+}
+
+impl fmt::Display for Walk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.announced {
+            Some((least, most)) if least != most => {
+                write!(
+                    f,
+                    "instances came or went while they were listed: {most}, then {least} were announced"
+                )
+            }
+            Some((_, most)) => write!(f, "the cloud announced {most} instances and listed {}", self.found),
+            None => write!(f, "the cloud listed {} instances", self.found),
+        }
+    }
+}
+
+/// Walks the pages once.
 async fn walk(
     api: &Api,
     region: &Arc<str>,
     kind: Option<&str>,
     sheet: &mut Sheet,
-) -> Result<usize, CallError> {
+) -> Result<Walk, CallError> {
     let product = sheet.product;
-    let mut announced: Option<usize> = None;
+    let mut walk = Walk { announced: None, found: 0 };
     sheet.walked.clear();
     for number in 1..=MOST_PAGES {
         let page = api.page(product, region, kind, number).await?;
-        let (total, has_list) = (page.total.number(), page.instances.is_present());
-        announced = [announced, total].into_iter().flatten().min();
-        let (rows, new) = sheet.add(page);
+        let total = page.total();
+        walk.note(total);
+        let list = page.instances();
+        let has_list = list.is_some();
+        let (rows, new) = list.map_or((0, 0), |list| sheet.add(list));
+        walk.found = sheet.walked.len();
         let nothing_said = rows == 0 && total.is_none() && number == 1;
         if nothing_said || !has_list && total != Some(0) {
             return Err(unreadable(product, format!("page {number} has no list of instances")));
         }
         if rows < product.page_size() {
-            return Ok(announced.unwrap_or(0));
+            return Ok(walk);
         }
         if new == 0 {
             return Err(unreadable(product, format!("page {number} repeats the pages before it")));
@@ -172,31 +212,35 @@ async fn add_tags(api: &Api, region: &Arc<str>, sheet: &mut Sheet) -> Result<(),
     Ok(())
 }
 
-type Tagged = HashMap<String, Vec<(String, String)>>;
+type Tagged = HashMap<String, BTreeMap<String, String>>;
 
 async fn read_tags(api: &Api, region: &Arc<str>, ids: &[Arc<str>]) -> Result<Tagged, CallError> {
     let ids: Vec<&str> = ids.iter().map(|id| &**id).collect();
     let mut tagged = Tagged::new();
-    let mut tokens: HashSet<String> = HashSet::new();
     let mut token: Option<String> = None;
-    loop {
+    for _ in 0..MOST_TAG_PAGES {
         let page = api.tags(region, &ids, token.as_deref()).await?;
+        if !page.TagResources.is_present() {
+            return Err(unreadable_tags("the answer has no list of tags"));
+        }
+        let mut new = false;
         for row in page.TagResources.into_rows().0 {
             let (Some(id), Some(key)) = (row.ResourceId.text(), row.TagKey.text()) else { continue };
             let value = row.TagValue.text().unwrap_or_default();
-            tagged.entry(id.to_owned()).or_default().push((key.to_owned(), value.to_owned()));
+            let known = tagged.entry(id.to_owned()).or_default();
+            new |= known.insert(key.to_owned(), value.to_owned()).is_none();
         }
         let Some(next) = page.NextToken.text() else { return Ok(tagged) };
-        if !tokens.insert(next.to_owned()) {
-            let text = "the token for the next page came a second time";
-            return Err(CallError::new(
-                CallErrorKind::Unreadable,
-                Product::Rds.action(Operation::Tags),
-                text,
-            ));
+        if !new {
+            return Err(unreadable_tags("a page of tags brought nothing new and announced another one"));
         }
         token = Some(next.to_owned());
     }
+    Err(unreadable_tags("the pages of tags do not end"))
+}
+
+fn unreadable_tags(text: &str) -> CallError {
+    CallError::new(CallErrorKind::Unreadable, Product::Rds.action(Operation::Tags), text)
 }
 
 fn unreadable(product: Product, text: String) -> CallError {

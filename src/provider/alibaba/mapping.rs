@@ -15,23 +15,36 @@ use crate::provider::x509::{self, Parsed};
 
 /// Not there yet, or not any more: nothing to look at.
 const NOT_INSPECTABLE: &[&str] = &["creating", "deleting", "released", "releasing"];
+/// Names and tags are kept up to so many characters.
+const LONGEST_NAME: usize = 256;
 /// Words for "on" and "off" over all engines.
 const ON: &[&str] = &["enable", "enabled", "yes", "on", "open", "1", "true"];
 const OFF: &[&str] = &["disable", "disabled", "no", "off", "closed", "close", "0", "false"];
 
-/// Texts that many instances share, kept once.
+/// Texts and sets of tags that many instances share, kept once.
 #[derive(Debug, Default)]
-pub(super) struct Interner(HashSet<Arc<str>>);
+pub(super) struct Interner {
+    texts: HashSet<Arc<str>>,
+    tags: HashSet<Tags>,
+}
 
 impl Interner {
     /// The shared copy of a text.
     pub(super) fn share(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.0.get(text) {
+        if let Some(known) = self.texts.get(text) {
             return Arc::clone(known);
         }
         let new: Arc<str> = text.into();
-        self.0.insert(Arc::clone(&new));
+        self.texts.insert(Arc::clone(&new));
         new
+    }
+
+    fn share_tags(&mut self, tags: Tags) -> Tags {
+        if let Some(known) = self.tags.get(&tags) {
+            return Arc::clone(known);
+        }
+        self.tags.insert(Arc::clone(&tags));
+        tags
     }
 }
 
@@ -39,22 +52,28 @@ impl Interner {
 pub(super) fn listed(product: Product, row: Instance, words: &mut Interner) -> Option<Listed> {
     let id: Arc<str> = row.DBInstanceId.text()?.into();
     let status = row.DBInstanceStatus.text().unwrap_or_default();
+    // Without a list of tags nothing is said about them: those known before stay.
+    let tags_known = matches!(&row.Tags, Some(Row::Read(tags)) if tags.is_present());
     let inspectable = !NOT_INSPECTABLE.contains(&status.to_ascii_lowercase().as_str());
     let facts = Facts {
-        name: row.DBInstanceDescription.text().unwrap_or_default().into(),
+        name: clip(row.DBInstanceDescription.text().unwrap_or_default()).into(),
         status: words.share(status),
         engine: words.share(&engine(product, &row)),
         group: group(&id, &row),
         locked: row.LockMode.text().is_some_and(|mode| !mode.eq_ignore_ascii_case("unlock")),
         tags: row_tags(row, words),
+        in_use: None,
+        used_by: Box::default(),
     };
-    Some(Listed { id, facts, tags_known: true, reading: None, inspectable })
+    Some(Listed { id, facts, tags_known, reading: None, inspectable })
 }
 
 /// Tags, sorted and without repetition.
 pub(super) fn tags<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>, words: &mut Interner) -> Tags {
     let sorted: BTreeMap<&str, &str> = pairs.collect();
-    sorted.into_iter().map(|(key, value)| (words.share(key), words.share(value))).collect()
+    let shared = sorted.into_iter().map(|(key, value)| (words.share(clip(key)), words.share(clip(value))));
+    let shared = shared.collect();
+    words.share_tags(shared)
 }
 
 /// What the certificate call says about an instance.
@@ -71,7 +90,7 @@ pub(super) fn inspection(
         Some(TlsState::Enabled) => Ok(enabled(&answer, action, now)),
         Some(state) => Ok(Inspection::Read(reading(state, vec![], &answer, now))),
         None => {
-            let found = answer.SSLEnabled.text().map_or("nothing".to_owned(), |found| format!("`{found}`"));
+            let found = answer.enabled().text().map_or("nothing".to_owned(), |found| format!("`{found}`"));
             let text = format!("whether TLS is on cannot be read: found {found}");
             Err(CallError::new(CallErrorKind::Unreadable, action, text))
         }
@@ -83,7 +102,8 @@ pub(super) fn unsupported(now: DateTime<Utc>) -> Inspection {
     Inspection::Read(reading(TlsState::Unsupported, vec![], &Ssl::default(), now))
 }
 
-/// A point in time as these APIs write it: RFC 3339 in all SSL fields; without seconds or time in sibling fields, UTC.
+/// A point in time as these APIs write it: RFC 3339 in all SSL fields; without seconds, or a date alone, in sibling
+/// fields. A time of day without a zone is no answer: it may be Beijing's, eight hours off.
 /// Years before 2000 stand for "nothing" (the zero time of some languages is in year 1).
 pub(super) fn time(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
@@ -92,12 +112,15 @@ pub(super) fn time(text: &str) -> Option<DateTime<Utc>> {
         .map(|time| time.with_timezone(&Utc))
         .ok()
         .or_else(|| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%MZ").ok().map(|time| time.and_utc()))
-        .or_else(|| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S").ok().map(|time| time.and_utc()))
-        .or_else(|| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok().map(|time| time.and_utc()))
         .or_else(|| {
             NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0).map(|time| time.and_utc())
         })?;
     (2000..=9999).contains(&parsed.year()).then_some(parsed)
+}
+
+/// No honest name is longer; a dishonest one must not fill the memory.
+fn clip(text: &str) -> &str {
+    text.char_indices().nth(LONGEST_NAME).map_or(text, |(end, _)| &text[..end])
 }
 
 fn engine(product: Product, row: &Instance) -> String {
@@ -122,24 +145,28 @@ fn row_tags(row: Instance, words: &mut Interner) -> Tags {
 }
 
 fn state(answer: &Ssl) -> Option<TlsState> {
-    let word = answer.SSLEnabled.text().map(str::to_ascii_lowercase);
+    let word = answer.enabled().text().map(str::to_ascii_lowercase);
     match word.as_deref() {
         Some(word) if ON.contains(&word) => Some(TlsState::Enabled),
         Some(word) if OFF.contains(&word) => Some(TlsState::Disabled),
         Some(_) => None,
         // The field is documented as always there; where it is empty, an empty end says the same as "off".
-        None => (answer.SSLExpiredTime == Loose::Text(String::new())).then_some(TlsState::Disabled),
+        None => {
+            let (silent, empty_end) =
+                (*answer.enabled() != Loose::Odd, *answer.ends() == Loose::Text(String::new()));
+            (silent && empty_end).then_some(TlsState::Disabled)
+        }
     }
 }
 
 fn enabled(answer: &Ssl, action: &'static str, now: DateTime<Utc>) -> Inspection {
     let shown = answer.ServerCert.text().and_then(|pem| x509::from_pem(pem).ok()).and_then(first);
-    let told = answer.SSLExpiredTime.text().and_then(time);
+    let told = answer.ends().text().and_then(time);
     let certificate = match (shown, told) {
         (Some(parsed), told) => from_x509(parsed, told),
         (None, Some(not_after)) => from_api(answer, not_after),
         (None, None) => {
-            let found = match &answer.SSLExpiredTime {
+            let found = match answer.ends() {
                 Loose::Absent => "nothing".to_owned(),
                 Loose::Odd => "a list or an object".to_owned(),
                 Loose::Text(text) => format!("`{text}`"),
@@ -172,7 +199,7 @@ fn from_x509(parsed: Parsed, told: Option<DateTime<Utc>>) -> Certificate {
 }
 
 fn from_api(answer: &Ssl, not_after: DateTime<Utc>) -> Certificate {
-    let common_name = answer.CertCommonName.text().unwrap_or_default().into();
+    let common_name = answer.host().text().unwrap_or_default().into();
     Certificate {
         role: CertRole::Server,
         not_after,
@@ -255,6 +282,8 @@ mod tests {
             ("2022-10-11T16:16:43+0800", Some("2022-10-11T08:16:43+00:00")),
             ("2021-11-25T16:00Z", Some("2021-11-25T16:00:00+00:00")),
             ("2021-11-25", Some("2021-11-25T00:00:00+00:00")),
+            ("2022-10-11T08:16:43", None),
+            ("2022-10-11 08:16:43", None),
             ("9999-12-31T23:59:59Z", Some("9999-12-31T23:59:59+00:00")),
             ("0001-01-01T00:00:00Z", None),
             ("1970-01-01T00:00:00Z", None),

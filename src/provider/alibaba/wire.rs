@@ -4,145 +4,10 @@
 //! key, and what has no field here is skipped by the parser and never becomes a value. Numbers come where texts are
 //! documented and the reverse, so every scalar is [`Loose`].
 
-use std::fmt;
-
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::Deserializer;
 
-/// A scalar that may come as text, number, boolean or not at all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Loose {
-    /// Not there, or null.
-    #[default]
-    Absent,
-    /// There.
-    Text(String),
-    /// There, but a list or an object.
-    Odd,
-}
-
-impl Loose {
-    /// The text, unless it is absent, empty or a placeholder for nothing (`-`).
-    pub fn text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text.trim()).filter(|text| !text.is_empty() && *text != "-"),
-            Self::Absent | Self::Odd => None,
-        }
-    }
-
-    /// A whole number that is not negative.
-    pub fn number(&self) -> Option<usize> {
-        self.text()?.parse().ok()
-    }
-}
-
-impl<'de> Deserialize<'de> for Loose {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(LooseVisitor)
-    }
-}
-
-struct LooseVisitor;
-
-impl<'de> Visitor<'de> for LooseVisitor {
-    type Value = Loose;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Loose, E> {
-        Ok(Loose::Text(value.to_owned()))
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Loose, E> {
-        Ok(Loose::Text(value.to_string()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Loose, E> {
-        Ok(Loose::Text(value.to_string()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Loose, E> {
-        Ok(Loose::Text(value.to_string()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Loose, E> {
-        Ok(Loose::Text(value.to_string()))
-    }
-
-    fn visit_unit<E>(self) -> Result<Loose, E> {
-        Ok(Loose::Absent)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Loose, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Loose::Odd)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Loose, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Loose::Odd)
-    }
-}
-
-/// A row that is read on its own, so that one odd row does not cost the whole page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Row<T> {
-    /// Understood.
-    Read(T),
-    /// Not an object.
-    Odd,
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Row<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RowVisitor(std::marker::PhantomData))
-    }
-}
-
-struct RowVisitor<T>(std::marker::PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for RowVisitor<T> {
-    type Value = Row<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a row")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Row<T>, A::Error> {
-        T::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Row::Read)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Row<T>, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Row::Odd)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Row<T>, E> {
-        Ok(Row::Odd)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Row<T>, E> {
-        Ok(Row::Odd)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Row<T>, E> {
-        Ok(Row::Odd)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Row<T>, E> {
-        Ok(Row::Odd)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Row<T>, E> {
-        Ok(Row::Odd)
-    }
-
-    fn visit_unit<E>(self) -> Result<Row<T>, E> {
-        Ok(Row::Odd)
-    }
-}
+pub(super) use crate::provider::loose::{Loose, Row};
 
 /// The rows inside their container: an object with one list in it, whose name differs by product.
 ///
@@ -213,22 +78,37 @@ pub struct Region {
     pub RegionId: Loose,
 }
 
-/// DescribeInstances and DescribeDBInstances.
+/// DescribeInstances and DescribeDBInstances. Each spelling has a field of its own: an answer that one day carries two
+/// of them must not become unreadable.
 #[derive(Debug, Deserialize)]
+#[allow(non_snake_case)]
 pub struct Page {
-    /// The container (`Instances`, `Items`, `DBInstances`).
-    #[serde(alias = "Instances", alias = "Items", alias = "DBInstances")]
-    pub instances: Rows<Instance>,
+    Instances: Option<Rows<Instance>>,
+    Items: Option<Rows<Instance>>,
+    DBInstances: Option<Rows<Instance>>,
+    #[serde(default)]
+    TotalCount: Loose,
+    #[serde(default)]
+    TotalRecordCount: Loose,
+}
+
+impl Page {
     /// How many there are in all, if that can be believed.
-    #[serde(default, alias = "TotalCount", alias = "TotalRecordCount")]
-    pub total: Loose,
+    pub(super) fn total(&self) -> Option<usize> {
+        self.TotalCount.number().or(self.TotalRecordCount.number())
+    }
+
+    /// The container of the rows, where there is one with a list in it.
+    pub(super) fn instances(self) -> Option<Rows<Instance>> {
+        [self.Instances, self.Items, self.DBInstances].into_iter().flatten().find(Rows::is_present)
+    }
 }
 
 /// One row of a listing; the three products share most of their field names.
 #[derive(Debug, Default, Deserialize)]
 #[allow(missing_docs, non_snake_case)]
 #[serde(default)]
-pub struct Instance {
+pub(super) struct Instance {
     #[serde(alias = "InstanceId")]
     pub DBInstanceId: Loose,
     #[serde(alias = "InstanceName")]
@@ -254,7 +134,7 @@ pub struct Instance {
 #[derive(Debug, Default, Deserialize)]
 #[allow(missing_docs, non_snake_case)]
 #[serde(default)]
-pub struct Tag {
+pub(super) struct Tag {
     pub Key: Loose,
     pub Value: Loose,
 }
@@ -283,15 +163,18 @@ pub struct TagResource {
 #[allow(missing_docs, non_snake_case)]
 #[serde(default)]
 pub struct Ssl {
-    /// Redis and RDS; dds says `SSLStatus`.
-    #[serde(alias = "SSLStatus")]
-    pub SSLEnabled: Loose,
-    /// Redis and dds; RDS says `SSLExpireTime`.
-    #[serde(alias = "SSLExpireTime")]
-    pub SSLExpiredTime: Loose,
-    /// Redis and dds; RDS names the protected host as `ConnectionString`.
-    #[serde(alias = "ConnectionString")]
-    pub CertCommonName: Loose,
+    /// Redis and RDS.
+    SSLEnabled: Loose,
+    /// dds.
+    SSLStatus: Loose,
+    /// Redis and dds.
+    SSLExpiredTime: Loose,
+    /// RDS.
+    SSLExpireTime: Loose,
+    /// Redis and dds.
+    CertCommonName: Loose,
+    /// RDS: the one protected host.
+    ConnectionString: Loose,
     pub RequireUpdate: Loose,
     /// `aliyun` or `custom`.
     pub CAType: Loose,
@@ -304,6 +187,21 @@ pub struct Ssl {
 }
 
 impl Ssl {
+    /// Whether TLS is on, in the product's own word.
+    pub(super) fn enabled(&self) -> &Loose {
+        first(&self.SSLEnabled, &self.SSLStatus)
+    }
+
+    /// The end of the certificate.
+    pub(super) fn ends(&self) -> &Loose {
+        first(&self.SSLExpiredTime, &self.SSLExpireTime)
+    }
+
+    /// The name that the certificate is for.
+    pub(super) fn host(&self) -> &Loose {
+        first(&self.CertCommonName, &self.ConnectionString)
+    }
+
     /// The fields, from wherever they are.
     pub fn unwrap_items(mut self) -> Self {
         match self.items.pop() {
@@ -313,47 +211,44 @@ impl Ssl {
     }
 }
 
+/// The one that says something.
+fn first<'l>(one: &'l Loose, other: &'l Loose) -> &'l Loose {
+    if *one == Loose::Absent { other } else { one }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn scalars_are_read_whatever_their_type() {
-        let text = |json: &str| {
-            serde_json::from_str::<Loose>(json).map(|loose| loose.text().map(str::to_owned)).ok()
-        };
-        for (json, want) in [
-            (r#""1.1""#, Some("1.1")),
-            ("1.1", Some("1.1")),
-            ("1", Some("1")),
-            ("true", Some("true")),
-            ("null", None),
-            (r#""""#, None),
-            (r#"" - ""#, None),
-            ("[1,2]", None),
-            (r#"{"a":{"b":[]}}"#, None),
-        ] {
-            assert_eq!(text(json), Some(want.map(str::to_owned)), "{json}");
-        }
-    }
-
-    #[test]
     fn an_odd_row_does_not_cost_the_others() {
         let json = r#"{"TotalCount":"3","Instances":{"KVStoreInstance":[{"InstanceId":"r-1"},null,7,{"InstanceId":{}}]}}"#;
         let page: Page = serde_json::from_str(json).expect("readable");
-        let (rows, odd) = page.instances.into_rows();
-        assert_eq!((rows.len(), odd, page.total.number()), (2, 2, Some(3)));
+        assert_eq!(page.total(), Some(3));
+        let (rows, odd) = page.instances().expect("a list").into_rows();
+        assert_eq!((rows.len(), odd), (2, 2));
         assert_eq!((rows[0].DBInstanceId.text(), &rows[1].DBInstanceId), (Some("r-1"), &Loose::Odd));
     }
 
     #[test]
     fn a_listing_without_its_container_is_no_listing() {
-        assert!(serde_json::from_str::<Page>(r#"{"RequestId":"x"}"#).is_err());
-        assert!(serde_json::from_str::<Page>(r#"{"Items":null}"#).is_err());
-        assert!(serde_json::from_str::<Page>(r#"{"Items":[]}"#).is_err(), "a list is no container");
-        let empty = |json| serde_json::from_str::<Page>(json).map(|page| page.instances.is_present()).ok();
-        assert_eq!(empty(r#"{"Items":{"DBInstance":[]}}"#), Some(true));
-        assert_eq!(empty(r#"{"Items":{}}"#), Some(false));
+        let listed =
+            |json: &str| serde_json::from_str::<Page>(json).ok().map(|page| page.instances().is_some());
+        for (name, json, want) in [
+            ("rows", r#"{"Items":{"DBInstance":[]}}"#, Some(true)),
+            (
+                "two spellings",
+                r#"{"Items":{},"Instances":{"KVStoreInstance":[]},"TotalCount":0,"TotalRecordCount":0}"#,
+                Some(true),
+            ),
+            ("nothing", r#"{"RequestId":"x"}"#, Some(false)),
+            ("null", r#"{"Items":null}"#, Some(false)),
+            ("no list in it", r#"{"Items":{}}"#, Some(false)),
+            ("a list for the container", r#"{"Items":[]}"#, None),
+            ("an object for the list", r#"{"Items":{"DBInstance":{}}}"#, None),
+        ] {
+            assert_eq!(listed(json), want, "{name}");
+        }
     }
 
     #[test]
@@ -368,6 +263,6 @@ mod tests {
         let json =
             r#"{"items":[{"SSLEnabled":"Yes","SSLExpireTime":"2027-01-01T00:00:00Z"}],"requestId":"x"}"#;
         let ssl = serde_json::from_str::<Ssl>(json).expect("readable").unwrap_items();
-        assert_eq!(ssl.SSLEnabled.text(), Some("Yes"));
+        assert_eq!(ssl.enabled().text(), Some("Yes"));
     }
 }

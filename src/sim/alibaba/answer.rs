@@ -6,11 +6,12 @@ use super::error::ApiError;
 use super::fleet::Fleet;
 use super::json::Json;
 use super::model::{Expiry, Instance, SslModel, Text, not_found};
-use super::paging::Drift;
+use super::paging::Page;
 use super::product::Product;
 use super::request::{Action, Received};
 use super::{mongodb, rds, redis};
 use crate::provider::alibaba::sign::timestamp;
+use crate::sim::wire::fault::Drift;
 
 /// A call whose caller is known.
 pub(super) struct Asked<'a> {
@@ -33,6 +34,9 @@ pub(super) struct Asked<'a> {
 /// A body, or why there is none.
 pub(super) type Answer = Result<Vec<u8>, ApiError>;
 
+/// Writes an instance as a row of a list.
+pub(super) type WriteRow = fn(&mut Json, &Instance);
+
 /// Answers a call.
 pub(super) fn answer(asked: &Asked<'_>, fleet: &mut Fleet) -> Answer {
     match asked.product {
@@ -46,6 +50,32 @@ impl Asked<'_> {
     /// A successful answer.
     pub(super) fn ok(&self, fill: impl FnOnce(&mut Json)) -> Vec<u8> {
         Json::answer(self.request_id, fill)
+    }
+
+    /// A page of a list, with its numbers as Redis and MongoDB write them.
+    pub(super) fn page(&self, fleet: &mut Fleet, page: &Page, names: [&str; 2], row: WriteRow) -> Vec<u8> {
+        self.ok(|json| {
+            json.plain("PageNumber", page.number);
+            json.plain("PageSize", page.size);
+            json.plain("TotalCount", page.total);
+            self.write_rows(json, fleet, page, names, row);
+        })
+    }
+
+    /// The instances of a page, as `list.item[]`.
+    pub(super) fn write_rows(
+        &self,
+        json: &mut Json,
+        fleet: &mut Fleet,
+        page: &Page,
+        [list, item]: [&str; 2],
+        row: WriteRow,
+    ) {
+        json.object(list, |json| {
+            json.objects(item, &page.ids, |json, id| {
+                fleet.settled(id, self.now).into_iter().for_each(|instance| row(json, instance));
+            });
+        });
     }
 
     /// The region asked for. Every list needs it here, though some real hosts do without.

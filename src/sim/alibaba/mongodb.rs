@@ -64,16 +64,7 @@ fn list(asked: &Asked<'_>, fleet: &mut Fleet) -> Answer {
         size,
         asked.drift,
     );
-    Ok(asked.ok(|json| {
-        json.plain("PageNumber", page.number);
-        json.plain("PageSize", page.size);
-        json.plain("TotalCount", page.total);
-        json.object("DBInstances", |json| {
-            json.objects("DBInstance", &page.ids, |json, id| {
-                fleet.settled(id, asked.now).into_iter().for_each(|instance| row(json, instance));
-            });
-        });
-    }))
+    Ok(asked.page(fleet, &page, ["DBInstances", "DBInstance"], row))
 }
 
 fn filter<'a>(asked: &'a Asked<'_>) -> Result<Filter<'a>, ApiError> {

@@ -54,11 +54,7 @@ fn list(asked: &Asked<'_>, fleet: &mut Fleet) -> Answer {
         json.plain("PageRecordCount", page.ids.len());
         json.plain("TotalRecordCount", page.total);
         json.text("NextToken", page.next.as_deref().unwrap_or_default());
-        json.object("Items", |json| {
-            json.objects("DBInstance", &page.ids, |json, id| {
-                fleet.settled(id, asked.now).into_iter().for_each(|instance| row(json, instance));
-            });
-        });
+        asked.write_rows(json, fleet, &page, ["Items", "DBInstance"], row);
     }))
 }
 

@@ -3,6 +3,7 @@ CREATE TABLE scope (
     attempted_at BIGINT,
     listed_at BIGINT,
     listing_took BIGINT,
+    key_failure TEXT,
     listing_failures BIGINT NOT NULL,
     listing_failure TEXT,
     look_failure TEXT,
@@ -19,6 +20,7 @@ CREATE TABLE resource (
     failures_in_a_row BIGINT NOT NULL,
     looked_at BIGINT,
     next_look_at BIGINT,
+    carried BIGINT NOT NULL,
     PRIMARY KEY (scope, id)
 );
 

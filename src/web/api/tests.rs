@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::domain::finding::Stage;
+use crate::domain::identity::CertRole;
 use crate::domain::policy::Thresholds;
 use crate::domain::reason::Reason;
 use crate::domain::resource::Reading;
@@ -13,12 +15,12 @@ use crate::domain::testing::{moment, scope};
 use crate::web::context::AccountInfo;
 use crate::web::context::testing::plain_context;
 use crate::web::cursor::Sort;
-use crate::web::json::to_bytes;
+use crate::web::json::to_text;
 use crate::web::testing::{ending_in, fleet, in_scope, small};
 
 fn asked(snapshot: &Snapshot, query: &str) -> Value {
     let query = CertificatesQuery::parse(Some(query)).unwrap();
-    serde_json::from_slice(&to_bytes(&certificates(snapshot, &query, moment(), &plain_context()))).unwrap()
+    serde_json::from_str(&to_text(&certificates(snapshot, &query, moment(), &plain_context()))).unwrap()
 }
 
 fn ids(list: &Value) -> Vec<&str> {
@@ -27,7 +29,7 @@ fn ids(list: &Value) -> Vec<&str> {
 
 fn asked_scopes(snapshot: &Snapshot, query: &str) -> Value {
     let query = ScopesQuery::parse(Some(query)).unwrap();
-    serde_json::from_slice(&to_bytes(&scopes(snapshot, &query, moment(), &plain_context()))).unwrap()
+    serde_json::from_str(&to_text(&scopes(snapshot, &query, moment(), &plain_context()))).unwrap()
 }
 
 #[test]
@@ -73,6 +75,7 @@ fn a_certificate_is_told_in_full() {
             "other_not_after": "2027-12-27T08:00:00Z", "dates_disagree": true,
             "common_name": "*.dcs.example.com", "issuer": "CN=Example CA", "serial": "0a1b",
             "sha256": "9f86d081", "key": "rsa-2048", "managed_by": "customer", "renewal_required": true,
+            "in_use": null, "used_by": [],
             "last_seen": "2026-11-21T23:00:00Z", "stale": true, "next_look": null, "failure": null,
             "owner": null, "tags": {},
         })
@@ -104,7 +107,7 @@ fn a_resource_without_a_certificate_has_nulls_and_its_failure() {
 fn the_account_names_the_owner_and_gives_labels() {
     let mut snapshot = Snapshot::default();
     let mut listing = crate::domain::testing::listing(&["r-1"]);
-    listing.resources[0].facts.tags = Box::new([("owner".into(), "dba".into()), ("x".into(), "".into())]);
+    listing.resources[0].facts.tags = [("owner".into(), "dba".into()), ("x".into(), "".into())].into();
     listing.resources[0].reading = Some(ending_in(TimeDelta::days(20)));
     let scope = Arc::new(scope("redis"));
     snapshot.scope_mut(&scope).absorb_listing(listing, std::time::Duration::ZERO, moment());
@@ -115,7 +118,7 @@ fn the_account_names_the_owner_and_gives_labels() {
     let ask = |text: &str| {
         let query = CertificatesQuery::parse(Some(text)).unwrap();
         let list = certificates(&snapshot, &query, moment(), &context);
-        serde_json::from_slice::<Value>(&to_bytes(&list)).unwrap()
+        serde_json::from_str::<Value>(&to_text(&list)).unwrap()
     };
     let list = ask("match=label:team%3D%22data%22");
     assert_eq!(list["items"][0]["owner"], "dba");
@@ -131,7 +134,7 @@ fn the_stage_follows_the_thresholds_of_the_resource() {
     let context = PageContext { thresholds: &|_, _| far, ..plain_context() };
     let query = CertificatesQuery::parse(Some("match=resource_id%3D%22d-weeks%22")).unwrap();
     let list = certificates(&snapshot, &query, moment(), &context);
-    assert_eq!(list.items[0].stage, Some("critical"));
+    assert_eq!(serde_json::to_value(&list.items[0]).unwrap()["stage"], "critical");
 }
 
 #[test]
@@ -196,9 +199,8 @@ fn hostile_names_stay_data() {
             .read("r-1", ending_in(TimeDelta::days(1)))
             .look_failed("r-1", Reason::Refused, name);
         let query = CertificatesQuery::parse(None).unwrap();
-        let bytes = to_bytes(&certificates(&snapshot, &query, moment(), &plain_context()));
-        let text = String::from_utf8(bytes).unwrap();
-        assert!(!text.chars().any(crate::web::visible::is_invisible), "{name:?}: {text}");
+        let text = to_text(&certificates(&snapshot, &query, moment(), &plain_context()));
+        assert!(!text.chars().any(crate::visible::is_invisible), "{name:?}: {text}");
         let list: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(list["items"][0]["resource_name"], name);
         assert_eq!(list["items"][0]["failure"]["text"], name);
@@ -289,13 +291,12 @@ fn at(left: i64) -> Reading {
 
 /// Applies a change to resources from 100 on; those below never change.
 fn apply(snapshot: &mut Snapshot, change: &Change) {
-    use crate::domain::listing::Inspection;
     let scope = Arc::new(scope("redis"));
     let name = |n: u8| format!("r-{:03}", 100 + u16::from(n) % 100);
     let view = snapshot.scope_mut(&scope);
     match change {
         Change::Gone(n) => {
-            view.absorb_inspection(&name(*n), Inspection::Gone, moment());
+            view.take_out(&name(*n));
         }
         Change::NewOrRenewed(n, left) => {
             let mut listing = crate::domain::testing::listing(&[&name(*n)]);

@@ -1,7 +1,7 @@
 //! The status page: the snapshot as plain texts, which `templates/page.html` prints and escapes.
 //!
 //! [`page`] is a pure function; the template decides nothing but what stands where. Foreign text goes through
-//! [`visible`](super::visible::visible) on its way into the view and through the template's escaping on its way out.
+//! [`shortened`](crate::visible::shortened) on its way into the view and through the template's escaping on its way out.
 
 pub mod kind;
 pub mod query;

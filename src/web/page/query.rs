@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::kind::Kind;
+use crate::visible::is_invisible;
 use crate::web::query::pairs;
-use crate::web::visible::is_invisible;
 
 /// A longer search text is cut.
 const LONGEST: usize = 200;

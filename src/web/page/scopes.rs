@@ -11,8 +11,8 @@ use crate::domain::identity::Scope;
 use crate::domain::reason::{Failure, Reason};
 use crate::domain::resource::TlsState;
 use crate::domain::snapshot::{ScopeView, Snapshot};
+use crate::visible::shortened;
 use crate::web::context::PageContext;
-use crate::web::visible::visible;
 
 /// The most causes of blindness that are told one by one.
 const CAUSES: usize = 12;
@@ -188,7 +188,7 @@ fn cause(
     context: &PageContext<'_>,
     words: &'static Words,
 ) -> Cause {
-    let name = |text: &str| visible(text, NAME).into_owned();
+    let name = |text: &str| shortened(text, NAME).into_owned();
     let what = match count {
         1 => format!("{} · {}", name(&scope.service), region(scope, words)),
         _ => fill(words.scopes_of_account, &[&number(*count), &number(of_account)]),
@@ -216,7 +216,7 @@ fn region(scope: &Scope, words: &Words) -> String {
     if scope.is_placeholder() {
         words.all_regions.to_owned()
     } else {
-        visible(&scope.region, NAME).into_owned()
+        shortened(&scope.region, NAME).into_owned()
     }
 }
 
@@ -227,7 +227,7 @@ fn scope_row(
     context: &PageContext<'_>,
     words: &'static Words,
 ) -> ScopeRow {
-    let name = |text: &str| visible(text, NAME).into_owned();
+    let name = |text: &str| shortened(text, NAME).into_owned();
     let (class, state) = match Condition::of(view) {
         Condition::Failing => ("failing", words.state_failing),
         Condition::Pending => ("pending", words.state_pending),
@@ -250,13 +250,12 @@ fn scope_row(
 }
 
 fn counts(view: &ScopeView, now: DateTime<Utc>, context: &PageContext<'_>, words: &Words) -> Vec<String> {
-    let stale = view.resources.iter().filter(|resource| context.is_stale(resource, now)).count();
     [
         (words.enabled, view.counts.of(TlsState::Enabled)),
         (words.disabled, view.counts.of(TlsState::Disabled)),
         (words.unsupported, view.counts.of(TlsState::Unsupported)),
         (words.unknown, view.counts.of(TlsState::Unknown)),
-        (words.stale_count, stale),
+        (words.stale_count, view.stale(context.poll, now)),
         (words.excluded, view.excluded),
     ]
     .into_iter()

@@ -9,15 +9,18 @@ use super::times::Stamp;
 use super::words::{Words, fill, number};
 use crate::domain::identity::CertRole;
 use crate::domain::reason;
-use crate::domain::resource::{Certificate, DateSource, ManagedBy, Resource};
+use crate::domain::resource::{Certificate, DateSource, Facts, ManagedBy, Resource};
+use crate::visible::shortened;
 use crate::web::context::PageContext;
 use crate::web::rows::Row;
-use crate::web::visible::visible;
 
 /// Names are cut behind so many characters, so that a page of the longest stays small.
 const NAME: usize = 80;
 /// Stories of failures are cut behind so many characters; all of it is in the API.
 const STORY: usize = 240;
+
+/// So many users of a certificate are named; all of them are in the API.
+const USERS: usize = 3;
 
 /// The table with its form and its pages.
 #[derive(Debug)]
@@ -171,7 +174,7 @@ fn row_view(
     words: &'static Words,
 ) -> RowView {
     let Row { scope, resource, certificate } = *row;
-    let name = |text: &str| visible(text, NAME).into_owned();
+    let name = |text: &str| shortened(text, NAME).into_owned();
     RowView {
         kind: kind.as_str(),
         stage: words.kinds[*kind as usize],
@@ -208,15 +211,28 @@ fn notes(row: &Row<'_>, now: DateTime<Utc>, context: &PageContext<'_>, words: &W
     let own = reading.is_some_and(|reading| reading.managed_by == Some(ManagedBy::Customer));
     let owner = context.owner(scope, resource);
     [
-        context.is_stale(resource, now).then(|| words.stale.to_owned()),
+        resource.is_stale(context.poll, now).then(|| words.stale.to_owned()),
         disagree,
         required.then(|| words.renewal_required.to_owned()),
         own.then(|| words.own_certificate.to_owned()),
-        owner.map(|owner| fill(words.owner, &[&visible(owner, NAME)])),
+        use_of(&resource.facts, words),
+        owner.map(|owner| fill(words.owner, &[&shortened(owner, NAME)])),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// A certificate in use matters more than one that nobody uses.
+fn use_of(facts: &Facts, words: &Words) -> Option<String> {
+    let listed: Vec<_> = facts.used_by.iter().take(USERS).map(|name| shortened(name, NAME)).collect();
+    let (named, more) = (listed.join(", "), facts.used_by.len().saturating_sub(USERS));
+    facts.in_use.map(|in_use| match in_use {
+        false => words.not_in_use.to_owned(),
+        true if listed.is_empty() => words.in_use.to_owned(),
+        true if more == 0 => fill(words.used_by, &[&named]),
+        true => fill(words.used_by_more, &[&named, &number(more)]),
+    })
 }
 
 fn failure_view(resource: &Resource, now: DateTime<Utc>, words: &Words) -> Option<FailureView> {
@@ -230,5 +246,5 @@ fn failure_view(resource: &Resource, now: DateTime<Utc>, words: &Words) -> Optio
 
 /// The story of a failure, short enough for a table.
 pub fn story(text: &str) -> String {
-    visible(text, STORY).into_owned()
+    shortened(text, STORY).into_owned()
 }

@@ -97,7 +97,7 @@ fn looks_that_fail_make_a_scope_blind_since_its_last_good_look() {
 fn an_owner_is_shown_where_the_account_names_a_tag() {
     let mut snapshot = Snapshot::default();
     let mut listing = crate::domain::testing::listing(&["r-1"]);
-    listing.resources[0].facts.tags = Box::new([("owner".into(), "dba\u{202e}<i>".into())]);
+    listing.resources[0].facts.tags = [("owner".into(), "dba\u{202e}<i>".into())].into();
     listing.resources[0].reading = Some(ending_in(TimeDelta::days(90)));
     let scope = Arc::new(scope("redis"));
     snapshot.scope_mut(&scope).absorb_listing(listing, std::time::Duration::ZERO, moment());
@@ -106,6 +106,30 @@ fn an_owner_is_shown_where_the_account_names_a_tag() {
     let context = PageContext { account: &|name| accounts.get(name), ..plain_context() };
     let html = page(&snapshot, &PageQuery::default(), moment(), &context).render().unwrap();
     assert!(html.contains("owner dba\\u{202e}&#60;i&#62;"), "{html}");
+}
+
+#[test]
+fn a_certificate_in_use_says_by_whom() {
+    for (name, in_use, users, want) in [
+        ("not told", None, vec![], None),
+        ("nobody", Some(false), vec![], Some("not in use")),
+        ("no names", Some(true), vec![], Some("in use")),
+        ("one", Some(true), vec!["web/https<i>"], Some("used by web/https&#60;i&#62;")),
+        ("many", Some(true), vec!["a", "b", "c", "d", "e"], Some("used by a, b, c and 2 more")),
+    ] {
+        let mut snapshot = Snapshot::default();
+        let mut listing = crate::domain::testing::listing(&["ssl-1"]);
+        listing.resources[0].facts.in_use = in_use;
+        listing.resources[0].facts.used_by = users.into_iter().map(Into::into).collect();
+        listing.resources[0].reading = Some(ending_in(TimeDelta::days(90)));
+        let scope = Arc::new(scope("ulb"));
+        snapshot.scope_mut(&scope).absorb_listing(listing, std::time::Duration::ZERO, moment());
+        let html = html(&snapshot, "");
+        match want {
+            Some(want) => assert!(html.contains(&format!("<li>{want}</li>")), "{name}: {html}"),
+            None => assert!(!html.contains("use"), "{name}: {html}"),
+        }
+    }
 }
 
 #[test]
@@ -180,7 +204,7 @@ fn hostile_names_are_harmless() {
     ] {
         let html = hostile(name);
         assert!(tags(&html) == plain, "{name:?} adds or removes an element");
-        assert!(!html.chars().any(|c| c != '\n' && crate::web::visible::is_invisible(c)), "{name:?}");
+        assert!(!html.chars().any(|c| c != '\n' && crate::visible::is_invisible(c)), "{name:?}");
         for attribute in [" onerror=", " onfocus=", " onload=", "=javascript:", "\"javascript:"] {
             let inside_tag =
                 html.split('<').any(|part| part.split('>').next().unwrap_or("").contains(attribute));
