@@ -9,9 +9,10 @@ use notafter::domain::reason::Reason;
 use notafter::domain::snapshot::Snapshot;
 use notafter::domain::{restart, schedule};
 use notafter::sim::alibaba::{AlibabaCloud, Fault, Where};
+use notafter::sim::ucloud;
 
 use crate::database::{Database, over_both};
-use crate::support::{ALL, PATIENT, QUICK, Running, cloud, config_text, kept, moment};
+use crate::support::{ALL, PATIENT, QUICK, Running, SECRET, cloud, config_text, crypto, kept, moment};
 
 over_both!(
     everything_is_shown_at_once_with_its_age_and_nothing_is_asked,
@@ -22,6 +23,7 @@ over_both!(
     regions_are_asked_for_again_after_a_day_and_their_scopes_stay_meanwhile,
     what_vanished_while_nobody_looked_goes_with_the_next_listing,
     a_second_save_holds_only_what_changed,
+    listings_that_carry_go_on_and_a_region_that_closes_keeps_what_it_had,
 );
 
 /// Every resource of the fleet.
@@ -186,4 +188,42 @@ async fn a_second_save_holds_only_what_changed(database: Database) {
     let marked = stored.resources().filter(|(_, resource)| resource.failures_in_a_row == 7).count();
     assert_eq!(marked, FLEET - 1);
     assert_eq!(cloud.calls().len(), 1);
+}
+
+/// Certificates that come with the listing have no looks of their own; and what the account learnt (here: that the
+/// region answered before) outlives the restart.
+async fn listings_that_carry_go_on_and_a_region_that_closes_keeps_what_it_had(database: Database) {
+    crypto();
+    let mut fleet = ucloud::Fleet::new(vec![ucloud::Region::new("cn-bj2", "北京")]);
+    let (projects, keys) =
+        (vec![ucloud::Project::new("org-main", "main")], vec![ucloud::Key::new("key", SECRET)]);
+    fleet.accounts.push(ucloud::Account { name: "lb".into(), projects, keys });
+    for n in 0..5 {
+        let ends = Utc::now() + TimeDelta::days(90 + n);
+        fleet.insert(ucloud::Entry::new(&format!("ssl-{n}"), "lb", "org-main", "cn-bj2", ends));
+    }
+    let cloud = ucloud::UCloud::start(fleet, Utc::now).await.expect("a free port");
+    let config = format!(
+        "[[account]]\nname = \"lb\"\nprovider = \"ucloud\"\nendpoints = {{ ulb = \"{}\" }}\n\
+         credentials = {{ public_key = \"key\", private_key = \"{SECRET}\" }}\n[store]\nurl = \"{}\"\n",
+        cloud.base_url(),
+        database.url
+    );
+    let daemon = Running::start(&config).await;
+    daemon.until_read(5).await;
+    let before = daemon.snapshots.clone();
+    daemon.stop().await;
+    cloud.forget_calls();
+    let daemon = Running::start(&config).await;
+    assert_eq!(resources(&daemon.first), resources(&before.borrow()));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(cloud.calls(), [], "nothing was due");
+    daemon.stop().await;
+
+    cloud.modify(|fleet| fleet.regions[0].open = false);
+    database.meddle("UPDATE scope SET attempted_at = attempted_at - 7200000").await;
+    let daemon = Running::start(&config).await;
+    daemon.until("the region fails", |s| s.scopes.values().any(|view| view.failure().is_some())).await;
+    assert_eq!(daemon.snapshot().resources().count(), 5);
+    daemon.stop().await;
 }

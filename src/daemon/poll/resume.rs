@@ -17,7 +17,9 @@ impl Poller {
     /// Plans the looks of a scope whose view was taken over.
     pub(super) fn resume(&mut self, index: usize) {
         let now = self.clock.elapsed();
-        let view = Arc::clone(&self.snapshot.scopes[&self.scopes[index].scope]);
+        let state = &self.scopes[index];
+        let view = Arc::clone(&self.snapshot.scopes[&state.scope]);
+        self.accounts[state.account].account.provider.recall(&state.scope, &view);
         self.list_now(index, now + self.first_listing(index, &view));
         for (id, due) in self.first_looks(index, &view, now) {
             match view.resources.get(&id).map(|resource| resource.due == Some(due)) {
