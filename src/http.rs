@@ -27,6 +27,11 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Kept connections are dropped after this; clouds close them at about half a minute.
 const IDLE: Duration = Duration::from_secs(25);
 
+/// A service on this machine or on its host answers within this, or is not there.
+const NEARBY: Duration = Duration::from_secs(3);
+/// Such a service is reached within this.
+const NEARBY_CONNECT: Duration = Duration::from_secs(1);
+
 /// Never reached through a proxy of the configuration.
 const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
 
@@ -51,7 +56,7 @@ pub struct Http {
     timeout: Duration,
     clock: Clock,
     telemetry: Arc<Telemetry>,
-    clients: Arc<Mutex<HashMap<Route, Client>>>,
+    clients: Arc<Mutex<HashMap<(Route, Waits), Client>>>,
 }
 
 /// How a client reaches the other side; one client per distinct route, because each loads the system's roots.
@@ -63,6 +68,14 @@ pub struct Route {
     pub plain_http: bool,
     /// Everything is on this machine: the environment's proxies are not meant for it.
     pub only_loopback: bool,
+}
+
+/// How long one call may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Waits {
+    connect: Duration,
+    /// Connect to last byte.
+    whole: Duration,
 }
 
 impl fmt::Debug for Route {
@@ -83,6 +96,8 @@ pub struct AccountHttp {
     client: Client,
     provider: Arc<str>,
     account: Arc<str>,
+    /// For one call, connect to last byte.
+    timeout: Duration,
     rate_limit: Option<f64>,
     paces: Mutex<HashMap<(Arc<str>, &'static str), Pace>>,
     /// How far the local clock is ahead of the other side's, in milliseconds, by the last answer that told a date.
@@ -108,12 +123,11 @@ pub struct Call<'a> {
     pub repeatable: bool,
 }
 
-/// A signed request.
-#[derive(Debug)]
+/// A signed request. It has no `Debug` form: address, headers and body may carry tokens and signatures.
 pub struct Outgoing {
     /// Where to.
     pub method: Method,
-    /// Where to; may carry a signature, is never shown.
+    /// Where to; may carry a signature.
     pub url: String,
     /// Headers, the signature among them.
     pub headers: HeaderMap,
@@ -121,8 +135,7 @@ pub struct Outgoing {
     pub body: Bytes,
 }
 
-/// What came back, whatever its status.
-#[derive(Debug)]
+/// What came back, whatever its status. It has no `Debug` form: there are clouds that answer with private keys.
 pub struct Answer {
     /// HTTP status.
     pub status: StatusCode,
@@ -167,11 +180,39 @@ impl Http {
         route: Route,
         rate_limit: Option<f64>,
     ) -> Result<AccountHttp, String> {
+        let waits = Waits { connect: CONNECT.min(self.timeout), whole: self.timeout };
+        self.within(waits, provider, account, route, rate_limit)
+    }
+
+    /// The way to a service on this machine or on its host (metadata): plain HTTP, no proxy, short waits.
+    ///
+    /// # Errors
+    /// The system has no root certificates.
+    pub fn nearby(&self, provider: &Arc<str>, account: &Arc<str>) -> Result<AccountHttp, String> {
+        let route = Route { proxy: None, plain_http: true, only_loopback: true };
+        let whole = NEARBY.min(self.timeout);
+        self.within(Waits { connect: NEARBY_CONNECT.min(whole), whole }, provider, account, route, None)
+    }
+
+    /// The local clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    fn within(
+        &self,
+        waits: Waits,
+        provider: &Arc<str>,
+        account: &Arc<str>,
+        route: Route,
+        rate_limit: Option<f64>,
+    ) -> Result<AccountHttp, String> {
         Ok(AccountHttp {
-            client: self.client(route)?,
+            client: self.client(route, waits)?,
             http: self.clone(),
             provider: Arc::clone(provider),
             account: Arc::clone(account),
+            timeout: waits.whole,
             rate_limit,
             paces: Mutex::default(),
             clock_ahead_ms: AtomicI64::new(NO_DATE),
@@ -181,23 +222,24 @@ impl Http {
         })
     }
 
-    fn client(&self, route: Route) -> Result<Client, String> {
+    fn client(&self, route: Route, waits: Waits) -> Result<Client, String> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&route) {
+        let key = (route, waits);
+        if let Some(client) = clients.get(&key) {
             return Ok(client.clone());
         }
-        let client = build_client(&route, self.timeout)?;
-        clients.insert(route, client.clone());
+        let client = build_client(&key.0, waits)?;
+        clients.insert(key, client.clone());
         Ok(client)
     }
 }
 
-fn build_client(route: &Route, timeout: Duration) -> Result<Client, String> {
+fn build_client(route: &Route, waits: Waits) -> Result<Client, String> {
     let mut builder = Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
-        .connect_timeout(CONNECT.min(timeout))
-        .timeout(timeout)
+        .connect_timeout(waits.connect)
+        .timeout(waits.whole)
         .pool_idle_timeout(IDLE)
         .tcp_nodelay(true)
         .https_only(!route.plain_http)
@@ -224,17 +266,37 @@ impl AccountHttp {
         sign: impl Fn() -> Outgoing,
         read: impl FnOnce(Answer) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
+        self.try_call(call, || Ok(sign()), read).await
+    }
+
+    /// The same for a call that may have become pointless while it waited for its turn: an error of `sign` keeps it
+    /// from being made, and then it is not counted either.
+    ///
+    /// # Errors
+    /// Those of `sign`; what went wrong on the way; what `read` made of the answer.
+    pub async fn try_call<T>(
+        &self,
+        call: Call<'_>,
+        sign: impl Fn() -> Result<Outgoing, CallError>,
+        read: impl FnOnce(Answer) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
         self.wait_for_turn(&call).await;
         let share = self.share.acquire().await;
         let permit = self.http.in_flight.acquire().await;
         if self.http.clock.elapsed() < *self.silent_until.lock().unwrap_or_else(PoisonError::into_inner) {
             return Err(CallError::new(CallErrorKind::NotSent, call.action, "the key was refused meanwhile"));
         }
+        let outgoing = sign()?;
         let sent = self.http.clock.elapsed();
-        let result = self.send(&call, &sign).await.and_then(read);
+        let result = self.send(&call, outgoing, &sign).await.and_then(read);
         drop((permit, share));
         self.account_for(&call, sent, result.as_ref().err());
         result
+    }
+
+    /// How long a call would have to wait for its turn now.
+    pub fn wait(&self, region: &Arc<str>, action: &'static str) -> Duration {
+        self.with_pace(region, action, |pace| pace.clone().reserve(self.http.clock.elapsed()))
     }
 
     /// The local clock, for signatures.
@@ -280,13 +342,18 @@ impl AccountHttp {
     }
 
     /// A kept connection may have died unnoticed; a call that only reads is then repeated, once and at once.
-    async fn send(&self, call: &Call<'_>, sign: &impl Fn() -> Outgoing) -> Result<Answer, CallError> {
-        match self.attempt(call, sign()).await {
+    async fn send(
+        &self,
+        call: &Call<'_>,
+        outgoing: Outgoing,
+        sign: &impl Fn() -> Result<Outgoing, CallError>,
+    ) -> Result<Answer, CallError> {
+        match self.attempt(call, outgoing).await {
             Err(Attempt::Dropped(_)) if call.repeatable && self.answered.load(Ordering::Relaxed) => {
                 // booked, though not waited for: a host that drops every connection must not get twice the pace
                 self.with_pace(call.region, call.action, |pace| pace.reserve(self.http.clock.elapsed()));
                 self.http.telemetry.call(&self.provider, &self.account, call.action, Duration::ZERO);
-                self.attempt(call, sign()).await
+                self.attempt(call, sign()?).await
             }
             other => other,
         }
@@ -332,7 +399,7 @@ impl AccountHttp {
         let error = error.without_url();
         let text = cause(&error);
         if error.is_timeout() {
-            let text = format!("no complete answer within {:?} ({text})", self.http.timeout);
+            let text = format!("no complete answer within {:?} ({text})", self.timeout);
             return Attempt::Failed(CallError::new(CallErrorKind::Timeout, call.action, text));
         }
         if error.is_body() || error.is_decode() {

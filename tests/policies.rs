@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use notafter::provider::PROVIDERS;
+use notafter::provider::{Calls, PROVIDERS};
+
+/// Calls that every key may make, whatever its policies.
+const FREE: &[&str] = &["iam:KeystoneListAuthProjects"];
 
 /// Every `prefix:Action` in a policy file.
 fn actions(path: &str) -> BTreeSet<String> {
@@ -21,7 +24,7 @@ fn reading_and_renewing_are_granted_apart_and_exactly() {
     for kind in PROVIDERS.iter().filter(|kind| kind.build.is_some()) {
         let calls = || kind.services.iter().map(|service| (kind.calls)(service));
         let reading: BTreeSet<String> =
-            calls().flat_map(|calls| calls.reading().map(str::to_owned)).collect();
+            calls().flat_map(Calls::reading).filter(|a| !FREE.contains(a)).map(str::to_owned).collect();
         assert_eq!(actions(kind.read_policy), reading, "{}", kind.read_policy);
         let renewing: BTreeSet<String> =
             calls().flat_map(|calls| calls.renewal.iter().map(|a| (*a).to_owned())).collect();

@@ -12,7 +12,7 @@ use notafter::config;
 use notafter::daemon::Daemon;
 use notafter::shutdown::Stop;
 use notafter::sim::alibaba::{Account, AlibabaCloud, Engine, Fleet, Instance, Key, Region, SslModel};
-use notafter::sim::demo::config_toml;
+use notafter::sim::demo::{Clouds, config_toml};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
@@ -55,7 +55,8 @@ impl Running {
     /// Begins, and waits until everything was read.
     async fn begin() -> Self {
         let cloud = AlibabaCloud::start(fleet(), Utc::now).await.expect("a simulated cloud");
-        let text = config_toml(&cloud, "127.0.0.1:9809");
+        let clouds: Clouds = vec![Box::new(cloud.clone())];
+        let text = config_toml(&clouds, "127.0.0.1:9809");
         let mut config = config::parse(&text, "test").expect("a configuration");
         // Any free port, which a configuration cannot ask for: a port is part of a target's name.
         config.web.listen = vec!["127.0.0.1:0".parse().expect("an address")];

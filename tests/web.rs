@@ -170,6 +170,8 @@ fn listed(id: &str) -> Listed {
         tags: Tags::default(),
         group: None,
         locked: false,
+        in_use: None,
+        used_by: Box::default(),
     };
     Listed { id: id.into(), facts, tags_known: true, reading: Some(reading), inspectable: true }
 }

@@ -19,9 +19,9 @@ use super::logging::{Levels, LogFormat};
 use crate::domain::duration::{parse_duration, show_duration};
 use crate::domain::matcher::{LabelSet, Matcher};
 
-/// Version of the package and the revision it was built from (`NOTAFTER_COMMIT` at build time).
+/// Version of the package and the revision it was built from (`build.rs`).
 pub static VERSION: LazyLock<String> = LazyLock::new(|| {
-    let revision = option_env!("NOTAFTER_COMMIT").unwrap_or("unknown");
+    let revision = env!("NOTAFTER_REVISION");
     format!("{} (revision {revision})", env!("CARGO_PKG_VERSION"))
 });
 

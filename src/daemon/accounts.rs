@@ -38,11 +38,13 @@ pub fn build_accounts(
             account: &name,
             settings: account.settings.as_ref(),
             regions: account.regions.as_deref(),
+            projects: account.projects.as_deref(),
             tags_needed: tags_needed(account),
             rate_limit: account.rate_limit,
             proxy: account.proxy.as_ref().map(ProxyUrl::expose),
             http,
             secret: &secret,
+            env,
         };
         let provider = account.provider.build.map_or(Err(BuildError::NotBuilt), |build| build(&order));
         match provider {

@@ -75,6 +75,7 @@ impl<'v> Described<'v> {
             Label::ResourceId => Some(id),
             Label::ResourceName => Some(&facts.name),
             Label::CertRole => role.map(CertRole::as_str),
+            Label::InUse => facts.in_use_label(),
             Label::Tag(key) => facts.tags.iter().find(|(name, _)| **name == **key).map(|(_, value)| &**value),
             other => DescribedScope { scope, account_label }.known(other).value(),
         }
@@ -144,6 +145,7 @@ mod tests {
         let scope = scope("redis");
         let mut resource = resource("r-1");
         resource.facts.tags = [("env".into(), "prod".into())].into();
+        resource.facts.in_use = Some(true);
         let described = Described { role: Some(CertRole::Ca), ..Described::new(&scope, &resource, &team) };
         for (text, want) in [
             (
@@ -153,6 +155,7 @@ mod tests {
             (r#"cloud_service="redis", resource_id="r-1", resource_name="orders", cert_role="ca""#, true),
             (r#"tag:env="prod", label:team="dba""#, true),
             (r#"tag:owner="", label:none="""#, true),
+            (r#"in_use="true""#, true),
             (r#"tag:env!="prod""#, false),
         ] {
             assert_eq!(described.is(&expression(text)), want, "{text}");

@@ -150,6 +150,17 @@ pub struct Facts {
     pub group: Option<Box<str>>,
     /// The instance is locked (expired subscription, full disk); renewals leave it alone.
     pub locked: bool,
+    /// Whether anything uses the certificate; `None` where the cloud does not say. One that nobody uses may end in peace.
+    pub in_use: Option<bool>,
+    /// What uses it, in the cloud's own names (the listeners of a balancer).
+    pub used_by: Box<[Box<str>]>,
+}
+
+impl Facts {
+    /// The value of the label `in_use`.
+    pub fn in_use_label(&self) -> Option<&'static str> {
+        self.in_use.map(|in_use| if in_use { "true" } else { "false" })
+    }
 }
 
 /// A resource, all that is known of it. Kept behind an `Arc`: a change makes a new value.
@@ -169,12 +180,23 @@ pub struct Resource {
     pub looked_at: Option<DateTime<Utc>>,
     /// When the next look is due; on the daemon's own timeline (time since start), `None` while it is not planned.
     pub due: Option<Duration>,
+    /// The last listing carried its reading; no look at it alone is needed.
+    pub carried: bool,
 }
 
 impl Resource {
     /// A resource that was listed and not looked at yet.
     pub fn new(id: ResourceId, facts: Facts) -> Self {
-        Self { id, facts, reading: None, failure: None, failures_in_a_row: 0, looked_at: None, due: None }
+        Self {
+            id,
+            facts,
+            reading: None,
+            failure: None,
+            failures_in_a_row: 0,
+            looked_at: None,
+            due: None,
+            carried: false,
+        }
     }
 
     /// Whether TLS is on, as far as known.

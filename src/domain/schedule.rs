@@ -57,6 +57,19 @@ pub fn next_listing(scope: &Scope, policy: &PollPolicy, failures: u32) -> Durati
     if failures == 0 { regular } else { backoff(policy.discover_every, failures).min(regular) }
 }
 
+/// How long to wait before a scope is listed again whose listing carries the certificates of `carried`: when the first
+/// of them is due. With such a cloud a listing is the look, and keeps the promise of `max_age`.
+pub fn next_carrying_listing<'r>(
+    scope: &Scope,
+    policy: &PollPolicy,
+    failures: u32,
+    carried: impl IntoIterator<Item = &'r Resource>,
+    now: DateTime<Utc>,
+) -> Duration {
+    let due = carried.into_iter().map(|resource| next_look(scope, resource, policy, now));
+    due.fold(next_listing(scope, policy, failures), Duration::min)
+}
+
 /// How old data may get before it counts as stale: what the policy promises, and a little for the call itself.
 pub fn stale_after(state: TlsState, policy: &PollPolicy) -> Duration {
     let promised = match state {
@@ -280,6 +293,26 @@ mod tests {
         assert_eq!(waits[1..4], [MINUTE, 2 * MINUTE, 4 * MINUTE]);
         assert_eq!(waits[0], waits[4]);
         assert!((HOUR.mul_f64(0.9)..=HOUR).contains(&waits[0]));
+    }
+
+    #[test]
+    fn a_listing_that_carries_is_made_when_the_first_certificate_is_due() {
+        let (scope, policy) = (scope("ulb"), PollPolicy::default());
+        let ending = |left| {
+            let mut resource = resource("ssl-1");
+            resource.reading = Some(reading(vec![certificate(moment() + left)]));
+            resource
+        };
+        let wait = |policy: &PollPolicy, carried: &[Resource]| {
+            next_carrying_listing(&scope, policy, 0, carried, moment())
+        };
+        let plain = next_listing(&scope, &policy, 0);
+        assert_eq!(wait(&policy, &[]), plain);
+        assert_eq!(wait(&policy, &[ending(TimeDelta::days(90))]), plain, "an hour is often enough");
+        let soon = wait(&policy, &[ending(TimeDelta::days(90)), ending(TimeDelta::hours(10))]);
+        assert!(soon <= 20 * MINUTE && soon > 17 * MINUTE, "{soon:?}");
+        let strict = PollPolicy { max_age: MINUTE, min_interval: MINUTE / 2, ..policy };
+        assert!(wait(&strict, &[ending(TimeDelta::days(90))]) <= MINUTE, "the promise holds");
     }
 
     #[test]

@@ -175,6 +175,8 @@ mod tests {
             tags: Arc::default(),
             group: None,
             locked: false,
+            in_use: None,
+            used_by: Box::default(),
         };
         Arc::new(Resource::new(id.into(), facts))
     }

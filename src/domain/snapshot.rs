@@ -15,7 +15,7 @@ use super::identity::{ResourceId, Scope};
 use super::listing::{Inspection, Listed, Listing};
 use super::policy::PollPolicy;
 use super::reason::{Failure, Reason};
-use super::resource::{Reading, Resource, TlsState};
+use super::resource::{Facts, Reading, Resource, TlsState};
 use super::shelf::Shelf;
 
 /// Busy answers in a row that are taken for a change that goes on (about an hour, as the waits double).
@@ -256,16 +256,15 @@ impl ScopeView {
         if let Some(known) = known.filter(|_| !tags_known) {
             facts.tags.clone_from(&known.facts.tags);
         }
-        let news = match known {
-            None => true,
-            Some(known) => known.facts.status != facts.status || known.facts.engine != facts.engine,
-        };
-        if known.is_none_or(|known| known.facts != facts) || reading.is_some() {
+        let carried = reading.is_some();
+        let news = known.is_none_or(|known| known.needs_a_look(&facts, carried));
+        if known.is_none_or(|known| known.facts != facts || known.carried != carried) || carried {
             let mut resource =
                 known.map_or_else(|| Resource::new(Arc::clone(&id), facts.clone()), |r| (**r).clone());
-            resource.facts = facts;
+            (resource.facts, resource.carried) = (facts, carried);
             if let Some(reading) = reading {
                 resource.read(reading);
+                resource.due = None;
                 self.put(resource);
                 return Some(Change::Carried(id));
             }
@@ -348,6 +347,12 @@ impl ScopeView {
 }
 
 impl Resource {
+    /// What its listing says now is news for its certificate, or does not carry it any more.
+    fn needs_a_look(&self, facts: &Facts, carried: bool) -> bool {
+        let lost = self.carried && !carried;
+        lost || self.facts.status != facts.status || self.facts.engine != facts.engine
+    }
+
     fn read(&mut self, reading: Reading) {
         self.looked_at = Some(reading.at);
         self.failure = None;
@@ -458,6 +463,30 @@ mod tests {
         let before = view.resources.clone();
         assert_eq!(view.absorb_listing(listing(&["a", "b", "c"]), SECOND, moment()), []);
         assert!(view.resources.chunks().zip(before.chunks()).all(|(a, b)| Arc::ptr_eq(a, b)));
+    }
+
+    #[test]
+    fn what_a_listing_carries_needs_no_look_until_it_carries_it_no_more() {
+        let mut view = ScopeView::default();
+        let (id, read) = (ResourceId::from("a"), reading(vec![certificate(moment() + TimeDelta::days(90))]));
+        let mut carrying = listing(&["a"]);
+        carrying.resources[0].reading = Some(read.clone());
+        let bare = listing(&["a"]);
+        let mut absorb = |listing: &Listing| view.absorb_listing(listing.clone(), SECOND, moment());
+        assert_eq!(absorb(&bare), [Change::LookNow(id.clone())]);
+        for (name, listing, want) in [
+            ("carried", &carrying, vec![Change::Carried(id.clone())]),
+            ("again", &carrying, vec![Change::Carried(id.clone())]),
+            ("no longer", &bare, vec![Change::LookNow(id.clone())]),
+            ("still not", &bare, vec![]),
+        ] {
+            assert_eq!(absorb(listing), want, "{name}");
+        }
+        assert_eq!(
+            view.resources.get("a").and_then(|kept| kept.reading.clone()),
+            Some(read),
+            "it stays known"
+        );
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(crate) fn facts(status: &str) -> Facts {
         tags: Tags::default(),
         group: None,
         locked: false,
+        in_use: None,
+        used_by: Box::default(),
     }
 }
 

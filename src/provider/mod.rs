@@ -20,6 +20,7 @@ use crate::secret::{Secret, SecretError};
 pub mod alibaba;
 pub mod huawei;
 pub mod keys;
+pub mod loose;
 pub mod settings;
 pub mod ucloud;
 pub mod x509;
@@ -68,6 +69,8 @@ pub struct Order<'a> {
     pub settings: &'a dyn AccountSettings,
     /// As configured; `None`: those that the cloud lists.
     pub regions: Option<&'a [String]>,
+    /// As configured; `None`: those that the cloud lists, or no such thing as a project.
+    pub projects: Option<&'a [String]>,
     /// The operator's filters cannot be decided without tags.
     pub tags_needed: bool,
     /// Calls per second for each API and region.
@@ -78,6 +81,8 @@ pub struct Order<'a> {
     pub http: &'a Http,
     /// Reads a secret.
     pub secret: &'a dyn Fn(&SecretSetting) -> Result<Secret, SecretError>,
+    /// Answers for environment variables, for the default chains of the clouds.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
 }
 
 /// Why an account cannot be made although its settings are well-formed.
@@ -100,6 +105,9 @@ pub enum BuildError {
     /// A secret was read and cannot be one: control characters, for example.
     #[error("{0} holds characters that no key has")]
     OddSecret(String),
+    /// A default chain leads to something that is broken or not supported.
+    #[error("{0}")]
+    Chain(String),
 }
 
 /// The calls of one service, by the cloud's own names, which are those of its permission policies.
@@ -141,6 +149,11 @@ pub trait Provider: Debug + Send + Sync {
 
     /// The calls that are made for one service.
     fn calls(&self, service: &str) -> Calls;
+
+    /// The calls that are made to get the keys themselves, where they are lent.
+    fn key_calls(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
 
     /// How far this machine's clock is ahead of the cloud's, by its last answer.
     fn clock_ahead(&self) -> Option<TimeDelta>;

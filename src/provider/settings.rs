@@ -19,6 +19,17 @@ pub trait AccountSettings: Any + fmt::Debug + Send + Sync {
     fn effective(&self) -> Entries;
 }
 
+/// The table `credentials`: where the keys of an account come from.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// Written down, or written where to find them.
+    Written(Box<KeyPair>),
+    /// The chain of places where the cloud's own SDKs look.
+    Default,
+    /// The role of the machine, from its metadata service.
+    InstanceRole,
+}
+
 /// Two halves of a key, and the token that makes a temporary one complete.
 #[derive(Debug, Clone)]
 pub struct KeyPair {
@@ -33,31 +44,39 @@ pub struct KeyPair {
 const SECURITY_TOKEN: &str = "security_token";
 
 /// Reads the table `credentials`; `names` are the cloud's own words for the two halves.
-pub fn credentials(fields: &mut Fields<'_>, names: [&'static str; 2]) -> Option<KeyPair> {
+pub fn credentials(fields: &mut Fields<'_>, names: [&'static str; 2]) -> Option<Credentials> {
     let example = example(names);
     fields.require("credentials", &example);
     fields.table("credentials", |fields| {
         if fields.has("source") {
-            return foreign_source(fields, names, &example);
+            return foreign_source(fields, names);
         }
         let [id, secret] = names.map(|name| fields.require(name, &example).secret(name, no_check));
         let security_token = fields.secret(SECURITY_TOKEN, no_check);
         fields.skip("source");
-        Some(KeyPair { id: id?, secret: secret?, security_token })
+        let pair = KeyPair { id: id?, secret: secret?, security_token };
+        Some(Credentials::Written(Box::new(pair)))
     })
 }
 
+const SOURCES: [&str; 2] = ["default", "instance-role"];
+
 /// `{ source = "…" }`: keys that the machine or the environment supplies.
-fn foreign_source(fields: &mut Fields<'_>, names: [&'static str; 2], example: &str) -> Option<KeyPair> {
-    fields.choice("source", &["default", "instance-role"]);
+fn foreign_source(fields: &mut Fields<'_>, names: [&'static str; 2]) -> Option<Credentials> {
+    let source = fields.choice("source", &SOURCES);
+    let mut alone = true;
     for name in names.into_iter().chain([SECURITY_TOKEN]) {
         fields.skip(name);
         if fields.has(name) {
             fields.problem(name, "cannot stand beside `source`", "write either `source` or the keys");
+            alone = false;
         }
     }
-    fields.not_built("source", None, example);
-    None
+    match source? {
+        "instance-role" => Some(Credentials::InstanceRole),
+        _ => Some(Credentials::Default),
+    }
+    .filter(|_| alone)
 }
 
 fn example([id, secret]: [&str; 2]) -> String {
@@ -73,14 +92,27 @@ pub fn endpoints(fields: &mut Fields<'_>, keys: &[&'static str]) -> BTreeMap<&'s
     fields.table("endpoints", read).unwrap_or_default()
 }
 
-/// The table `credentials` for people.
-pub fn show_credentials(
-    names: [&'static str; 2],
-    pair: [&SecretSetting; 2],
-    token: Option<&SecretSetting>,
-) -> Value {
-    let pair = names.into_iter().zip(pair).chain(token.map(|token| (SECURITY_TOKEN, token)));
-    show::table(pair.map(|(name, setting)| (name, show::secret(setting))))
+impl Credentials {
+    /// The secrets among them.
+    pub fn secrets(&self) -> Vec<&SecretSetting> {
+        match self {
+            Self::Written(pair) => [&pair.id, &pair.secret].into_iter().chain(&pair.security_token).collect(),
+            Self::Default | Self::InstanceRole => Vec::new(),
+        }
+    }
+
+    /// The table for people; `names` are the cloud's own words for the two halves.
+    pub fn effective(&self, names: [&'static str; 2]) -> Value {
+        let source = |source: &str| show::table([("source", Value::from(source))]);
+        match self {
+            Self::Default => source(SOURCES[0]),
+            Self::InstanceRole => source(SOURCES[1]),
+            Self::Written(_) => {
+                let names = names.into_iter().chain([SECURITY_TOKEN]);
+                show::table(names.zip(self.secrets()).map(|(name, setting)| (name, show::secret(setting))))
+            }
+        }
+    }
 }
 
 /// The table `endpoints` for people; nothing where there is none.

@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
 
@@ -25,6 +25,10 @@ pub struct Parsed {
     pub not_after: DateTime<Utc>,
     /// Names, serial, hash and key.
     pub subject: Subject,
+    /// It may issue others (basic constraints).
+    pub is_ca: bool,
+    /// The first host name it is for, among its alternative names.
+    pub host: Option<Box<str>>,
 }
 
 /// Why there is no certificate to be read.
@@ -49,15 +53,17 @@ pub enum X509Error {
 /// # Errors
 /// The first block that cannot be read, or that there is none.
 pub fn from_pem(text: &str) -> Result<Vec<Parsed>, X509Error> {
-    let mut parsed = Vec::new();
-    let mut rest = text;
-    while let Some(begin) = rest.find(BEGIN) {
-        rest = &rest[begin + BEGIN.len()..];
-        let end = rest.find(END).ok_or(X509Error::BrokenPem)?;
-        parsed.push(from_der(&decode(&rest[..end])?)?);
-        rest = &rest[end + END.len()..];
-    }
+    let parsed = blocks(text).collect::<Result<Vec<_>, _>>()?;
     if parsed.is_empty() { Err(X509Error::Missing) } else { Ok(parsed) }
+}
+
+/// The certificates of a PEM text one by one, so that one that cannot be read does not cost the others. Whatever is
+/// no certificate (a private key among them) is passed over and never taken out of the text.
+pub fn blocks(text: &str) -> impl Iterator<Item = Result<Parsed, X509Error>> {
+    text.split(BEGIN).skip(1).map(|block| {
+        let (body, _) = block.split_once(END).ok_or(X509Error::BrokenPem)?;
+        from_der(&decode(body)?)
+    })
 }
 
 /// One certificate in DER.
@@ -81,6 +87,16 @@ pub fn from_der(der: &[u8]) -> Result<Parsed, X509Error> {
             sha256: hex::encode(digest(&SHA256, der)).into(),
             key: key(certificate.public_key()),
         },
+        is_ca: certificate.is_ca(),
+        host: host(&certificate),
+    })
+}
+
+fn host(certificate: &X509Certificate<'_>) -> Option<Box<str>> {
+    let names = certificate.subject_alternative_name().ok()??;
+    names.value.general_names.iter().find_map(|name| match name {
+        GeneralName::DNSName(host) => Some((*host).into()),
+        _ => None,
     })
 }
 
@@ -169,6 +185,47 @@ mod tests {
         ] {
             assert_eq!(from_pem(&text), Err(want), "{name}");
         }
+    }
+
+    #[test]
+    fn a_broken_block_does_not_cost_the_others() {
+        let pem = pem(2026..2027);
+        let cut = &pem[..pem.len() / 2];
+        let read =
+            |text: &str| blocks(text).map(|block| block.map(|parsed| parsed.is_ca)).collect::<Vec<_>>();
+        assert_eq!(read(&format!("{pem}{cut}")), [Ok(false), Err(X509Error::BrokenPem)]);
+        assert_eq!(read(&format!("{cut}\n{pem}")), [Err(X509Error::BrokenPem), Ok(false)]);
+        let key = pem.replace("CERTIFICATE", "EC PRIVATE KEY");
+        assert_eq!(read(&format!("{key}{pem}{key}")), [Ok(false)]);
+        assert_eq!(from_pem(&pem).expect("readable")[0].host.as_deref(), Some("db.example.com"));
+    }
+
+    #[test]
+    fn issuers_are_told_from_leaves() {
+        let mut params = CertificateParams::new(vec![]).expect("params");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&KeyPair::generate().expect("key")).expect("signed").pem();
+        let parsed = from_pem(&pem).expect("readable");
+        assert_eq!((parsed[0].is_ca, parsed[0].host.as_deref()), (true, None));
+    }
+
+    /// Chinese curve and signature algorithm (GB/T 32918), which most libraries do not know.
+    #[test]
+    fn dates_and_names_of_an_sm2_certificate_are_read() {
+        let pem = pem(2026..2027);
+        let mut der = decode(&pem[BEGIN.len()..pem.find(END).expect("ends")]).expect("base64");
+        let mut replace = |from: &[u8], to: &[u8]| {
+            let places: Vec<_> = (0..der.len() - 8).filter(|at| &der[*at..at + 8] == from).collect();
+            assert!(!places.is_empty());
+            for at in &places {
+                der[*at..at + 8].copy_from_slice(to);
+            }
+        };
+        replace(b"\x2a\x86\x48\xce\x3d\x03\x01\x07", b"\x2a\x81\x1c\xcf\x55\x01\x82\x2d");
+        replace(b"\x2a\x86\x48\xce\x3d\x04\x03\x02", b"\x2a\x81\x1c\xcf\x55\x01\x83\x75");
+        let parsed = from_der(&der).expect("readable");
+        assert_eq!((&*parsed.subject.key, &*parsed.subject.common_name), ("sm2", "订单库"));
+        assert_eq!(parsed.not_after.to_rfc3339(), "2027-03-04T00:00:00+00:00");
     }
 
     proptest::proptest! {

@@ -7,3 +7,8 @@
 pub mod alibaba;
 pub mod demo;
 pub mod fleet;
+pub mod huawei;
+pub mod metadata;
+mod pem;
+pub mod ucloud;
+mod wire;

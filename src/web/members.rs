@@ -63,6 +63,8 @@ pub struct CertificateMembers<'s> {
     key: Option<&'s str>,
     managed_by: Option<&'static str>,
     renewal_required: Option<bool>,
+    in_use: Option<bool>,
+    used_by: &'s [Box<str>],
     last_seen: Option<Moment>,
 }
 
@@ -96,6 +98,8 @@ impl<'s> CertificateMembers<'s> {
             key: subject.and_then(|subject| known(&subject.key)),
             managed_by: reading.and_then(|reading| reading.managed_by).map(ManagedBy::as_str),
             renewal_required: reading.and_then(|reading| reading.renewal_required),
+            in_use: resource.facts.in_use,
+            used_by: &resource.facts.used_by,
             last_seen: row.last_seen().map(Moment),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use notafter::domain::resource::TlsState;
 use notafter::sim::alibaba::{AlibabaCloud, Engine, Expected, Fleet, Outcome, Product, Truth};
-use notafter::sim::demo::{config_toml, live};
+use notafter::sim::demo::{Simulated, config_toml, start};
 use notafter::sim::fleet::{USUAL_SIZE, believable};
 use serde_json::Value;
 
@@ -71,7 +71,8 @@ async fn most_is_well_and_there_is_trouble_of_each_kind() {
 #[tokio::test]
 async fn the_configuration_names_every_account_and_the_port() {
     let cloud = AlibabaCloud::start(demo(), noon).await.unwrap();
-    let config: toml::Table = config_toml(&cloud, "127.0.0.1:9809").parse().unwrap();
+    let clouds: Vec<Box<dyn Simulated>> = vec![Box::new(cloud.clone())];
+    let config: toml::Table = config_toml(&clouds, "127.0.0.1:9809").parse().unwrap();
     let accounts = config["account"].as_array().unwrap();
     let names: Vec<_> = accounts.iter().map(|account| account["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["prod-cn", "prod-intl", "staging", "data-platform", "legacy"]);
@@ -128,7 +129,7 @@ async fn lived() -> (Caller, Vec<BTreeMap<String, Truth>>) {
     let caller = Caller::to(demo()).await;
     let mut moments = Vec::new();
     for tick in 0..1440 {
-        live(&caller.cloud, caller.now(), tick);
+        caller.cloud.live(caller.now(), tick);
         caller.pass(TimeDelta::seconds(5));
         moments.push(caller.cloud.expected().into_iter().map(|e| (e.id.to_string(), e.truth)).collect());
     }
@@ -164,10 +165,20 @@ async fn life_throttles_now_and_then() {
     let key = caller.cloud.modify(|fleet| fleet.accounts[0].keys[0].clone());
     let caller = caller.with_key(&key.id, &key.secret, None);
     for (name, tick, throttled) in [("the spell", 8, 5), ("afterwards", 11, 5)] {
-        live(&caller.cloud, caller.now(), tick);
+        caller.cloud.live(caller.now(), tick);
         for expected in caller.cloud.expected() {
             read(&caller, &expected).await;
         }
         assert_eq!(throttled_calls(&caller), throttled, "{name}");
     }
+}
+
+#[tokio::test]
+async fn every_cloud_takes_part_and_the_configuration_is_a_good_one() {
+    let clouds = start(USUAL_SIZE, 1, noon()).await.unwrap();
+    assert_eq!(clouds.iter().map(|cloud| cloud.resources()).sum::<usize>(), USUAL_SIZE);
+    let text = config_toml(&clouds, "127.0.0.1:9809");
+    let config = notafter::config::parse(&text, "demo").unwrap_or_else(|problems| panic!("{problems}"));
+    let providers: BTreeSet<_> = config.accounts.iter().map(|account| account.provider.name).collect();
+    assert_eq!(providers, BTreeSet::from(["alibaba", "huawei", "ucloud"]));
 }

@@ -14,8 +14,7 @@ use crate::cli::args::Demo;
 use crate::config::{self, Config};
 use crate::daemon::Daemon;
 use crate::shutdown::{Shutdown, Stop};
-use crate::sim::alibaba::AlibabaCloud;
-use crate::sim::{demo as simulated, fleet};
+use crate::sim::demo::{self as simulated, Clouds};
 
 /// The simulated clouds change this often.
 const DEMO_TICK: Duration = Duration::from_secs(5);
@@ -37,12 +36,11 @@ pub(super) async fn run(config: Config) -> Exit {
 
 /// Runs simulated clouds on loopback and the daemon on top.
 pub(super) async fn demo(demo: &Demo) -> Exit {
-    let fleet = fleet::believable(demo.resources as usize, DEMO_SEED, Utc::now());
-    let cloud = match AlibabaCloud::start(fleet, Utc::now).await {
-        Ok(cloud) => cloud,
-        Err(error) => return failed(&format!("the simulated cloud cannot start: {error}")),
+    let clouds = match simulated::start(demo.resources as usize, DEMO_SEED, Utc::now()).await {
+        Ok(clouds) => clouds,
+        Err(error) => return failed(&format!("the simulated clouds cannot start: {error}")),
     };
-    let text = simulated::config_toml(&cloud, &demo.listen.to_string());
+    let text = simulated::config_toml(&clouds, &demo.listen.to_string());
     if let Some(path) = &demo.write_config
         && let Err(error) = write_for_owner(path, &text)
     {
@@ -63,7 +61,7 @@ pub(super) async fn demo(demo: &Demo) -> Exit {
             demo.resources
         );
     }
-    until_stopped(daemon, |stop| drop(tokio::spawn(keep_changing(cloud, stop)))).await
+    until_stopped(daemon, |stop| drop(tokio::spawn(keep_changing(clouds, stop)))).await
 }
 
 /// The file holds keys, be they simulated ones: nobody else may read it.
@@ -89,11 +87,15 @@ async fn until_stopped(daemon: Daemon, beside: impl FnOnce(Shutdown)) -> Exit {
     }
 }
 
-async fn keep_changing(cloud: AlibabaCloud, stop: Shutdown) {
+async fn keep_changing(clouds: Clouds, stop: Shutdown) {
     for tick in 0.. {
         tokio::select! {
             () = stop.requested() => return,
-            () = tokio::time::sleep(DEMO_TICK) => simulated::live(&cloud, Utc::now(), tick),
+            () = tokio::time::sleep(DEMO_TICK) => {
+                for cloud in &clouds {
+                    cloud.live(Utc::now(), tick);
+                }
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::cli::text::{about, left, plural, utc};
 use crate::domain::duration::show_duration;
 use crate::domain::finding::{Stage, stage};
 use crate::domain::policy::Thresholds;
-use crate::domain::resource::{Certificate, DateSource, ManagedBy, TlsState};
+use crate::domain::resource::{Certificate, DateSource, Facts, ManagedBy, TlsState};
 use crate::domain::schedule::{load, next_look};
 use crate::visible::visible;
 
@@ -54,6 +54,7 @@ fn resource(found: Found<'_>) -> Paragraph {
     if facts.locked {
         paragraph.say("locked", "the cloud has locked it");
     }
+    paragraph.say_known("in use", &in_use(facts));
     paragraph.say("TLS", tls(resource.state()));
     if let Some(reading) = &resource.reading {
         let managed_by = reading.managed_by.map(|managed_by| match managed_by {
@@ -66,6 +67,15 @@ fn resource(found: Found<'_>) -> Paragraph {
         }
     }
     paragraph
+}
+
+fn in_use(facts: &Facts) -> String {
+    match facts.in_use {
+        Some(true) if facts.used_by.is_empty() => "yes".to_owned(),
+        Some(true) => format!("by {}", facts.used_by.join(", ")),
+        Some(false) => "no, nothing uses it".to_owned(),
+        None => String::new(),
+    }
 }
 
 fn tls(state: TlsState) -> &'static str {

@@ -68,8 +68,8 @@ pub(super) struct ScopeState {
 impl Poller {
     pub(super) fn add_account(&mut self, account: Account) {
         let index = self.accounts.len();
-        let actions: Vec<_> =
-            account.services.iter().flat_map(|service| account.provider.calls(service).reading()).collect();
+        let reading = account.services.iter().flat_map(|service| account.provider.calls(service).reading());
+        let actions: Vec<_> = reading.chain(account.provider.key_calls()).collect();
         self.telemetry.preset_account(&account.provider_name, &account.name, &actions);
         let (provider, services) = (Arc::clone(&account.provider), account.services.clone());
         self.accounts.push(AccountState { account, gate: Gate::default(), accepted_at: None });
@@ -195,7 +195,7 @@ impl Poller {
         failures: u32,
         now: Duration,
     ) -> Duration {
-        let regular = schedule::next_listing(scope, &self.policy, failures);
+        let regular = self.regular_listing(scope, failures);
         let shrinking = self.snapshot.scopes.get(scope).is_some_and(|view| view.is_shrinking());
         match kind {
             // The gate says when; this one goes behind all that wait for it, so that probes rotate.
@@ -207,6 +207,15 @@ impl Poller {
             None if shrinking => regular.min(CONFIRM),
             _ => regular,
         }
+    }
+
+    /// A listing that carries certificates is due as often as the most urgent of them.
+    fn regular_listing(&self, scope: &Scope, failures: u32) -> Duration {
+        let Some(view) = self.snapshot.scopes.get(scope) else {
+            return schedule::next_listing(scope, &self.policy, failures);
+        };
+        let carried = view.resources.iter().filter(|resource| resource.carried).map(|resource| &**resource);
+        schedule::next_carrying_listing(scope, &self.policy, failures, carried, self.clock.now())
     }
 
     /// A single round has no next time for what was throttled.
@@ -445,7 +454,12 @@ impl Poller {
         let state = &self.scopes[index];
         let Some(view) = self.snapshot.scopes.get(&state.scope) else { return };
         let rate = self.accounts[state.account].account.provider.inspect_rate(&state.scope);
-        let load = schedule::load(view.resources.iter().map(|r| &**r), rate, &self.policy, self.clock.now());
+        let load = schedule::load(
+            view.resources.iter().filter(|r| !r.carried).map(|r| &**r),
+            rate,
+            &self.policy,
+            self.clock.now(),
+        );
         let too_large = load.is_too_large(&self.policy);
         if too_large && !state.too_large_told {
             tracing::warn!(

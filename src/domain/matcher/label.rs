@@ -21,6 +21,8 @@ pub enum Label {
     CertRole,
     /// Display name of the resource.
     ResourceName,
+    /// `true` or `false`: whether anything uses the certificate; absent where the cloud does not say.
+    InUse,
     /// A tag of the resource, `tag:KEY`.
     Tag(Box<str>),
     /// A label of the account, `label:KEY`.
@@ -34,7 +36,7 @@ pub enum Label {
 }
 
 /// The labels that are one word.
-pub(super) const WORDS: [(&str, Label); 11] = [
+pub(super) const WORDS: [(&str, Label); 12] = [
     ("cloud_provider", Label::CloudProvider),
     ("cloud_account", Label::CloudAccount),
     ("cloud_project", Label::CloudProject),
@@ -43,6 +45,7 @@ pub(super) const WORDS: [(&str, Label); 11] = [
     ("resource_id", Label::ResourceId),
     ("resource_name", Label::ResourceName),
     ("cert_role", Label::CertRole),
+    ("in_use", Label::InUse),
     ("severity", Label::Severity),
     ("stage", Label::Stage),
     ("type", Label::Type),

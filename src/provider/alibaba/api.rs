@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
@@ -49,6 +50,11 @@ impl Api {
     /// The calls of an account with these keys.
     pub fn new(http: AccountHttp, keys: Arc<dyn KeySource>, templates: Templates) -> Self {
         Self { http, keys, templates, nonces: Nonces::new() }
+    }
+
+    /// Where the keys come from.
+    pub fn keys(&self) -> &Arc<dyn KeySource> {
+        &self.keys
     }
 
     /// The way out, for clock and rates.
@@ -116,47 +122,14 @@ impl Api {
         let limit = if operation == Operation::Ssl { DETAIL_LIMIT } else { PAGE_LIMIT };
         let call = Call { action, region: region.unwrap_or(&nowhere), limit, repeatable: true };
         let keys = self.keys.keys().await?;
-        let sign = || self.sign(&keys, &base, action, product.version(), &query);
+        let version = product.version();
+        let sign = || signed(&keys, &base, action, version, &query, (self.http.clock().now(), &self.nonces));
         let read = |answer| errors::read(&answer, action, self.http.clock().now(), &keys);
         self.http.call(call, sign, read).await.inspect_err(|error| {
             if error.kind == CallErrorKind::KeyDenied {
                 self.keys.refused(&keys);
             }
         })
-    }
-
-    fn sign(
-        &self,
-        keys: &Keys,
-        base: &str,
-        action: &'static str,
-        version: &str,
-        query: &Query<'_>,
-    ) -> Outgoing {
-        let host = base.split_once("://").map_or(base, |(_, host)| host);
-        let action = action.split_once(':').map_or(action, |(_, action)| action);
-        let key = KeyRef {
-            id: keys.id.expose(),
-            secret: keys.secret.expose(),
-            token: keys.token.as_ref().map(Secret::expose),
-        };
-        let call = ApiCall { host, action, version, query };
-        let signed = signed_headers(&call, &key, self.http.clock().now(), &self.nonces.next());
-        let mut headers = HeaderMap::with_capacity(signed.headers.len() + 1);
-        headers.insert("accept", HeaderValue::from_static("application/json"));
-        for (name, value) in signed.headers {
-            let value = HeaderValue::try_from(value).map(|mut value| {
-                value.set_sensitive(true);
-                value
-            });
-            headers.extend(value.ok().map(|value| (HeaderName::from_static(name), value)));
-        }
-        Outgoing {
-            method: Method::POST,
-            url: format!("{base}/?{}", signed.query),
-            headers,
-            body: Bytes::new(),
-        }
     }
 
     fn template(&self, product: Product) -> Option<&str> {
@@ -168,15 +141,45 @@ impl Api {
     }
 }
 
+/// The signed request for a call; `moment` is the time and where the nonce comes from.
+pub(super) fn signed(
+    keys: &Keys,
+    base: &str,
+    action: &'static str,
+    version: &str,
+    query: &[(Cow<'_, str>, Cow<'_, str>)],
+    moment: (DateTime<Utc>, &Nonces),
+) -> Outgoing {
+    let host = base.split_once("://").map_or(base, |(_, host)| host);
+    let action = action.split_once(':').map_or(action, |(_, action)| action);
+    let key = KeyRef {
+        id: keys.id.expose(),
+        secret: keys.secret.expose(),
+        token: keys.token.as_ref().map(Secret::expose),
+    };
+    let call = ApiCall { host, action, version, query };
+    let signed = signed_headers(&call, &key, moment.0, &moment.1.next());
+    let mut headers = HeaderMap::with_capacity(signed.headers.len() + 1);
+    headers.insert("accept", HeaderValue::from_static("application/json"));
+    for (name, value) in signed.headers {
+        let value = HeaderValue::try_from(value).map(|mut value| {
+            value.set_sensitive(true);
+            value
+        });
+        headers.extend(value.ok().map(|value| (HeaderName::from_static(name), value)));
+    }
+    Outgoing { method: Method::POST, url: format!("{base}/?{}", signed.query), headers, body: Bytes::new() }
+}
+
 /// Numbers used once: random for each process, counted within it.
 #[derive(Debug)]
-struct Nonces {
+pub(super) struct Nonces {
     process: String,
     count: AtomicU64,
 }
 
 impl Nonces {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut random = [0_u8; 16];
         // Without randomness the time still tells processes apart, and a repeated nonce only costs a refused call.
         if aws_lc_rs::rand::fill(&mut random).is_err() {
@@ -186,7 +189,7 @@ impl Nonces {
         Self { process: hex::encode(random), count: AtomicU64::new(0) }
     }
 
-    fn next(&self) -> String {
+    pub(super) fn next(&self) -> String {
         format!("{}{:012x}", self.process, self.count.fetch_add(1, Ordering::Relaxed))
     }
 }

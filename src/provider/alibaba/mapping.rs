@@ -62,6 +62,8 @@ pub(super) fn listed(product: Product, row: Instance, words: &mut Interner) -> O
         group: group(&id, &row),
         locked: row.LockMode.text().is_some_and(|mode| !mode.eq_ignore_ascii_case("unlock")),
         tags: row_tags(row, words),
+        in_use: None,
+        used_by: Box::default(),
     };
     Some(Listed { id, facts, tags_known, reading: None, inspectable })
 }

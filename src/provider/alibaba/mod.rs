@@ -15,6 +15,7 @@ use crate::http::Rate;
 use crate::provider::{BoxFuture, Calls, Provider, ProviderKind};
 
 mod api;
+pub mod credentials;
 mod endpoints;
 mod errors;
 mod listing;
@@ -126,6 +127,10 @@ impl Provider for Alibaba {
 
     fn calls(&self, service: &str) -> Calls {
         Product::calls_of(service)
+    }
+
+    fn key_calls(&self) -> Vec<&'static str> {
+        self.api.keys().actions()
     }
 
     fn clock_ahead(&self) -> Option<TimeDelta> {

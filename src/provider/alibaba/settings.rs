@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use toml::Value;
 
+use super::credentials::{self, Places};
 use super::{Alibaba, Api, Templates};
 use crate::fields::show::{self, Entries};
 use crate::fields::{Endpoint, Fault, Fields, SecretSetting};
 use crate::http::Route;
-use crate::provider::keys::{FixedKeys, Keys};
-use crate::provider::settings::{AccountSettings, credentials, endpoints, show_credentials, show_endpoints};
+use crate::provider::settings::{self, AccountSettings, Credentials, endpoints, show_endpoints};
 use crate::provider::{BuildError, Order, Provider};
-use crate::secret::Secret;
 
 /// Services whose address can be set, and the one that hands out roles.
 pub(super) const ENDPOINTS: &[&str] = &["redis", "rds", "mongodb", "sts"];
@@ -23,12 +22,8 @@ const KEYS: [&str; 2] = ["access_key_id", "access_key_secret"];
 /// How to sign for an account, and where to call.
 #[derive(Debug)]
 pub struct Settings {
-    /// Names the key.
-    pub access_key_id: SecretSetting,
-    /// Signs.
-    pub access_key_secret: SecretSetting,
-    /// Of a temporary key.
-    pub security_token: Option<SecretSetting>,
+    /// Where the keys come from.
+    pub credentials: Credentials,
     /// A role to take on first.
     pub assume_role: Option<AssumeRole>,
     /// Addresses in place of the usual ones; keys are `redis`, `rds`, `mongodb` and `sts`.
@@ -48,31 +43,17 @@ pub struct AssumeRole {
 
 /// Reads them from an account table.
 pub(super) fn read(fields: &mut Fields<'_>) -> Option<Box<dyn AccountSettings>> {
-    let keys = credentials(fields, KEYS);
+    let credentials = settings::credentials(fields, KEYS);
     let assume_role = fields.table("assume_role", assume_role);
-    fields.not_built("assume_role", None, "give the account a key of its own in `credentials`");
     let endpoints = endpoints(fields, ENDPOINTS);
-    let keys = keys?;
-    Some(Box::new(Settings {
-        access_key_id: keys.id,
-        access_key_secret: keys.secret,
-        security_token: keys.security_token,
-        assume_role,
-        endpoints,
-    }))
+    Some(Box::new(Settings { credentials: credentials?, assume_role, endpoints }))
 }
 
 /// Makes an account of them.
 pub(super) fn build(order: &Order<'_>) -> Result<Arc<dyn Provider>, BuildError> {
     let settings = (order.settings as &dyn Any).downcast_ref::<Settings>();
     let settings = settings.expect("a cloud builds accounts only of settings that it has read");
-    let secret = |setting: &SecretSetting| header_text(setting, order);
-    let keys = FixedKeys::new(Keys {
-        id: secret(&settings.access_key_id)?,
-        secret: secret(&settings.access_key_secret)?,
-        token: settings.security_token.as_ref().map(secret).transpose()?,
-        expires: None,
-    });
+    let keys = credentials::source(order, settings, &Places::default())?;
     let template =
         |service: &str| settings.endpoints.get(service).map(|endpoint| endpoint.template().to_owned());
     let templates =
@@ -82,28 +63,28 @@ pub(super) fn build(order: &Order<'_>) -> Result<Arc<dyn Provider>, BuildError> 
         .http
         .account(&provider, order.account, settings.route(order.proxy), order.rate_limit)
         .map_err(BuildError::Http)?;
-    let api = Api::new(http, Arc::new(keys), templates);
+    let api = Api::new(http, keys, templates);
     let regions = order.regions.map(<[String]>::to_vec);
     Ok(Arc::new(Alibaba::new(api, Arc::clone(order.account), regions, order.tags_needed)))
 }
 
-/// Parts of a key travel in headers, where control characters have no place.
-fn header_text(setting: &SecretSetting, order: &Order<'_>) -> Result<Secret, BuildError> {
-    let failed = |source| BuildError::Secret { subject: setting.subject.clone(), source };
-    let secret = (order.secret)(setting).map_err(failed)?;
-    if secret.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Ok(secret);
-    }
-    Err(BuildError::OddSecret(setting.subject.clone()))
-}
-
 impl Settings {
+    /// The way to the products.
     fn route(&self, proxy: Option<&str>) -> Route {
+        let products: Vec<&str> = ENDPOINTS.iter().copied().filter(|service| *service != "sts").collect();
+        self.route_to(&products, proxy)
+    }
+
+    /// The way to the one who hands out roles, which may be another one.
+    pub(super) fn route_to_sts(&self, proxy: Option<&str>) -> Route {
+        self.route_to(&["sts"], proxy)
+    }
+
+    fn route_to(&self, services: &[&str], proxy: Option<&str>) -> Route {
         let is_plain = |service: &&str| {
             self.endpoints.get(service).is_some_and(|endpoint| endpoint.template().starts_with("http://"))
         };
-        let products: Vec<&str> = ENDPOINTS.iter().copied().filter(|service| *service != "sts").collect();
-        let (plain_http, only_loopback) = (products.iter().any(is_plain), products.iter().all(is_plain));
+        let (plain_http, only_loopback) = (services.iter().any(is_plain), services.iter().all(is_plain));
         Route { proxy: proxy.map(str::to_owned), plain_http, only_loopback }
     }
 }
@@ -148,13 +129,12 @@ fn length(text: &str, least: usize, most: usize) -> Result<String, Fault> {
 
 impl AccountSettings for Settings {
     fn secrets(&self) -> Vec<&SecretSetting> {
-        [&self.access_key_id, &self.access_key_secret].into_iter().chain(&self.security_token).collect()
+        self.credentials.secrets()
     }
 
     fn effective(&self) -> Entries {
-        let pair = [&self.access_key_id, &self.access_key_secret];
         show::present([
-            ("credentials", Some(show_credentials(KEYS, pair, self.security_token.as_ref()))),
+            ("credentials", Some(self.credentials.effective(KEYS))),
             ("assume_role", self.assume_role.as_ref().map(AssumeRole::effective)),
             ("endpoints", show_endpoints(&self.endpoints)),
         ])

@@ -6,11 +6,12 @@ use super::error::ApiError;
 use super::fleet::Fleet;
 use super::json::Json;
 use super::model::{Expiry, Instance, SslModel, Text, not_found};
-use super::paging::{Drift, Page};
+use super::paging::Page;
 use super::product::Product;
 use super::request::{Action, Received};
 use super::{mongodb, rds, redis};
 use crate::provider::alibaba::sign::timestamp;
+use crate::sim::wire::fault::Drift;
 
 /// A call whose caller is known.
 pub(super) struct Asked<'a> {

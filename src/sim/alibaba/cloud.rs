@@ -1,48 +1,26 @@
 //! One request from beginning to end: who asks, may they, is it too often, what is the answer, and is it spoilt.
 
 use std::borrow::Cow;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use hyper::http::request::Parts;
 
 use super::account::Key;
 use super::answer::{Asked, answer, id_parameter};
 use super::auth::{self, Nonces};
-use super::body::AnswerBody;
 use super::distort;
 use super::error::ApiError;
-use super::fault::{Fault, Faults};
 use super::fleet::Fleet;
 use super::ledger::{Call, Ledger, Outcome};
 use super::model::Text;
 use super::product::Product;
 use super::quota::Quotas;
 use super::request::{Action, Received, action};
-
-/// What the server is to do.
-pub(super) enum Reaction {
-    /// Send this.
-    Reply(Box<Reply>),
-    /// Keep the connection open and send nothing.
-    Silence,
-    /// Tear the connection down.
-    Reset,
-}
-
-/// An answer as it goes on the wire.
-pub(super) struct Reply {
-    /// HTTP status.
-    pub(super) status: u16,
-    /// Headers.
-    pub(super) headers: Vec<(Cow<'static, str>, String)>,
-    /// Body.
-    pub(super) body: AnswerBody,
-    /// Tear the connection down soon afterwards.
-    pub(super) hang_up: bool,
-}
+use super::sts;
+use crate::sim::wire::fault::{Aim, Fault, Faults};
+use crate::sim::wire::reply::{self as wire, Reaction, Reply, locked};
 
 /// A body that was made honestly, before anything spoils it.
 pub(super) struct Honest {
@@ -65,14 +43,16 @@ pub(super) struct Cloud {
     pub(super) faults: Mutex<Faults>,
     /// What was called.
     pub(super) ledger: Mutex<Ledger>,
-    gate: Mutex<Gate>,
+    /// What earlier calls used up.
+    pub(super) gate: Mutex<Gate>,
     serial: AtomicU64,
 }
 
 /// What was used up by earlier calls.
 #[derive(Default)]
-struct Gate {
-    nonces: Nonces,
+pub(super) struct Gate {
+    /// Each is good once.
+    pub(super) nonces: Nonces,
     quotas: Quotas,
 }
 
@@ -92,9 +72,15 @@ pub(super) struct Target {
     pub(super) resource: Option<Text>,
 }
 
-/// Locks for a moment. A test that panicked with the lock in its hand leaves values that are whole all the same.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl Target {
+    fn aim(&self) -> Aim<'_> {
+        Aim {
+            action: &self.action_name,
+            region: &self.region,
+            resource: self.resource.as_deref().unwrap_or_default(),
+            key_id: &self.key_id,
+        }
+    }
 }
 
 impl Cloud {
@@ -116,24 +102,9 @@ impl Cloud {
         (self.clock)() + TimeDelta::milliseconds(self.offset_ms.load(Ordering::Relaxed))
     }
 
-    /// Takes one request and says what is to be sent.
-    pub(super) fn react(&self, parts: &Parts, body: &[u8]) -> Reaction {
-        let (method, uri) = (parts.method.as_str(), &parts.uri);
-        let received =
-            Received::new(method, uri.path(), uri.query().unwrap_or_default(), &parts.headers, body);
-        let request_id = self.request_id();
-        match received {
-            Ok(received) => self.handle(&received, &request_id),
-            Err(error) => {
-                let honest = Honest::refused(&error, &request_id, "");
-                Reaction::Reply(Box::new(honest.reply(&request_id, self.now())))
-            }
-        }
-    }
-
     fn handle(&self, received: &Received<'_>, request_id: &str) -> Reaction {
         let target = self.target(received);
-        let fault = locked(&self.faults).take(&target);
+        let fault = locked(&self.faults).take(&target.aim());
         let now = self.now() + fault.as_ref().map_or(TimeDelta::zero(), Fault::clock_error);
         if let Some(fault) = &fault
             && let Some(reaction) = distort::instead(fault, request_id, now)
@@ -168,6 +139,9 @@ impl Cloud {
         now: DateTime<Utc>,
         request_id: &str,
     ) -> Result<Vec<u8>, ApiError> {
+        if sts::is_asked(received) {
+            return self.hand_out(received, target, now, request_id);
+        }
         let product = target.product.ok_or_else(|| {
             ApiError::new(400, "InvalidVersion", "Specified parameter Version is not valid.")
         })?;
@@ -191,7 +165,7 @@ impl Cloud {
 
     fn target(&self, received: &Received<'_>) -> Target {
         let product = received.product();
-        let name = received.header("x-acs-action");
+        let name = received.action_name();
         let action = product.and_then(|product| action(product, name));
         let resource = product.and_then(|product| received.get(id_parameter(product)));
         let resource = resource.filter(|_| action.is_none_or(|(action, _)| action != Action::List));
@@ -224,6 +198,22 @@ impl Cloud {
     }
 }
 
+impl wire::Cloud for Cloud {
+    fn react(&self, parts: &Parts, body: &[u8]) -> Reaction {
+        let (method, uri) = (parts.method.as_str(), &parts.uri);
+        let received =
+            Received::new(method, uri.path(), uri.query().unwrap_or_default(), &parts.headers, body);
+        let request_id = self.request_id();
+        match received {
+            Ok(received) => self.handle(&received, &request_id),
+            Err(error) => {
+                let honest = Honest::refused(&error, &request_id, "");
+                Reaction::Reply(Box::new(honest.reply(&request_id, self.now())))
+            }
+        }
+    }
+}
+
 fn check_rights(uid: &Text, key: &Key, product: Product, name: &str) -> Result<(), ApiError> {
     let action = format!("{}:{name}", product.ram_prefix());
     if key.rights.allow(&action) { Ok(()) } else { Err(ApiError::denied(action, uid)) }
@@ -244,14 +234,5 @@ impl Honest {
             reply.headers.push(("x-acs-retry-after".into(), ms.to_string()));
         }
         reply
-    }
-}
-
-impl Reply {
-    /// An answer with type and date.
-    pub(super) fn new(status: u16, content_type: &str, body: impl Into<Bytes>, now: DateTime<Utc>) -> Self {
-        let date = now.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
-        let headers = vec![("date".into(), date), ("content-type".into(), content_type.to_owned())];
-        Self { status, headers, body: AnswerBody::Whole(body.into()), hang_up: false }
     }
 }

@@ -8,6 +8,7 @@ use super::account::{Account, Key, Quota, Region, Renewal};
 use super::change;
 use super::model::{Instance, Text, Truth};
 use super::product::{Engine, Product};
+use super::sts::Sts;
 
 /// The accounts, regions and instances of a simulated cloud, and how it behaves.
 pub struct Fleet {
@@ -19,6 +20,8 @@ pub struct Fleet {
     pub quotas: Vec<Quota>,
     /// How a renewal goes.
     pub renewal: Renewal,
+    /// Who may take on which role.
+    pub sts: Sts,
     /// How many rows a page of ListTagResources has.
     pub tag_rows_per_page: usize,
     instances: HashMap<Text, Slot>,
@@ -96,6 +99,7 @@ impl Fleet {
             regions,
             quotas: Vec::new(),
             renewal: Renewal { takes: TimeDelta::minutes(1), life: TimeDelta::days(365) },
+            sts: Sts::default(),
             tag_rows_per_page: 100,
             instances: HashMap::new(),
             lists: HashMap::new(),

@@ -1,8 +1,8 @@
 //! A simulated Alibaba Cloud on a loopback port: Redis, RDS and MongoDB, told apart by the API version.
 //!
-//! The way of a request: `server` takes it off the wire, `cloud` finds out what it is about (`request`), who asks
+//! The way of a request: `wire::server` takes it off the wire, `cloud` finds out what it is about (`request`), who asks
 //! (`auth`), whether it is too often (`quota`), has it answered (`answer`, then `redis`, `rds` or `mongodb`), notes
-//! it (`ledger`) and spoils the answer where a test wants that (`fault`, `distort`). What there is to tell is in
+//! it (`ledger`) and spoils the answer where a test wants that (`wire::fault`, `distort`). What there is to tell is in
 //! `fleet`, `account` and `model`; a Modify call plays out in `change`.
 //!
 //! It shares only the signature with the code that it is there to test, and that is held to the official SDKs.
@@ -19,30 +19,30 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use self::account::{Account, Key, Quota, Region, Renewal, Rights, Token};
 use self::change::{Order, Wish};
-use self::cloud::{Cloud, locked};
-pub use self::fault::{Charset, Fault, Hang, Reset, Total, Where, WrongType};
+use self::cloud::Cloud;
 pub use self::fleet::{Expected, Fleet};
 pub use self::ledger::{Call, CallKind, Count, Outcome};
 pub use self::model::{Expiry, Instance, OnModify, Refusal, ServerCert, SslModel, Text, Truth, Window};
-pub use self::pem::{PRIVATE_KEY_MARKER, certificate};
 pub use self::product::{Engine, Product};
+pub use self::sts::{IdentityProvider, Role, Sts};
+pub use super::pem::{PRIVATE_KEY_MARKER, certificate};
+pub use super::wire::fault::{Charset, Fault, Hang, Reset, Total, Where, WrongType};
+use super::wire::reply::locked;
+use super::wire::server;
 
 mod account;
 mod answer;
 mod auth;
-mod body;
 mod change;
 mod cloud;
 mod distort;
 mod error;
-mod fault;
 mod fleet;
 mod json;
 mod ledger;
 mod model;
 mod mongodb;
 mod paging;
-mod pem;
 mod product;
 mod quota;
 mod rds;
@@ -50,7 +50,7 @@ mod rds_ssl;
 mod rds_tags;
 mod redis;
 mod request;
-mod server;
+mod sts;
 
 /// A running simulated cloud. Clones are handles to the same one; the last to go stops it.
 #[derive(Clone)]

@@ -6,17 +6,7 @@ use super::answer::Asked;
 use super::error::ApiError;
 use super::fleet::{Fleet, Listing, Place};
 use super::model::{Instance, Text};
-
-/// What goes wrong between two pages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Drift {
-    /// A row came in front: the last row of a page is the first of the next one, too.
-    Duplicate,
-    /// A row of an earlier page went: the next page begins one row late, and the total is one less.
-    Vanish,
-    /// The token of the first page comes again and again.
-    TokenLoop,
-}
+use crate::sim::wire::fault::Drift;
 
 /// What the caller wants to see of a list.
 #[derive(Default)]

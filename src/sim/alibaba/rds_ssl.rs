@@ -8,9 +8,9 @@ use super::error::ApiError;
 use super::fleet::Fleet;
 use super::json::Json;
 use super::model::{Instance, Refusal, ServerCert, SslModel};
-use super::pem;
 use super::product::Engine;
 use crate::provider::alibaba::sign::timestamp;
+use crate::sim::pem;
 
 /// DescribeDBInstanceSSL.
 pub(super) fn describe(asked: &Asked<'_>, instance: &Instance) -> Answer {

@@ -4,7 +4,8 @@ use super::answer::{Answer, Asked};
 use super::error::ApiError;
 use super::fleet::{Fleet, Listing};
 use super::model::Text;
-use super::paging::{self, Drift, Filter};
+use super::paging::{self, Filter};
+use crate::sim::wire::fault::Drift;
 
 /// Most resources that one call may name.
 const MOST_RESOURCES: usize = 50;

@@ -75,6 +75,14 @@ impl<'a> Received<'a> {
         after.split(',').next().unwrap_or_default().trim()
     }
 
+    /// The name of the call: a header where it is signed, a parameter where it is not.
+    pub(super) fn action_name(&self) -> &str {
+        match self.header("x-acs-action") {
+            "" => self.get("Action").unwrap_or_default(),
+            name => name,
+        }
+    }
+
     /// The product whose API version is named.
     pub(super) fn product(&self) -> Option<Product> {
         let version = self.header("x-acs-version");

@@ -9,7 +9,7 @@ use super::times::Stamp;
 use super::words::{Words, fill, number};
 use crate::domain::identity::CertRole;
 use crate::domain::reason;
-use crate::domain::resource::{Certificate, DateSource, ManagedBy, Resource};
+use crate::domain::resource::{Certificate, DateSource, Facts, ManagedBy, Resource};
 use crate::visible::shortened;
 use crate::web::context::PageContext;
 use crate::web::rows::Row;
@@ -18,6 +18,9 @@ use crate::web::rows::Row;
 const NAME: usize = 80;
 /// Stories of failures are cut behind so many characters; all of it is in the API.
 const STORY: usize = 240;
+
+/// So many users of a certificate are named; all of them are in the API.
+const USERS: usize = 3;
 
 /// The table with its form and its pages.
 #[derive(Debug)]
@@ -212,11 +215,24 @@ fn notes(row: &Row<'_>, now: DateTime<Utc>, context: &PageContext<'_>, words: &W
         disagree,
         required.then(|| words.renewal_required.to_owned()),
         own.then(|| words.own_certificate.to_owned()),
+        use_of(&resource.facts, words),
         owner.map(|owner| fill(words.owner, &[&shortened(owner, NAME)])),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// A certificate in use matters more than one that nobody uses.
+fn use_of(facts: &Facts, words: &Words) -> Option<String> {
+    let listed: Vec<_> = facts.used_by.iter().take(USERS).map(|name| shortened(name, NAME)).collect();
+    let (named, more) = (listed.join(", "), facts.used_by.len().saturating_sub(USERS));
+    facts.in_use.map(|in_use| match in_use {
+        false => words.not_in_use.to_owned(),
+        true if listed.is_empty() => words.in_use.to_owned(),
+        true if more == 0 => fill(words.used_by, &[&named]),
+        true => fill(words.used_by_more, &[&named, &number(more)]),
+    })
 }
 
 fn failure_view(resource: &Resource, now: DateTime<Utc>, words: &Words) -> Option<FailureView> {

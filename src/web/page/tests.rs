@@ -109,6 +109,30 @@ fn an_owner_is_shown_where_the_account_names_a_tag() {
 }
 
 #[test]
+fn a_certificate_in_use_says_by_whom() {
+    for (name, in_use, users, want) in [
+        ("not told", None, vec![], None),
+        ("nobody", Some(false), vec![], Some("not in use")),
+        ("no names", Some(true), vec![], Some("in use")),
+        ("one", Some(true), vec!["web/https<i>"], Some("used by web/https&#60;i&#62;")),
+        ("many", Some(true), vec!["a", "b", "c", "d", "e"], Some("used by a, b, c and 2 more")),
+    ] {
+        let mut snapshot = Snapshot::default();
+        let mut listing = crate::domain::testing::listing(&["ssl-1"]);
+        listing.resources[0].facts.in_use = in_use;
+        listing.resources[0].facts.used_by = users.into_iter().map(Into::into).collect();
+        listing.resources[0].reading = Some(ending_in(TimeDelta::days(90)));
+        let scope = Arc::new(scope("ulb"));
+        snapshot.scope_mut(&scope).absorb_listing(listing, std::time::Duration::ZERO, moment());
+        let html = html(&snapshot, "");
+        match want {
+            Some(want) => assert!(html.contains(&format!("<li>{want}</li>")), "{name}: {html}"),
+            None => assert!(!html.contains("use"), "{name}: {html}"),
+        }
+    }
+}
+
+#[test]
 fn bars_are_as_high_as_their_pieces_together() {
     let heights = |kinds: &[usize], most| {
         parts(kinds, most).iter().map(|part| (part.class, part.top, part.height)).collect::<Vec<_>>()

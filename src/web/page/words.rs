@@ -79,6 +79,10 @@ pub struct Words {
     pub renewal_required: &'static str,
     pub disagree: &'static str,
     pub own_certificate: &'static str,
+    pub in_use: &'static str,
+    pub used_by: &'static str,
+    pub used_by_more: &'static str,
+    pub not_in_use: &'static str,
     pub owner: &'static str,
 
     pub scopes: &'static str,
@@ -204,6 +208,10 @@ pub const ENGLISH: Words = Words {
     renewal_required: "the cloud asks for renewal",
     disagree: "other source: {}",
     own_certificate: "customer's own",
+    in_use: "in use",
+    used_by: "used by {}",
+    used_by_more: "used by {} and {} more",
+    not_in_use: "not in use",
     owner: "owner {}",
 
     scopes: "Scopes",
