@@ -48,7 +48,7 @@ pub fn second_look(scope: &Scope, resource: &Resource, policy: &PollPolicy, now:
     let spread_over =
         stable_fraction(["second", &scope.account, &scope.region, &scope.service, &resource.id]);
     let soonest = policy.min_interval.min(regular);
-    soonest + (regular - soonest).mul_f64(spread_over)
+    soonest + regular.saturating_sub(soonest).mul_f64(spread_over)
 }
 
 /// How long to wait before a scope is listed again, after this many failed listings in a row.
