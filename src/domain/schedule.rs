@@ -48,7 +48,7 @@ pub fn second_look(scope: &Scope, resource: &Resource, policy: &PollPolicy, now:
     let spread_over =
         stable_fraction(["second", &scope.account, &scope.region, &scope.service, &resource.id]);
     let soonest = policy.min_interval.min(regular);
-    soonest + (regular - soonest).mul_f64(spread_over)
+    soonest + regular.saturating_sub(soonest).mul_f64(spread_over)
 }
 
 /// How long to wait before a scope is listed again, after this many failed listings in a row.
@@ -323,8 +323,8 @@ mod tests {
             let mut resource = resource(&format!("r-bp{n:06}"));
             resource.reading = Some(reading(vec![certificate(moment() + TimeDelta::days(365))]));
             let scope = scope("redis");
-            let wait = second_look(&scope, &resource, &policy, moment()) - policy.min_interval;
-            let longest = next_look(&scope, &resource, &policy, moment()) - policy.min_interval;
+            let wait = second_look(&scope, &resource, &policy, moment()).saturating_sub(policy.min_interval);
+            let longest = next_look(&scope, &resource, &policy, moment()).saturating_sub(policy.min_interval);
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 to 9
             let tenth = (wait.div_duration_f64(longest) * 10.0).min(9.0) as usize;
             tenths[tenth] += 1;
