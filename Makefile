@@ -16,6 +16,7 @@ check: promtool
 	$(CARGO) test --all-targets
 	promtool check rules grafana/rules.yml
 	python3 -m json.tool grafana/notafter.json > /dev/null
+	$(CARGO) check --locked --manifest-path bench/Cargo.toml
 
 fmt:
 	$(CARGO) fmt
