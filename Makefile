@@ -17,6 +17,7 @@ check: tools
 	$(CARGO) test --all-targets
 	promtool check rules grafana/rules.yml
 	python3 -m json.tool grafana/notafter.json > /dev/null
+	$(CARGO) check --locked --manifest-path bench/Cargo.toml
 
 fmt:
 	$(CARGO) fmt

@@ -72,6 +72,8 @@ impl Member {
             tags: self.tags.map(|(key, value)| (key.into(), value.into())).into(),
             group: None,
             locked: false,
+            in_use: None,
+            used_by: Box::default(),
         };
         Listed { id: self.id.as_str().into(), facts, tags_known: true, reading: None, inspectable: true }
     }

@@ -323,10 +323,8 @@ mod tests {
             let mut resource = resource(&format!("r-bp{n:06}"));
             resource.reading = Some(reading(vec![certificate(moment() + TimeDelta::days(365))]));
             let scope = scope("redis");
-            let wait = second_look(&scope, &resource, &policy, moment());
-            let wait = wait.saturating_sub(policy.min_interval);
-            let longest = next_look(&scope, &resource, &policy, moment());
-            let longest = longest.saturating_sub(policy.min_interval);
+            let wait = second_look(&scope, &resource, &policy, moment()).saturating_sub(policy.min_interval);
+            let longest = next_look(&scope, &resource, &policy, moment()).saturating_sub(policy.min_interval);
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 to 9
             let tenth = (wait.div_duration_f64(longest) * 10.0).min(9.0) as usize;
             tenths[tenth] += 1;

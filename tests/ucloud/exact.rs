@@ -111,10 +111,11 @@ fn series(page: &str, name: &str) -> BTreeMap<([String; 4], String), i64> {
     };
     let mut found = BTreeMap::new();
     for line in page.lines().filter(|line| line.starts_with(&format!("{name}{{"))) {
-        let value: f64 = line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number");
+        let value = line.rsplit(' ').next().unwrap_or_default();
+        let value: i64 = value.split('.').next().and_then(|seconds| seconds.parse().ok()).expect("a number");
         let place = ["cloud_account", "cloud_project", "cloud_region", "resource_id"];
         let key = (place.map(|name| label(line, name)), label(line, "cert_role"));
-        assert!(found.insert(key, value as i64).is_none(), "twice on the page: {line}");
+        assert!(found.insert(key, value).is_none(), "twice on the page: {line}");
     }
     found
 }
