@@ -1,16 +1,17 @@
 # The habits of the house. `make test` is what a newcomer runs; `make check` is what a commit must pass.
 CARGO ?= cargo
 
-.PHONY: demo test check fmt clippy promtool bench
+.PHONY: demo test check fmt clippy tools bench
 
 demo:
 	$(CARGO) run --release -- demo
 
-# promtool checks the metrics page and prometheus reads it; both come with Debian's package `prometheus`.
-test: promtool
+# promtool checks the metrics page, prometheus reads it, and a private PostgreSQL server takes the store; they come with
+# Debian's packages.
+test: tools
 	$(CARGO) test --all-targets
 
-check: promtool
+check: tools
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 	$(CARGO) test --all-targets
@@ -27,10 +28,14 @@ clippy:
 bench:
 	bench/run
 
-promtool:
-	@command -v promtool > /dev/null && command -v prometheus > /dev/null || { \
+# PostgreSQL's programs are not on the PATH: Debian keeps each version in a folder of its own.
+tools:
+	@missing=; \
+	{ command -v promtool && command -v prometheus; } > /dev/null || missing="$$missing prometheus"; \
+	ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || missing="$$missing postgresql"; \
+	[ -z "$$missing" ] || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
 	  else \
-	    echo "promtool or prometheus is missing: install the Debian package 'prometheus' (or Prometheus' own archive) and run again" >&2; exit 1; \
+	    echo "missing:$$missing; install these Debian packages and run again" >&2; exit 1; \
 	  fi; }

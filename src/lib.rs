@@ -19,6 +19,7 @@ pub mod http;
 pub mod metrics;
 pub mod notifier;
 pub mod provider;
+pub mod store;
 
 pub mod config;
 pub mod sim;

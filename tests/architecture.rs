@@ -21,6 +21,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("metrics", 3),
     ("notifier", 3),
     ("provider", 3),
+    ("store", 3),
     ("config", 4),
     ("sim", 4),
     ("web", 4),

@@ -98,7 +98,7 @@ impl Config {
     }
 
     fn store(&self) -> Entries {
-        let url = self.store.url.as_ref().map(|url| match url {
+        let url = self.store.as_ref().and_then(|store| store.url.as_ref()).map(|url| match url {
             StoreUrl::Plain(url) => Value::from(url.as_str()),
             StoreUrl::Secret(setting) => show::secret(setting),
         });

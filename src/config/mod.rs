@@ -47,8 +47,8 @@ pub struct Config {
     pub renewal: RenewalPolicy,
     /// Our own address.
     pub web: Web,
-    /// What outlives the process.
-    pub store: Store,
+    /// What outlives the process; `None`: nothing, which no file can say.
+    pub store: Option<Store>,
 }
 
 impl Config {
@@ -56,7 +56,7 @@ impl Config {
     pub fn secrets(&self) -> impl Iterator<Item = &SecretSetting> {
         let accounts = self.accounts.iter().flat_map(|account| account.settings.secrets());
         let channels = self.channels.iter().flat_map(|channel| channel.settings.secrets());
-        accounts.chain(channels).chain(self.store.secret())
+        accounts.chain(channels).chain(self.store.as_ref().and_then(Store::secret))
     }
 }
 
@@ -108,11 +108,10 @@ fn tables(mut fields: Fields<'_>) -> Config {
     let routes = route::read_all(&mut fields, &names, alert.thresholds);
     let renewal = fields.table("renewal", |fields| Some(renewal::read(fields))).unwrap_or_default();
     let web = fields.table("web", |fields| Some(web::read(fields))).unwrap_or_default();
-    let store = fields.table("store", |fields| Some(store::read(fields))).unwrap_or_default();
+    let store = Some(fields.table("store", |fields| Some(store::read(fields))).unwrap_or_default());
     let silent = "leave it out; until then, Prometheus can alert from the series on /metrics";
     fields.not_built("channel", None, silent);
     fields.not_built("route", None, silent);
-    fields.not_built("store", None, "leave it out: this version keeps what it knows in memory");
     fields.finish();
     Config { poll, accounts, alert, channels, routes, renewal, web, store }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::poll::{Account, Filter};
 use crate::config::{self, Config};
+use crate::domain::hash::stable_hash;
 use crate::domain::matcher::{Label, Matcher};
 use crate::fields::{ProxyUrl, SecretSetting};
 use crate::http::Http;
@@ -69,5 +70,14 @@ fn tags_needed(account: &config::Account) -> bool {
 
 fn filter(account: &config::Account) -> Filter {
     let (include, exclude) = (account.include.clone(), account.exclude.clone());
-    Filter { include, exclude, labels: account.labels.clone() }
+    Filter { include, exclude, labels: account.labels.clone(), places: places(account) }
+}
+
+/// Which regions and projects are configured, as one number.
+fn places(account: &config::Account) -> u64 {
+    let parts = [("regions", &account.regions), ("projects", &account.projects)];
+    let parts = parts
+        .iter()
+        .flat_map(|(kind, ids)| std::iter::once(*kind).chain(ids.iter().flatten().map(String::as_str)));
+    stable_hash(parts)
 }

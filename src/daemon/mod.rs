@@ -1,8 +1,9 @@
-//! Floor 5: the loops that make it a daemon: one polls, one serves, one carries the pace of each call to the metrics
-//! page. The first to end, or the request to stop, ends them all.
+//! Floor 5: the loops that make it a daemon: one polls, one serves, one keeps what is known, one carries the pace of
+//! each call to the metrics page. The first to end, or the request to stop, ends them all.
 
 mod accounts;
 pub mod doctor;
+mod keep;
 pub mod poll;
 
 use std::net::SocketAddr;
@@ -31,6 +32,7 @@ use crate::web::context::AccountInfo;
 use crate::web::server::{self, BindError, Limits};
 use crate::web::view::{View, ViewSettings};
 use crate::web::{self, AppState};
+use keep::Found;
 use poll::{Mode, Poller};
 
 /// How often the pace of each call is carried to the metrics page.
@@ -60,12 +62,15 @@ pub struct Daemon {
     clock: Clock,
     view: Arc<View>,
     listeners: Vec<TcpListener>,
+    /// `None`: nothing is to be kept.
+    store: Option<Found>,
     /// Lives as long as the daemon, so that the page keeps its settings.
     _settings: watch::Sender<Arc<ViewSettings>>,
 }
 
 impl Daemon {
-    /// Makes the accounts and binds the addresses. `env` answers for environment variables.
+    /// Makes the accounts, binds the addresses, and reads what was known when it last ran. `env` answers for environment
+    /// variables. A store that cannot be used is told in the log and keeps nothing else from working.
     ///
     /// # Errors
     /// A secret cannot be read, no HTTP client can be made, or an address is taken.
@@ -79,9 +84,15 @@ impl Daemon {
         let metrics = Arc::new(MetricsPage::new(Arc::clone(&telemetry), config.poll.clone(), clock.now()));
         metrics.config_accepted(config.poll.clone(), clock.now());
         let settings = watch::Sender::new(Arc::new(view_settings(&config)));
-        let poller = Poller::new(accounts, config.poll, Mode::Continuous, clock.clone(), telemetry);
+        let store = match &config.store {
+            Some(store) => Some(Found::at_start(store, env, &clock).await),
+            None => None,
+        };
+        let restored = store.as_ref().map(Found::snapshot).unwrap_or_default();
+        let poller =
+            Poller::resumed(accounts, config.poll, Mode::Continuous, clock.clone(), telemetry, restored);
         let view = Arc::new(view(&poller, settings.subscribe(), &clock));
-        Ok(Self { poller, providers, metrics, clock, view, listeners, _settings: settings })
+        Ok(Self { poller, providers, metrics, clock, view, listeners, store, _settings: settings })
     }
 
     /// Where it listens.
@@ -109,6 +120,10 @@ impl Daemon {
         let app = web::router(state, Arc::clone(&self.view));
         let limits = Limits { drain: GRACE, ..Limits::default() };
         let mut loops = JoinSet::new();
+        if let Some(store) = self.store {
+            let keep = store.keep(self.poller.snapshots(), Arc::clone(&self.metrics), self.clock);
+            loops.spawn(named("the store loop", keep));
+        }
         loops.spawn(named("the poll loop", self.poller.run(inner.listener())));
         loops.spawn(named("the web server", server::serve(self.listeners, app, limits, inner.listener())));
         loops.spawn(named("the rate loop", carry_rates(self.providers, self.metrics, inner.listener())));

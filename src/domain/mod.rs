@@ -5,6 +5,7 @@
 //! `schedule` (what is due), goes through `snapshot` (what is known) and ends in `finding` (what is wrong).
 
 pub mod described;
+pub mod difference;
 pub mod due;
 pub mod duration;
 pub mod finding;
@@ -18,6 +19,7 @@ pub mod pace;
 pub mod policy;
 pub mod reason;
 pub mod resource;
+pub mod restart;
 pub mod schedule;
 pub mod shelf;
 pub mod snapshot;

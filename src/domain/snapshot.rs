@@ -29,10 +29,21 @@ const FAILING_LOOKS: usize = 3;
 pub struct Snapshot {
     /// What is known of each scope.
     pub scopes: BTreeMap<Arc<Scope>, Arc<ScopeView>>,
+    /// The last list of the regions (and projects) of an account, by the stand-in scope of account × service.
+    pub regions_listed: BTreeMap<Arc<Scope>, RegionList>,
     /// How far behind polling is.
     pub backlog: Backlog,
     /// Grows with every change; two snapshots with the same number are the same.
     pub revision: u64,
+}
+
+/// A list of regions that a cloud gave; what it named are scopes now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RegionList {
+    /// When it came back.
+    pub at: DateTime<Utc>,
+    /// Fingerprint of the regions and projects that were configured then.
+    pub asked_for: u64,
 }
 
 /// What is known of one scope.
@@ -44,6 +55,8 @@ pub struct ScopeView {
     pub counts: Counts,
     /// How many the operator's `include` and `exclude` left out at the last listing.
     pub excluded: usize,
+    /// Fingerprint of the `include` and `exclude` that the last listing went through.
+    pub filtered_by: u64,
     /// When the last listing came back, good or bad.
     pub attempted_at: Option<DateTime<Utc>>,
     /// When the last complete listing came back.
@@ -128,6 +141,15 @@ impl Snapshot {
 }
 
 impl ScopeView {
+    /// The same view with these resources beside those that it has.
+    #[must_use]
+    pub fn with_resources(mut self, resources: impl IntoIterator<Item = Resource>) -> Self {
+        for resource in resources {
+            self.put(resource);
+        }
+        self
+    }
+
     /// The scope was read well at the last word.
     pub fn is_up(&self) -> bool {
         self.listed_at.is_some() && self.failure().is_none()

@@ -44,7 +44,7 @@ pub fn catalogue() -> &'static [Family] {
     &CATALOGUE
 }
 
-static CATALOGUE: [Family; 28] = [
+static CATALOGUE: [Family; 29] = [
     NOT_AFTER,
     NOT_BEFORE,
     LAST_SEEN,
@@ -67,6 +67,7 @@ static CATALOGUE: [Family; 28] = [
     BUILD_INFO,
     CONFIG_SUCCESSFUL,
     CONFIG_SUCCESS_TIME,
+    STORE_UP,
     PROCESS_CPU,
     PROCESS_RESIDENT,
     PROCESS_VIRTUAL,
@@ -226,6 +227,12 @@ pub(super) const CONFIG_SUCCESS_TIME: Family = Family {
     kind: Kind::Gauge,
     labels: &[],
     help: "When the configuration in use was read, in unix seconds.",
+};
+pub(super) const STORE_UP: Family = Family {
+    name: "notafter_store_up",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Whether what is known is being kept over a restart; absent where no store is wanted.",
 };
 pub(super) const PROCESS_CPU: Family = Family {
     name: "process_cpu_seconds_total",

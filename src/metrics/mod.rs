@@ -52,6 +52,8 @@ pub struct Surroundings {
     pub rate_limits: Arc<[RateLimit]>,
     /// How the last reading of the configuration ended.
     pub config: ConfigStatus,
+    /// Whether the store can be used; `None` where none is wanted.
+    pub store_up: Option<bool>,
     /// When the process started.
     pub started_at: DateTime<Utc>,
 }

@@ -66,6 +66,7 @@ impl MetricsPage {
             policy: Arc::new(policy),
             rate_limits: Arc::default(),
             config: ConfigStatus::default(),
+            store_up: None,
             started_at,
         };
         Self {
@@ -87,6 +88,13 @@ impl MetricsPage {
     /// The configuration was read and could not be used; the one before stays.
     pub fn config_refused(&self) {
         self.edit(|values| values.config.successful = Some(false));
+    }
+
+    /// What is known is kept over a restart, or is not.
+    pub fn show_store(&self, up: bool) {
+        if lock(&self.around).values.store_up != Some(up) {
+            self.edit(|values| values.store_up = Some(up));
+        }
     }
 
     /// Shows these rate limits from the next page on. Of two with the same labels the lower one is shown.

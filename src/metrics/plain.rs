@@ -88,9 +88,8 @@ impl PlainPage {
                 Step::Rest
             }
             Step::Rest => {
-                let Surroundings { rate_limits, config, started_at, .. } = &self.around;
-                counters::write(self.blocks.current(), &self.counted, rate_limits);
-                process::write(self.blocks.current(), config, &Usage::now(), *started_at);
+                counters::write(self.blocks.current(), &self.counted, &self.around.rate_limits);
+                process::write(self.blocks.current(), &self.around, &Usage::now());
                 Step::Done
             }
             Step::Done => Step::Done,

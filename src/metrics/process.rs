@@ -12,9 +12,9 @@ use chrono::{DateTime, Utc};
 
 use super::catalogue::{
     BUILD_INFO, CONFIG_SUCCESS_TIME, CONFIG_SUCCESSFUL, Family, PROCESS_CPU, PROCESS_MAX_FDS,
-    PROCESS_OPEN_FDS, PROCESS_RESIDENT, PROCESS_START, PROCESS_VIRTUAL,
+    PROCESS_OPEN_FDS, PROCESS_RESIDENT, PROCESS_START, PROCESS_VIRTUAL, STORE_UP,
 };
-use super::text;
+use super::{Surroundings, text};
 
 /// Times in `/proc/self/stat` are counted in this part of a second, on every architecture we build for
 /// (`USER_HZ`, time(7)).
@@ -78,19 +78,21 @@ impl Usage {
 }
 
 /// Writes the families of the process.
-pub(super) fn write(out: &mut BytesMut, config: &ConfigStatus, usage: &Usage, started_at: DateTime<Utc>) {
+pub(super) fn write(out: &mut BytesMut, around: &Surroundings, usage: &Usage) {
+    let Surroundings { config, store_up, started_at, .. } = around;
     let BuildInfo { version, revision, rustversion } = BuildInfo::CURRENT;
     text::header(out, &BUILD_INFO);
     let labels = [("version", version), ("revision", revision), ("rustversion", rustversion)];
     text::sample(out, BUILD_INFO.name, &labels, |out| text::boolean(out, true));
     optional(out, &CONFIG_SUCCESSFUL, config.successful, text::boolean);
     optional(out, &CONFIG_SUCCESS_TIME, config.read_at, text::timestamp);
+    optional(out, &STORE_UP, *store_up, text::boolean);
     optional(out, &PROCESS_CPU, usage.cpu_seconds, text::float);
     optional(out, &PROCESS_RESIDENT, usage.resident_bytes, text::integer);
     optional(out, &PROCESS_VIRTUAL, usage.virtual_bytes, text::integer);
     optional(out, &PROCESS_OPEN_FDS, usage.open_fds, text::integer);
     optional(out, &PROCESS_MAX_FDS, usage.max_fds, text::integer);
-    text::single(out, &PROCESS_START, |out| text::timestamp(out, started_at));
+    text::single(out, &PROCESS_START, |out| text::timestamp(out, *started_at));
 }
 
 fn optional<T>(out: &mut BytesMut, family: &Family, value: Option<T>, write: fn(&mut BytesMut, T)) {
@@ -135,6 +137,8 @@ fn open_fds() -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]
@@ -163,7 +167,15 @@ mod tests {
     #[test]
     fn what_cannot_be_known_has_no_line() {
         let mut out = BytesMut::new();
-        write(&mut out, &ConfigStatus::default(), &Usage::default(), DateTime::UNIX_EPOCH);
+        let around = Surroundings {
+            telemetry: Arc::default(),
+            policy: Arc::default(),
+            rate_limits: Arc::default(),
+            config: ConfigStatus::default(),
+            store_up: None,
+            started_at: DateTime::UNIX_EPOCH,
+        };
+        write(&mut out, &around, &Usage::default());
         let text = String::from_utf8(out.to_vec()).expect("text");
         let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(lines.len(), 2, "{lines:?}");

@@ -35,7 +35,7 @@ pub fn reference() -> String {
         ("Certificates and resources", &["notafter_certificate_", "notafter_resource_"][..]),
         ("Scopes and polling", &["notafter_scope_", "notafter_poll_"]),
         ("Calls to clouds", &["notafter_api_"]),
-        ("The daemon", &["notafter_build_", "notafter_config_", "process_"]),
+        ("The daemon", &["notafter_build_", "notafter_config_", "notafter_store_", "process_"]),
     ] {
         section(&mut out, title, |family| prefix.iter().any(|prefix| family.name.starts_with(prefix)));
     }

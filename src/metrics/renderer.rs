@@ -200,7 +200,7 @@ impl Renderer {
     /// The page with the part that does not come from the snapshot.
     pub(super) fn with_tail(&mut self, head: Head, around: &Surroundings) -> GzipPage {
         self.text.clear();
-        process::write(&mut self.text, &around.config, &Usage::now(), around.started_at);
+        process::write(&mut self.text, around, &Usage::now());
         let process = self.deflater.piece(&self.text);
         let counters = self.counters(around);
         let mut checksum = Checksum::default();

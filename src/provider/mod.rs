@@ -13,6 +13,7 @@ use chrono::TimeDelta;
 use crate::call::CallError;
 use crate::domain::identity::Scope;
 use crate::domain::listing::{Inspection, Listing};
+use crate::domain::snapshot::ScopeView;
 use crate::fields::{Fields, SecretSetting};
 use crate::http::{Http, Rate};
 use crate::secret::{Secret, SecretError};
@@ -140,6 +141,10 @@ pub trait Provider: Debug + Send + Sync {
 
     /// The scopes of one service: regions (and projects) as the cloud lists them for the account.
     fn scopes<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Result<Vec<Scope>, CallError>>;
+
+    /// What is known of a scope from before a restart. Told once, before anything is asked there, for what an account
+    /// remembers between looks.
+    fn recall(&self, _scope: &Scope, _known: &ScopeView) {}
 
     /// What is in a scope.
     fn discover<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Listing, CallError>>;

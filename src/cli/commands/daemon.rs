@@ -47,7 +47,8 @@ pub(super) async fn demo(demo: &Demo) -> Exit {
         return failed(&format!("{}: {error}", path.display()));
     }
     let config = match config::parse(&text, "demo") {
-        Ok(config) => config,
+        // What is simulated is not worth keeping, and nothing is written to the current folder.
+        Ok(config) => Config { store: None, ..config },
         Err(problems) => return failed(&problems),
     };
     let daemon = match Daemon::prepare(config, &environment).await {

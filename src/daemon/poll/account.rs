@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::domain::described::Described;
 use crate::domain::gate::Gate;
+use crate::domain::hash::stable_hash;
 use crate::domain::identity::Scope;
 use crate::domain::listing::Listed;
 use crate::domain::matcher::Matcher;
@@ -35,6 +36,8 @@ pub struct Filter {
     pub exclude: Vec<Matcher>,
     /// The account's own labels, `label:KEY` in expressions.
     pub labels: BTreeMap<String, String>,
+    /// Fingerprint of the regions and projects that are configured.
+    pub places: u64,
 }
 
 impl Filter {
@@ -50,6 +53,16 @@ impl Filter {
         };
         let included = self.include.is_empty() || self.include.iter().any(|matcher| described.is(matcher));
         included && !self.exclude.iter().any(|matcher| described.is(matcher))
+    }
+
+    /// The same number as long as the same resources are kept: a listing that went through another filter is out of
+    /// date.
+    pub fn fingerprint(&self) -> u64 {
+        let include = self.include.iter().map(|matcher| format!("+{matcher}"));
+        let exclude = self.exclude.iter().map(|matcher| format!("-{matcher}"));
+        let labels = self.labels.iter().map(|(key, value)| format!("{key}={value}"));
+        let parts: Vec<String> = include.chain(exclude).chain(labels).collect();
+        stable_hash(parts.iter().map(String::as_str))
     }
 }
 
@@ -85,7 +98,7 @@ mod tests {
             ("by the account's label", &[r#"label:team="dba""#], &[], true),
         ] {
             let labels = BTreeMap::from([("team".to_owned(), "dba".to_owned())]);
-            let filter = Filter { include: matchers(include), exclude: matchers(exclude), labels };
+            let filter = Filter { include: matchers(include), exclude: matchers(exclude), labels, places: 0 };
             assert_eq!(filter.keeps(&scope("redis"), &listed), want, "{name}");
         }
     }

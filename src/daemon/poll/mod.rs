@@ -8,6 +8,7 @@ mod account;
 mod key;
 mod look;
 mod plan;
+mod resume;
 #[cfg(test)]
 mod tests;
 
@@ -84,6 +85,20 @@ impl Poller {
         clock: Clock,
         telemetry: Arc<Telemetry>,
     ) -> Self {
+        Self::resumed(accounts, policy, mode, clock, telemetry, Snapshot::default())
+    }
+
+    /// A poller that goes on where another one stopped: what was known is shown at once, with its age, and nothing is
+    /// asked before it is due. Looks planned in `restored` are on the timeline of `clock`; scopes of accounts, services
+    /// and regions that are not configured any more are left out.
+    pub fn resumed(
+        accounts: Vec<Account>,
+        policy: PollPolicy,
+        mode: Mode,
+        clock: Clock,
+        telemetry: Arc<Telemetry>,
+        mut restored: Snapshot,
+    ) -> Self {
         let mut poller = Self {
             clock,
             policy,
@@ -102,9 +117,9 @@ impl Poller {
             ticked: Duration::ZERO,
         };
         for account in accounts {
-            poller.add_account(account);
+            poller.add_account(account, &mut restored);
         }
-        poller.publish_now(Duration::ZERO);
+        poller.publish_now(poller.clock.elapsed());
         poller
     }
 

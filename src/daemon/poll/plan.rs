@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::account::{Account, AccountState};
 use super::look::{Done, Look};
-use super::{LaneOwner, Poller, Started};
+use super::{LaneOwner, Poller, Started, resume};
 use crate::call::{CallError, CallErrorKind};
 use crate::domain::due::LaneId;
 use crate::domain::gate::Gate;
@@ -13,10 +13,10 @@ use crate::domain::identity::{ResourceId, Scope};
 use crate::domain::listing::{Inspection, Listing};
 use crate::domain::reason::{Failure, Reason};
 use crate::domain::schedule;
-use crate::domain::snapshot::Change;
+use crate::domain::snapshot::{Change, RegionList, ScopeView, Snapshot};
 
 /// The regions of an account are asked for this often.
-const REGIONS_EVERY: Duration = Duration::from_hours(24);
+pub(super) const REGIONS_EVERY: Duration = Duration::from_hours(24);
 /// A listing that would remove most of a scope is asked for again after this, before anything is removed.
 const CONFIRM: Duration = Duration::from_mins(1);
 /// A listing that lacks a permission is tried again after this at the latest.
@@ -57,7 +57,7 @@ pub(super) struct ScopeState {
     pub gate: Gate,
     pub account: usize,
     listing: LaneId,
-    details: LaneId,
+    pub details: LaneId,
     /// When its key was refused last.
     pub refused_at: Option<Duration>,
     /// When it is listed next; a planned listing for another time is out of date.
@@ -66,7 +66,8 @@ pub(super) struct ScopeState {
 }
 
 impl Poller {
-    pub(super) fn add_account(&mut self, account: Account) {
+    /// What was known of its scopes is taken out of `restored`.
+    pub(super) fn add_account(&mut self, account: Account, restored: &mut Snapshot) {
         let index = self.accounts.len();
         let reading = account.services.iter().flat_map(|service| account.provider.calls(service).reading());
         let actions: Vec<_> = reading.chain(account.provider.key_calls()).collect();
@@ -74,18 +75,34 @@ impl Poller {
         let (provider, services) = (Arc::clone(&account.provider), account.services.clone());
         self.accounts.push(AccountState { account, gate: Gate::default(), accepted_at: None });
         for service in services {
-            if let Some(scopes) = provider.configured_scopes(service) {
-                for scope in scopes {
-                    self.add_scope(index, scope);
+            match provider.configured_scopes(service) {
+                Some(scopes) => {
+                    for scope in scopes {
+                        let known = restored.scopes.remove(&scope);
+                        self.add_scope(index, scope, known);
+                    }
                 }
-                continue;
+                None => self.add_listed_scopes(index, service, restored),
             }
-            let placeholder = Arc::new(self.placeholder(index, service));
-            self.telemetry.preset_scope(&placeholder);
-            self.snapshot.scope_mut(&placeholder);
-            let lane = self.add_lane(index, None, 1);
-            self.due.schedule(lane, self.clock.elapsed(), Look::Regions { account: index, service });
         }
+    }
+
+    /// The scopes of a service whose regions the cloud lists: those known from before, or a stand-in until it answers.
+    fn add_listed_scopes(&mut self, index: usize, service: &'static str, restored: &mut Snapshot) {
+        let placeholder = Arc::new(self.placeholder(index, service));
+        let at = self.clock.elapsed() + self.take_over_regions(index, &placeholder, restored);
+        let known = resume::take_scopes(restored, &placeholder);
+        if known.is_empty() {
+            self.telemetry.preset_scope(&placeholder);
+            let view = restored.scopes.remove(&placeholder).unwrap_or_default();
+            self.snapshot.scopes.insert(Arc::clone(&placeholder), view);
+            self.snapshot.revision += 1;
+        }
+        for (scope, view) in known {
+            self.add_scope(index, (*scope).clone(), Some(view));
+        }
+        let lane = self.add_lane(index, None, 1);
+        self.due.schedule(lane, at, Look::Regions { account: index, service });
     }
 
     /// A look is out of date when it was planned anew meanwhile.
@@ -130,8 +147,12 @@ impl Poller {
                 self.snapshot.remove_scope(&placeholder);
                 self.telemetry.forget_scope(&placeholder);
                 for scope in scopes {
-                    self.add_scope(account, scope);
+                    self.add_scope(account, scope, None);
                 }
+                let asked_for = self.accounts[account].account.filter.places;
+                let list = RegionList { at: self.clock.now(), asked_for };
+                self.snapshot.regions_listed.insert(Arc::clone(&placeholder), list);
+                self.snapshot.revision += 1;
                 REGIONS_EVERY
             }
             Err(error) => {
@@ -195,8 +216,12 @@ impl Poller {
         failures: u32,
         now: Duration,
     ) -> Duration {
-        let regular = self.regular_listing(scope, failures);
-        let shrinking = self.snapshot.scopes.get(scope).is_some_and(|view| view.is_shrinking());
+        let view = self.snapshot.scopes.get(scope);
+        let shrinking = view.is_some_and(|view| view.is_shrinking());
+        let regular = match view {
+            Some(view) => self.regular_listing(scope, view),
+            None => schedule::next_listing(scope, &self.policy, failures),
+        };
         match kind {
             // The gate says when; this one goes behind all that wait for it, so that probes rotate.
             Some(CallErrorKind::KeyDenied | CallErrorKind::NotSent) => {
@@ -210,12 +235,9 @@ impl Poller {
     }
 
     /// A listing that carries certificates is due as often as the most urgent of them.
-    fn regular_listing(&self, scope: &Scope, failures: u32) -> Duration {
-        let Some(view) = self.snapshot.scopes.get(scope) else {
-            return schedule::next_listing(scope, &self.policy, failures);
-        };
+    pub(super) fn regular_listing(&self, scope: &Scope, view: &ScopeView) -> Duration {
         let carried = view.resources.iter().filter(|resource| resource.carried).map(|resource| &**resource);
-        schedule::next_carrying_listing(scope, &self.policy, failures, carried, self.clock.now())
+        schedule::next_carrying_listing(scope, &self.policy, view.listing_failures, carried, self.clock.now())
     }
 
     /// A single round has no next time for what was throttled.
@@ -237,7 +259,7 @@ impl Poller {
         let filter = &self.accounts[self.scopes[index].account].account.filter;
         let all = listing.resources.len();
         listing.resources.retain(|listed| filter.keeps(scope, listed));
-        let excluded = all - listing.resources.len();
+        let (excluded, filtered_by) = (all - listing.resources.len(), filter.fingerprint());
         if let Some((reason, text)) = &listing.incomplete {
             self.telemetry.scope_error(scope, *reason);
             tracing::warn!(scope = %scope, error = text.as_str(), "listing incomplete, nothing is removed");
@@ -248,7 +270,7 @@ impl Poller {
         }
         let view = self.snapshot.scope_mut(scope);
         let was_up = view.is_up();
-        view.excluded = excluded;
+        (view.excluded, view.filtered_by) = (excluded, filtered_by);
         let changes = view.absorb_listing(listing, took, wall);
         if !was_up && view.is_up() {
             tracing::info!(scope = %scope, resources = view.resources.len(), "scope is read well");
@@ -391,13 +413,16 @@ impl Poller {
         }
     }
 
-    fn add_scope(&mut self, account: usize, scope: Scope) {
+    /// Adds a scope, with what is known of it from before.
+    fn add_scope(&mut self, account: usize, scope: Scope, known: Option<Arc<ScopeView>>) {
         let scope = Arc::new(scope);
         if self.by_scope.contains_key(&scope) {
             return;
         }
         self.telemetry.preset_scope(&scope);
-        self.snapshot.scope_mut(&scope);
+        let resumed = known.is_some();
+        self.snapshot.scopes.insert(Arc::clone(&scope), known.unwrap_or_default());
+        self.snapshot.revision += 1;
         let index = self.scopes.len();
         let rate = self.accounts[account].account.provider.inspect_rate(&scope);
         let listing = self.add_lane(account, None, 1);
@@ -414,7 +439,11 @@ impl Poller {
             next_listing,
             too_large_told: false,
         });
-        self.list_now(index, self.clock.elapsed());
+        if resumed {
+            self.resume(index);
+        } else {
+            self.list_now(index, self.clock.elapsed());
+        }
     }
 
     fn add_lane(&mut self, account: usize, details_of: Option<usize>, places: usize) -> LaneId {
@@ -429,7 +458,7 @@ impl Poller {
         }
     }
 
-    fn list_now(&mut self, index: usize, at: Duration) {
+    pub(super) fn list_now(&mut self, index: usize, at: Duration) {
         self.scopes[index].next_listing = at;
         self.due.schedule(self.scopes[index].listing, at, Look::Listing { scope: index });
     }
@@ -440,7 +469,7 @@ impl Poller {
         }
     }
 
-    fn plan_detail(&mut self, index: usize, id: &ResourceId, at: Duration) {
+    pub(super) fn plan_detail(&mut self, index: usize, id: &ResourceId, at: Duration) {
         if !self.mode.wants(id) {
             return;
         }

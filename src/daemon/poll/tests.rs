@@ -298,6 +298,39 @@ async fn one_round_ends_by_itself_and_looks_at_everything_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_overdue_after_a_restart_is_asked_one_by_one_and_the_rest_when_planned() {
+    let clock = paused_clock();
+    let fake = Fake::new("again", 100, Behaviour::Well, &clock);
+    let mut restored = run_for(MINUTE, &[&fake], &clock).await.as_ref().clone();
+    fake.calls.lock().expect("not poisoned").clear();
+    let now = clock.elapsed();
+    let ids: Vec<_> = restored.resources().map(|(scope, r)| (Arc::clone(scope), Arc::clone(&r.id))).collect();
+    for (n, (scope, id)) in ids.iter().enumerate() {
+        let due = if n % 2 == 0 { Duration::ZERO } else { now + 2 * MINUTE };
+        restored.scope_mut(scope).plan(id, due);
+    }
+    let poller = Poller::resumed(
+        vec![account(&fake)],
+        PollPolicy::default(),
+        Mode::Continuous,
+        clock.clone(),
+        Arc::new(Telemetry::new()),
+        restored,
+    );
+    assert!(poller.snapshots().borrow().is_ready());
+    let stop = Stop::new();
+    let running = tokio::spawn(poller.run(stop.listener()));
+    tokio::time::sleep(MINUTE).await;
+    stop.request();
+    running.await.expect("it ends well");
+    let calls: Vec<_> = fake.calls().into_iter().map(|(at, _)| at.saturating_sub(now)).collect();
+    assert_eq!(calls.len(), 100, "no listing, no look that is planned for later");
+    let in_first = |seconds| calls.iter().filter(|at| **at < Duration::from_secs(seconds)).count();
+    // two scopes, ten calls a second each
+    assert!((18..=22).contains(&in_first(1)) && (96..=100).contains(&in_first(5)), "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_region_that_refuses_the_key_neither_blinds_nor_hammers_the_account() {
     for region in ["one", "two"] {
         let clock = paused_clock();

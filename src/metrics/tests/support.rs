@@ -35,6 +35,7 @@ pub(super) fn surroundings() -> Surroundings {
         policy: Arc::default(),
         rate_limits: [rate_limit("DescribeInstanceSSL", 1.5), rate_limit("DescribeInstances", 3.0)].into(),
         config: ConfigStatus { successful: Some(true), read_at: Some(moment()) },
+        store_up: Some(true),
         started_at: moment() - TimeDelta::milliseconds(2500),
     }
 }

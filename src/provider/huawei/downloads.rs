@@ -10,8 +10,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::api::Place;
-use super::mapping::Downloaded;
+use super::mapping::{self, Downloaded};
 use crate::domain::hash::stable_fraction;
 
 /// After so many refusals and no success a project is believed to refuse all; after so many in a row without an
@@ -63,9 +65,32 @@ pub(super) struct Downloads {
 struct Entry {
     last: Option<Arc<Downloaded>>,
     /// The end that the detail showed at the last try.
-    shown: Option<Arc<str>>,
+    shown: Shown,
     next: Duration,
     refused: bool,
+}
+
+/// An end as the detail shows it.
+#[derive(Debug, PartialEq)]
+enum Shown {
+    Text(Option<Arc<str>>),
+    /// As it was understood before a restart.
+    Recalled(Option<DateTime<Utc>>),
+}
+
+impl Default for Shown {
+    fn default() -> Self {
+        Self::Text(None)
+    }
+}
+
+impl Shown {
+    fn is(&self, text: Option<&str>) -> bool {
+        match self {
+            Self::Text(before) => before.as_deref() == text,
+            Self::Recalled(before) => *before == text.and_then(mapping::time),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -95,6 +120,22 @@ impl Downloads {
         self.instances.entry(key(place, id)).or_default();
     }
 
+    /// What was downloaded before a restart, when nobody knows: asking again is spread over the whole interval.
+    pub(super) fn recall(
+        &mut self,
+        place: &Place,
+        id: &str,
+        last: Downloaded,
+        shown: Option<DateTime<Utc>>,
+        now: Duration,
+    ) {
+        let spread = stable_fraction(["recalled", &*place.project, id]);
+        let entry = self.instances.entry(key(place, id)).or_default();
+        entry.last = Some(Arc::new(last));
+        entry.shown = Shown::Recalled(shown);
+        entry.next = now + self.rhythm.again.mul_f64(spread);
+    }
+
     /// Whether TLS was seen on at this instance.
     pub(super) fn knows(&self, place: &Place, id: &str) -> bool {
         self.instances.contains_key(&key(place, id))
@@ -106,7 +147,7 @@ impl Downloads {
             return false;
         }
         match self.instances.get(&key(place, id)) {
-            Some(entry) => now >= entry.next || !entry.refused && entry.shown.as_deref() != shown,
+            Some(entry) => now >= entry.next || !entry.refused && !entry.shown.is(shown),
             None => true,
         }
     }
@@ -130,7 +171,7 @@ impl Downloads {
         };
         let entry = self.instances.entry(key(place, id)).or_default();
         entry.next = now + wait;
-        entry.shown = shown.map(Into::into);
+        entry.shown = Shown::Text(shown.map(Into::into));
         entry.refused = matches!(outcome, Outcome::Refused);
         let standing = self.projects.entry(place.clone()).or_default();
         match outcome {
@@ -268,6 +309,22 @@ mod tests {
         }
         assert!(!known.is_due(&p, "g", None, HOUR / 7));
         assert!(known.is_due(&p, "g", None, HOUR / 6));
+    }
+
+    #[test]
+    fn what_was_downloaded_before_a_restart_is_kept_until_its_end_changes_or_a_week_is_over() {
+        let (mut known, p) = (Downloads::new(Rhythm::default()), place("p"));
+        let Outcome::Done(last) = done() else { unreachable!("it is done") };
+        for n in 0..100 {
+            known.recall(&p, &n.to_string(), (*last).clone(), Some(moment()), Duration::ZERO);
+        }
+        let same = moment().format("%Y-%m-%dT%H:%M:%S.000Z").to_string();
+        let due = |shown: Option<&str>, at| {
+            (0..100).filter(|n: &i32| known.is_due(&p, &n.to_string(), shown, at)).count()
+        };
+        assert!(due(Some(&same), HOUR) < 5, "{} of a hundred in the first hour", due(Some(&same), HOUR));
+        assert_eq!((due(Some(&same), 7 * DAY), due(Some("2099-01-01T00:00:00.000Z"), HOUR)), (100, 100));
+        assert_eq!(known.last(&p, "7"), Some(last));
     }
 
     #[test]

@@ -155,6 +155,21 @@ fn from_archive(parsed: &Parsed) -> Certificate {
     }
 }
 
+/// What was downloaded for an instance before a restart, and the end that its detail showed then.
+pub(super) fn recalled(known: &[Certificate]) -> Option<(Downloaded, Option<DateTime<Utc>>)> {
+    let of_role = |role| known.iter().find(|certificate| certificate.role == role);
+    let (ca, server) = (of_role(CertRole::Ca)?, of_role(CertRole::Server));
+    let ca = Parsed {
+        not_before: ca.not_before?,
+        not_after: ca.not_after,
+        subject: ca.subject.clone(),
+        is_ca: true,
+        host: None,
+    };
+    let server_ends = server.and_then(|server| server.other_not_after);
+    Some((Downloaded { ca, server_ends }, server.map(|server| server.not_after)))
+}
+
 /// Redis, unless the instance itself says that it cannot. Where nothing is said, the detail call will.
 fn supports_tls(row: &Instance) -> bool {
     let other_engine = row.engine.text().is_some_and(|engine| !engine.eq_ignore_ascii_case("redis"));

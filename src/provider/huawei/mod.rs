@@ -16,6 +16,7 @@ use crate::call::{CallError, CallErrorKind};
 use crate::domain::identity::Scope;
 use crate::domain::listing::{Inspection, Listing};
 use crate::domain::resource::TlsState;
+use crate::domain::snapshot::ScopeView;
 use crate::http::Rate;
 use crate::provider::{BoxFuture, Calls, Provider, ProviderKind};
 
@@ -265,6 +266,18 @@ impl Provider for Huawei {
 
     fn scopes<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<Scope>, CallError>> {
         Box::pin(async move { Ok(self.scopes_at(self.places().await?)) })
+    }
+
+    /// So that what was downloaded is not downloaded again with the first look, and stays known if it cannot be.
+    fn recall(&self, scope: &Scope, known: &ScopeView) {
+        let (place, now) = (place_of(scope), self.api.http().clock().elapsed());
+        let mut downloads = self.downloads();
+        for resource in known.resources.iter().filter(|resource| resource.state() == TlsState::Enabled) {
+            downloads.is_on(&place, &resource.id);
+            if let Some((downloaded, shown)) = mapping::recalled(resource.certificates()) {
+                downloads.recall(&place, &resource.id, downloaded, shown, now);
+            }
+        }
     }
 
     fn discover<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Listing, CallError>> {

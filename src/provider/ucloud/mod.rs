@@ -13,6 +13,7 @@ use chrono::TimeDelta;
 use crate::call::{CallError, CallErrorKind};
 use crate::domain::identity::Scope;
 use crate::domain::listing::{Inspection, Listing};
+use crate::domain::snapshot::ScopeView;
 use crate::http::Rate;
 use crate::provider::loose::{Loose, Row};
 use crate::provider::{BoxFuture, Calls, Provider, ProviderKind};
@@ -163,6 +164,14 @@ impl Provider for UCloud {
             let (regions, projects) = (self.regions().await?, self.projects().await?);
             Ok(self.scopes_in(service, &regions, &projects))
         })
+    }
+
+    /// So that a certificate which is missing now is asked for by its id, and a region that closes is a failure.
+    fn recall(&self, scope: &Scope, known: &ScopeView) {
+        let ids = known.resources.iter().map(|resource| Arc::clone(&resource.id));
+        if !known.resources.is_empty() {
+            self.memory().known.entry(place_of(scope)).or_default().extend(ids);
+        }
     }
 
     fn discover<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Listing, CallError>> {

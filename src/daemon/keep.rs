@@ -1,0 +1,245 @@
+//! Keeps what is known: follows the published snapshots and writes what changed to the store.
+//!
+//! It only reads the snapshots, so it can be slow, or fail, without anybody else noticing. A store that cannot be used
+//! is told once, shown on the metrics page, and tried again with growing waits; meanwhile everything else goes on. It
+//! ends when the poll loop has ended, after a last save.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::config;
+use crate::domain::difference::Difference;
+use crate::domain::identity::Scope;
+use crate::domain::snapshot::Snapshot;
+use crate::metrics::MetricsPage;
+use crate::secret::Secret;
+use crate::store::{Store, StoreError, Trouble};
+
+/// At most so often something is written.
+const SAVE_EVERY: Duration = Duration::from_secs(2);
+/// A store that cannot be used is tried again after this, then after twice as long, and so on.
+const RETRY: Duration = Duration::from_secs(2);
+/// A store is not waited for longer when it closes.
+const CLOSE_LIMIT: Duration = Duration::from_secs(3);
+/// The longest wait between two tries.
+const LONGEST_RETRY: Duration = Duration::from_mins(5);
+
+/// A store as it was found at the start of the daemon.
+pub(super) struct Found {
+    url: Secret,
+    opened: Result<(Store, Arc<Snapshot>), StoreError>,
+}
+
+impl Found {
+    /// Opens the store that is configured and reads it.
+    pub(super) async fn at_start(
+        store: &config::Store,
+        env: &dyn Fn(&str) -> Option<String>,
+        clock: &Clock,
+    ) -> Self {
+        match store.address(env) {
+            Ok(url) => Self { opened: open(&url, clock).await, url },
+            Err(error) => {
+                let trouble = Trouble::Address(error.to_string());
+                Self {
+                    url: Secret::new(""),
+                    opened: Err(StoreError { place: "`store.url`".into(), trouble }),
+                }
+            }
+        }
+    }
+
+    /// What was known when it was last saved.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.opened.as_ref().map(|(_, snapshot)| (**snapshot).clone()).unwrap_or_default()
+    }
+
+    /// Follows these snapshots until the poll loop ends.
+    pub(super) async fn keep(
+        self,
+        snapshots: watch::Receiver<Arc<Snapshot>>,
+        metrics: Arc<MetricsPage>,
+        clock: Clock,
+    ) {
+        let Self { url, opened } = self;
+        Keeper { url, snapshots, metrics, clock, failures: 0, worked: false }.run(opened).await;
+    }
+}
+
+struct Keeper {
+    url: Secret,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    metrics: Arc<MetricsPage>,
+    clock: Clock,
+    /// Tries in a row that failed.
+    failures: u32,
+    /// It could be used at some time.
+    worked: bool,
+}
+
+impl Keeper {
+    async fn run(mut self, mut opened: Result<(Store, Arc<Snapshot>), StoreError>) {
+        loop {
+            let last_try = self.has_ended();
+            let error = match opened {
+                Ok((store, saved)) => match self.follow(store, saved).await {
+                    Ok(()) => return,
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            self.tell(&error);
+            if last_try {
+                return;
+            }
+            self.pause().await;
+            opened = open(&self.url, &self.clock).await;
+            if let Ok((_, saved)) = &mut opened {
+                spare_unseen(Arc::make_mut(saved), &self.snapshots.borrow());
+            }
+        }
+    }
+
+    /// Saves until the poll loop ends. After an error nobody knows what the store holds: it has to be read anew.
+    async fn follow(&mut self, store: Store, mut saved: Arc<Snapshot>) -> Result<(), StoreError> {
+        if self.failures == 0 {
+            self.metrics.show_store(true);
+            self.worked = true;
+        }
+        loop {
+            let began = Instant::now();
+            let current = Arc::clone(&self.snapshots.borrow_and_update());
+            let change = Difference::between(&saved, &current);
+            if !change.is_empty() {
+                if let Err(error) = store.save(&change, self.clock.wall_of(Duration::ZERO)).await {
+                    close(store).await;
+                    return Err(error);
+                }
+                self.tell_success(&store, began.elapsed(), change.resources.len());
+            }
+            saved = current;
+            if !self.next(began + SAVE_EVERY).await {
+                close(store).await;
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits for something new, and until `earliest` unless the poll loop ends before. `false`: nothing will come.
+    async fn next(&mut self, earliest: Instant) -> bool {
+        if self.snapshots.changed().await.is_err() {
+            return false;
+        }
+        tokio::select! {
+            () = tokio::time::sleep_until(earliest) => {}
+            () = ended(self.snapshots.clone()) => {}
+        }
+        true
+    }
+
+    async fn pause(&self) {
+        let wait = RETRY.saturating_mul(1 << self.failures.saturating_sub(1).min(10)).min(LONGEST_RETRY);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = ended(self.snapshots.clone()) => {}
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.snapshots.has_changed().is_err()
+    }
+
+    fn tell(&mut self, error: &StoreError) {
+        self.failures = self.failures.saturating_add(1);
+        self.metrics.show_store(false);
+        let (store, error) = (&*error.place, error.to_string());
+        match (self.failures, self.worked) {
+            (1, false) => tracing::error!(
+                store,
+                error,
+                "what is known is not kept over a restart; everything else goes on"
+            ),
+            (1, true) => tracing::warn!(
+                store,
+                error,
+                "what is known is not kept at the moment; everything else goes on"
+            ),
+            (tries, _) => tracing::debug!(store, error, tries, "the store still cannot be used"),
+        }
+    }
+
+    fn tell_success(&mut self, store: &Store, took: Duration, resources: usize) {
+        self.metrics.show_store(true);
+        self.worked = true;
+        if std::mem::take(&mut self.failures) > 0 {
+            tracing::info!(store = store.place(), "what is known is kept over a restart again");
+        }
+        let took = took.as_millis();
+        tracing::debug!(store = store.place(), resources, took, "saved");
+    }
+}
+
+async fn open(url: &Secret, clock: &Clock) -> Result<(Store, Arc<Snapshot>), StoreError> {
+    let store = Store::open(url.expose()).await?;
+    let loaded = store.load(clock.wall_of(Duration::ZERO)).await?;
+    if let Some((rows, first)) = loaded.odd {
+        let store = store.place();
+        tracing::warn!(store, rows, first, "some rows are not of this program and were erased");
+    }
+    Ok((store, Arc::new(loaded.snapshot)))
+}
+
+/// A database that hangs is left to itself.
+async fn close(store: Store) {
+    if tokio::time::timeout(CLOSE_LIMIT, store.close()).await.is_err() {
+        tracing::warn!("the store did not close in time");
+    }
+}
+
+/// Waits for the end of the poll loop.
+async fn ended(mut snapshots: watch::Receiver<Arc<Snapshot>>) {
+    while snapshots.changed().await.is_ok() {}
+}
+
+/// Of a store that was opened late, nothing is erased that this daemon cannot know of: scopes that it has not listed
+/// yet, and all of a service while its regions are not known.
+fn spare_unseen(saved: &mut Snapshot, current: &Snapshot) {
+    let placeholder = |scope: &Scope| Scope { project: "".into(), region: "".into(), ..scope.clone() };
+    saved.scopes.retain(|scope, _| match current.scopes.get(scope) {
+        Some(view) => view.listed_at.is_some(),
+        None => !current.scopes.contains_key(&placeholder(scope)),
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::domain::snapshot::ScopeView;
+    use crate::domain::testing::{moment, resource, scope};
+
+    #[test]
+    fn a_store_that_was_opened_late_loses_nothing_that_was_not_looked_for_yet() {
+        let known = || Arc::new(ScopeView::default().with_resources([resource("r-1")]));
+        let mut listed = ScopeView::default();
+        listed.listed_at = Some(moment() + TimeDelta::days(1));
+        let blind = Scope { region: "eu-central-1".into(), ..scope("redis") };
+        let removed = Scope { account: "removed".into(), ..scope("redis") };
+        let waiting = Scope { region: "".into(), ..scope("mongodb") };
+        let mut saved = Snapshot::default();
+        for scope in [scope("redis"), blind.clone(), removed.clone(), scope("mongodb")] {
+            saved.scopes.insert(Arc::new(scope), known());
+        }
+        let mut current = Snapshot::of_scopes([Arc::new(blind), Arc::new(waiting)]);
+        current.scopes.insert(Arc::new(scope("redis")), Arc::new(listed));
+        spare_unseen(&mut saved, &current);
+        let change = Difference::between(&saved, &current);
+        assert_eq!(change.gone_scopes, [&removed], "the others may still be there");
+        assert_eq!(change.gone, [(&scope("redis"), "r-1")], "a complete listing did not have it");
+    }
+}

@@ -1,0 +1,226 @@
+//! What changed between two snapshots, for whoever keeps a copy of what is known (`store`).
+//!
+//! Snapshots share what did not change, so sharing is what is asked about first: scopes and chunks by their address,
+//! then the resources of those chunks that differ. The cost follows the change; of the fleet only one address for each
+//! chunk is looked at, and only in scopes where something changed.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::identity::Scope;
+use super::resource::Resource;
+use super::shelf::{Chunk, Shelf};
+use super::snapshot::{RegionList, ScopeView, Snapshot};
+
+/// What has to be written and erased for a copy of one snapshot to become a copy of another.
+#[derive(Debug, Default)]
+pub struct Difference<'s> {
+    /// New scopes, and ones of which something other than their resources changed.
+    pub scopes: Vec<(&'s Scope, &'s ScopeView)>,
+    /// Scopes that are gone, with all their resources.
+    pub gone_scopes: Vec<&'s Scope>,
+    /// New and changed resources, sorted by scope.
+    pub resources: Vec<(&'s Scope, &'s Resource)>,
+    /// Resources that are gone from scopes that are still there: scope and id.
+    pub gone: Vec<(&'s Scope, &'s str)>,
+    /// Lists of regions that were read anew.
+    pub regions: Vec<(&'s Scope, RegionList)>,
+    /// Lists of regions that nobody wants any more.
+    pub gone_regions: Vec<&'s Scope>,
+}
+
+impl<'s> Difference<'s> {
+    /// The way from one snapshot to another.
+    pub fn between(old: &'s Snapshot, new: &'s Snapshot) -> Self {
+        let mut found = Self::default();
+        for (scope, view) in &new.scopes {
+            match old.scopes.get(scope) {
+                Some(before) if Arc::ptr_eq(before, view) => {}
+                before => found.compare(scope, before.map(|before| &**before), view),
+            }
+        }
+        let gone = old.scopes.keys().filter(|scope| !new.scopes.contains_key(*scope));
+        found.gone_scopes = gone.map(|scope| &**scope).collect();
+        let listed = new.regions_listed.iter();
+        let listed = listed.filter(|(scope, list)| old.regions_listed.get(*scope) != Some(*list));
+        found.regions = listed.map(|(scope, list)| (&**scope, *list)).collect();
+        let unlisted = old.regions_listed.keys().filter(|scope| !new.regions_listed.contains_key(*scope));
+        found.gone_regions = unlisted.map(|scope| &**scope).collect();
+        found
+    }
+
+    /// Nothing changed that is worth keeping.
+    pub fn is_empty(&self) -> bool {
+        let Self { scopes, gone_scopes, resources, gone, regions, gone_regions } = self;
+        scopes.is_empty()
+            && gone_scopes.is_empty()
+            && resources.is_empty()
+            && gone.is_empty()
+            && regions.is_empty()
+            && gone_regions.is_empty()
+    }
+
+    fn compare(&mut self, scope: &'s Scope, old: Option<&'s ScopeView>, new: &'s ScopeView) {
+        if old.is_none_or(|old| !same_head(old, new)) {
+            self.scopes.push((scope, new));
+        }
+        let Some(old) = old else {
+            self.resources.extend(new.resources.iter().map(|resource| (scope, &**resource)));
+            return;
+        };
+        let mut before: HashMap<&str, &Arc<Resource>> =
+            only_in(&old.resources, &new.resources).map(|resource| (&*resource.id, resource)).collect();
+        for resource in only_in(&new.resources, &old.resources) {
+            let known = before.remove(&*resource.id);
+            if known.is_none_or(|known| !Arc::ptr_eq(known, resource)) {
+                self.resources.push((scope, resource));
+            }
+        }
+        self.gone.extend(before.into_keys().map(|id| (scope, id)));
+    }
+}
+
+/// The resources in those chunks of a shelf that the other shelf does not share.
+fn only_in<'s>(shelf: &'s Shelf, other: &'s Shelf) -> impl Iterator<Item = &'s Arc<Resource>> {
+    let shared: HashSet<*const Chunk> = other.chunks().map(Arc::as_ptr).collect();
+    let own = shelf.chunks().filter(move |chunk| !shared.contains(&Arc::as_ptr(chunk)));
+    own.flat_map(|chunk| chunk.iter())
+}
+
+/// Everything about a scope but its resources.
+fn same_head(a: &ScopeView, b: &ScopeView) -> bool {
+    let times = |view: &ScopeView| (view.attempted_at, view.listed_at, view.listing_took);
+    let numbers = |view: &ScopeView| (view.excluded, view.filtered_by, view.listing_failures);
+    times(a) == times(b)
+        && numbers(a) == numbers(b)
+        && a.key_failure == b.key_failure
+        && a.listing_failure == b.listing_failure
+        && a.look_failure == b.look_failure
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use chrono::TimeDelta;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::listing::Inspection;
+    use crate::domain::testing::{listing, moment, reading, scope};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A copy that is brought up to date by differences alone.
+    type Copy = BTreeMap<Scope, (ScopeView, BTreeMap<Box<str>, Resource>)>;
+
+    fn apply(copy: &mut Copy, difference: &Difference<'_>) {
+        for scope in &difference.gone_scopes {
+            copy.remove(scope);
+        }
+        for (scope, view) in &difference.scopes {
+            let mut head = (*view).clone();
+            head.resources = Shelf::default();
+            copy.entry((*scope).clone()).or_default().0 = head;
+        }
+        for (scope, id) in &difference.gone {
+            let removed = copy.get_mut(*scope).and_then(|(_, resources)| resources.remove(*id));
+            assert!(removed.is_some(), "{id} was never there");
+        }
+        for (scope, resource) in &difference.resources {
+            copy.entry((*scope).clone()).or_default().1.insert((&*resource.id).into(), (*resource).clone());
+        }
+    }
+
+    fn assert_copy_of(copy: &Copy, snapshot: &Snapshot) {
+        assert_eq!(copy.len(), snapshot.scopes.len());
+        for (scope, view) in &snapshot.scopes {
+            let (head, resources) = &copy[&**scope];
+            assert!(same_head(head, view), "{scope}");
+            assert!(resources.values().eq(view.resources.iter().map(|resource| &**resource)), "{scope}");
+        }
+    }
+
+    fn large() -> (Arc<Scope>, Snapshot) {
+        let scope = Arc::new(scope("redis"));
+        let mut snapshot = Snapshot::of_scopes([Arc::clone(&scope)]);
+        let ids: Vec<String> = (0..5000).map(|n| format!("r-{n:05}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        snapshot.scope_mut(&scope).absorb_listing(listing(&ids), SECOND, moment());
+        (scope, snapshot)
+    }
+
+    #[test]
+    fn one_look_is_one_resource_and_no_scope() {
+        let (scope, mut snapshot) = large();
+        let old = snapshot.clone();
+        snapshot.scope_mut(&scope).absorb_inspection("r-02500", Inspection::Read(reading(vec![])), moment());
+        let found = Difference::between(&old, &snapshot);
+        assert_eq!((found.resources.len(), found.scopes.len(), found.gone.len()), (1, 0, 0));
+        assert_eq!(&*found.resources[0].1.id, "r-02500");
+        assert!(Difference::between(&snapshot, &snapshot.clone()).is_empty());
+    }
+
+    #[test]
+    fn a_resource_that_goes_moves_nothing_else() {
+        let (scope, mut snapshot) = large();
+        let old = snapshot.clone();
+        snapshot.scope_mut(&scope).take_out("r-00000");
+        let found = Difference::between(&old, &snapshot);
+        assert_eq!(found.gone, [(&*scope, "r-00000")]);
+        assert!(found.resources.is_empty());
+    }
+
+    #[test]
+    fn lists_of_regions_are_compared_by_their_time() {
+        let (a, b) = (Arc::new(scope("redis")), Arc::new(scope("rds")));
+        let lists = |lists: &[(&Arc<Scope>, i64)]| Snapshot {
+            regions_listed: lists
+                .iter()
+                .map(|(scope, minute)| (Arc::clone(scope), moment() + TimeDelta::minutes(*minute)))
+                .map(|(scope, at)| (scope, RegionList { at, asked_for: 7 }))
+                .collect(),
+            ..Snapshot::default()
+        };
+        let (old, new) = (lists(&[(&a, 0), (&b, 0)]), lists(&[(&a, 1)]));
+        let found = Difference::between(&old, &new);
+        assert_eq!((found.regions.len(), found.gone_regions), (1, vec![&*b]));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_copy_follows_whatever_happens(
+            steps in proptest::collection::vec((0..3_usize, 0..5_u8, 0..900_usize, 1..600_usize), 1..25)
+        ) {
+            let services = ["redis", "rds", "mongodb"].map(|service| Arc::new(scope(service)));
+            let (mut snapshot, mut copy) = (Snapshot::default(), Copy::new());
+            let mut saved = snapshot.clone();
+            for (service, what, from, count) in steps {
+                let scope = &services[service];
+                let ids: Vec<String> = (from..from + count).map(|n| format!("r-{n:04}")).collect();
+                match what {
+                    0 | 1 => {
+                        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+                        snapshot.scope_mut(scope).absorb_listing(listing(&ids), SECOND, moment());
+                    }
+                    2 => for id in &ids {
+                        let read = Inspection::Read(reading(vec![]));
+                        snapshot.scope_mut(scope).absorb_inspection(id, read, moment());
+                    },
+                    3 => snapshot.remove_scope(scope),
+                    _ => snapshot.scope_mut(scope).plan(&ids[0], SECOND),
+                }
+                if from % 3 == 0 {
+                    apply(&mut copy, &Difference::between(&saved, &snapshot));
+                    saved = snapshot.clone();
+                    assert_copy_of(&copy, &snapshot);
+                }
+            }
+            apply(&mut copy, &Difference::between(&saved, &snapshot));
+            assert_copy_of(&copy, &snapshot);
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Floor 3: what outlives the process. One function for each need, and each is a transaction.
+//!
+//! One text of each statement serves SQLite, which is the default, and PostgreSQL (`statements`). The store knows
+//! snapshots and differences between them; it knows neither when to save nor what to do when it cannot, which is for
+//! `daemon` to decide. Nothing secret is ever in what it is given: snapshots hold no keys.
+//!
+//! Several daemons may write to one PostgreSQL database: each row is written as a whole and the last word wins. That
+//! each of them has the same accounts configured is taken for granted; until accounts are leased, one with other
+//! accounts would erase the rows that it does not know.
+
+mod address;
+mod json;
+mod lock;
+mod rows;
+mod schema;
+mod statements;
+mod trouble;
+mod words;
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::any::{Any, AnyConnectOptions, AnyPoolOptions, install_default_drivers};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Error, Transaction};
+
+pub use trouble::{StoreError, Trouble};
+
+use self::address::Address;
+use self::lock::Lock;
+use self::rows::Statement;
+use self::statements::{BATCHES, Batched};
+use self::trouble::Kind;
+use self::words::{Odd, Words};
+use crate::domain::difference::Difference;
+use crate::domain::identity::Scope;
+use crate::domain::resource::Resource;
+use crate::domain::snapshot::{RegionList, ScopeView, Snapshot};
+
+/// A database that has not opened by then is not waited for.
+const OPEN_LIMIT: Duration = Duration::from_secs(10);
+/// A hundred thousand resources are written and read in a fraction of this.
+const WORK_LIMIT: Duration = Duration::from_mins(1);
+/// So many resources are read at once.
+const PAGE: i64 = 5000;
+/// Connections to a PostgreSQL server.
+const CONNECTIONS: u32 = 4;
+
+/// An open store.
+#[derive(Debug)]
+pub struct Store {
+    pool: AnyPool,
+    kind: Kind,
+    place: Box<str>,
+    /// Keeps other daemons away from the file.
+    _lock: Option<Lock>,
+}
+
+/// What was in a store.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Everything known when it was last saved.
+    pub snapshot: Snapshot,
+    /// Rows that this program did not write, and what was odd about the first of them. They are left out and erased.
+    pub odd: Option<(usize, String)>,
+}
+
+impl Store {
+    /// Opens the store at `sqlite:PATH` or `postgres://…`, makes it where there is none, and brings its tables up to
+    /// date.
+    ///
+    /// # Errors
+    /// It cannot be read and written by this daemon now.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let address =
+            Address::parse(url).map_err(|trouble| StoreError { place: "`store.url`".into(), trouble })?;
+        let opened = tokio::time::timeout(OPEN_LIMIT, Self::open_at(&address)).await;
+        let opened = opened.unwrap_or(Err(Trouble::Silent));
+        opened.map_err(|trouble| StoreError { place: address.shown(), trouble })
+    }
+
+    async fn open_at(address: &Address) -> Result<Self, Trouble> {
+        install_default_drivers();
+        let (kind, place) = (address.kind(), address.shown());
+        let lock = match address {
+            Address::File(path) => Some(lock::take(path)?),
+            Address::Server { .. } => None,
+        };
+        let options = AnyConnectOptions::from_str(address.url().expose());
+        let options = options.map_err(|error| Trouble::of(kind, &error))?.disable_statement_logging();
+        // The pool would hide why it cannot connect.
+        let mut first =
+            AnyConnection::connect_with(&options).await.map_err(|error| Trouble::of(kind, &error))?;
+        prove(&mut first, kind).await.map_err(|error| Trouble::of(kind, &error))?;
+        schema::migrate(&mut first, kind).await?;
+        first.close().await.map_err(|error| Trouble::of(kind, &error))?;
+        Ok(Self { pool: pool(kind, options), kind, place, _lock: lock })
+    }
+
+    /// Reads everything. Looks that were planned are put on the timeline that began at `timeline_start`.
+    ///
+    /// Where several daemons share a database, another may write between two pages; each row is whole all the same.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn load(&self, timeline_start: DateTime<Utc>) -> Result<Loaded, StoreError> {
+        self.within_limit(async {
+            let mut work = self.begin().await?;
+            let mut reader = Reader { words: Words::default(), odd: None, timeline_start };
+            let snapshot = reader.snapshot(&mut work).await?;
+            work.commit().await?;
+            Ok(Loaded { snapshot, odd: reader.odd })
+        })
+        .await
+    }
+
+    /// Writes what changed, all of it or nothing. `timeline_start` is the wall time at which the timeline of the looks
+    /// planned in it is zero.
+    ///
+    /// # Errors
+    /// The database cannot be written. After that, what it holds is to be read anew: an answer may have been lost.
+    pub async fn save(
+        &self,
+        change: &Difference<'_>,
+        timeline_start: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.within_limit(async {
+            let mut work = self.begin().await?;
+            write(&mut work, change, timeline_start).await?;
+            work.commit().await
+        })
+        .await
+    }
+
+    /// Lets go of the database, orderly.
+    pub async fn close(self) {
+        self.pool.close().await;
+    }
+
+    /// The file, or the address of the server without its password.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// SQLite asks for the right to write at once: a transaction that asks later can be refused in the middle.
+    async fn begin(&self) -> Result<Transaction<'static, Any>, Error> {
+        match self.kind {
+            Kind::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await,
+            Kind::Postgres => self.pool.begin().await,
+        }
+    }
+
+    async fn within_limit<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, StoreError> {
+        let trouble = match tokio::time::timeout(WORK_LIMIT, work).await {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(error)) => Trouble::of(self.kind, &error),
+            Err(_) => Trouble::Silent,
+        };
+        Err(StoreError { place: self.place.clone(), trouble })
+    }
+}
+
+fn pool(kind: Kind, options: AnyConnectOptions) -> AnyPool {
+    let pool = AnyPoolOptions::new().acquire_timeout(OPEN_LIMIT);
+    let pool = match kind {
+        Kind::Sqlite => pool.max_connections(1).idle_timeout(None).max_lifetime(None),
+        Kind::Postgres => pool.max_connections(CONNECTIONS),
+    };
+    pool.after_connect(move |connection, _| Box::pin(set_up(connection, kind))).connect_lazy_with(options)
+}
+
+/// Sees whether the database can be read and written, before anything relies on it.
+async fn prove(connection: &mut AnyConnection, kind: Kind) -> Result<(), Error> {
+    set_up(connection, kind).await?;
+    if kind == Kind::Sqlite {
+        connection.begin_with("BEGIN IMMEDIATE").await?.rollback().await?;
+        let found: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut *connection).await?;
+        if found != "ok" {
+            return Err(Error::Decode(found.into()));
+        }
+    }
+    Ok(())
+}
+
+/// Every committed transaction is on the disk, also when the power goes.
+async fn set_up(connection: &mut AnyConnection, kind: Kind) -> Result<(), Error> {
+    if kind == Kind::Sqlite {
+        sqlx::query("PRAGMA journal_mode = WAL").execute(&mut *connection).await?;
+        sqlx::query("PRAGMA synchronous = FULL").execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn write(
+    connection: &mut AnyConnection,
+    change: &Difference<'_>,
+    timeline_start: DateTime<Utc>,
+) -> Result<(), Error> {
+    for scope in &change.gone_scopes {
+        erase_scope(connection, &words::scope_key(scope)).await?;
+    }
+    for placeholder in &change.gone_regions {
+        let key = words::scope_key(placeholder);
+        sqlx::query(statements::ERASE_REGIONS).bind(key).execute(&mut *connection).await?;
+    }
+    in_batches(connection, &statements::ERASE_SOME, &change.gone, rows::bind_id).await?;
+    in_batches(connection, &statements::WRITE_SCOPES, &change.scopes, rows::bind_scope).await?;
+    in_batches(connection, &statements::WRITE_REGIONS, &change.regions, rows::bind_regions).await?;
+    let bind = |statement, row: &(&Scope, &Resource)| rows::bind_resource(statement, row, timeline_start);
+    in_batches(connection, &statements::WRITE_RESOURCES, &change.resources, bind).await
+}
+
+async fn erase_scope(connection: &mut AnyConnection, key: &str) -> Result<(), Error> {
+    for statement in [statements::ERASE_RESOURCES, statements::ERASE_SCOPE] {
+        sqlx::query(statement).bind(key.to_owned()).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Rows are turned into values batch by batch, so that a large change never holds a thread for long.
+async fn in_batches<R>(
+    connection: &mut AnyConnection,
+    statements: &'static Batched,
+    mut rows: &[R],
+    bind: impl Fn(Statement, &R) -> Statement,
+) -> Result<(), Error> {
+    for (size, statement) in BATCHES.into_iter().zip(statements) {
+        while let Some((batch, rest)) = rows.split_at_checked(size) {
+            let statement = batch.iter().fold(sqlx::query(statement.as_str()), &bind);
+            statement.execute(&mut *connection).await?;
+            rows = rest;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a whole store.
+struct Reader {
+    words: Words,
+    odd: Option<(usize, String)>,
+    timeline_start: DateTime<Utc>,
+}
+
+impl Reader {
+    async fn snapshot(&mut self, connection: &mut AnyConnection) -> Result<Snapshot, Error> {
+        let regions_listed = self.regions(connection).await?;
+        let mut scopes = BTreeMap::new();
+        for row in sqlx::query(statements::READ_SCOPES).fetch_all(&mut *connection).await? {
+            let key = rows::Fields::of(&row).text()?.to_owned();
+            match rows::read_scope(&row, &mut self.words)? {
+                Ok((scope, head)) => {
+                    let view = self.view(connection, &key, head).await?;
+                    scopes.insert(Arc::new(scope), Arc::new(view));
+                }
+                Err(odd) => {
+                    self.note(&key, &odd);
+                    erase_scope(connection, &key).await?;
+                }
+            }
+        }
+        Ok(Snapshot { scopes, regions_listed, ..Snapshot::default() })
+    }
+
+    async fn view(
+        &mut self,
+        connection: &mut AnyConnection,
+        key: &str,
+        head: ScopeView,
+    ) -> Result<ScopeView, Error> {
+        let (mut resources, mut odd, mut after) = (Vec::new(), Vec::new(), String::new());
+        loop {
+            let page = sqlx::query(statements::READ_RESOURCES).bind(key.to_owned()).bind(after).bind(PAGE);
+            let page = page.fetch_all(&mut *connection).await?;
+            for row in &page {
+                match rows::read_resource(row, self.timeline_start, &mut self.words)? {
+                    Ok(resource) => resources.push(resource),
+                    Err(error) => {
+                        let id = id_of(row)?;
+                        self.note(&format!("{key}/{id}"), &error);
+                        odd.push(id);
+                    }
+                }
+            }
+            match page.last() {
+                Some(last) => after = id_of(last)?,
+                None => break,
+            }
+        }
+        for id in odd {
+            let statement = sqlx::query(statements::ERASE_SOME[BATCHES.len() - 1].as_str());
+            statement.bind(key.to_owned()).bind(id).execute(&mut *connection).await?;
+        }
+        // The order of the database is that of its own collation.
+        resources.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        Ok(head.with_resources(resources))
+    }
+
+    async fn regions(
+        &mut self,
+        connection: &mut AnyConnection,
+    ) -> Result<BTreeMap<Arc<Scope>, RegionList>, Error> {
+        let mut lists = BTreeMap::new();
+        for row in sqlx::query(statements::READ_REGIONS).fetch_all(&mut *connection).await? {
+            let key = rows::Fields::of(&row).text()?.to_owned();
+            match rows::read_regions(&row, &mut self.words)? {
+                Ok((scope, list)) => drop(lists.insert(Arc::new(scope), list)),
+                Err(odd) => {
+                    self.note(&key, &odd);
+                    sqlx::query(statements::ERASE_REGIONS).bind(key).execute(&mut *connection).await?;
+                }
+            }
+        }
+        Ok(lists)
+    }
+
+    fn note(&mut self, key: &str, odd: &Odd) {
+        let (count, _) = self.odd.get_or_insert_with(|| (0, format!("{key}: {odd}")));
+        *count += 1;
+    }
+}
+
+fn id_of(row: &sqlx::any::AnyRow) -> Result<String, Error> {
+    let mut fields = rows::Fields::of(row);
+    fields.text()?;
+    Ok(fields.text()?.to_owned())
+}

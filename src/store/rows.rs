@@ -1,0 +1,164 @@
+//! Rows of the tables, to be written and as read. The order of the fields is that of the columns in `statements`.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::any::{Any, AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Error, Row};
+
+use super::json;
+use super::words::{Odd, Words, id_key, id_of, moment, number, scope_key, scope_of, stamp};
+use crate::domain::identity::Scope;
+use crate::domain::resource::Resource;
+use crate::domain::snapshot::{RegionList, ScopeView};
+
+pub(super) type Statement = Query<'static, Any, AnyArguments>;
+
+/// Binds a row of `scope`.
+pub(super) fn bind_scope(statement: Statement, (scope, view): &(&Scope, &ScopeView)) -> Statement {
+    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    statement
+        .bind(scope_key(scope))
+        .bind(view.attempted_at.map(stamp))
+        .bind(view.listed_at.map(stamp))
+        .bind(view.listing_took.map(millis))
+        .bind(view.key_failure.as_ref().map(json::write_failure))
+        .bind(i64::from(view.listing_failures))
+        .bind(view.listing_failure.as_ref().map(json::write_failure))
+        .bind(view.look_failure.as_ref().map(json::write_failure))
+        .bind(count(view.excluded))
+        .bind(view.filtered_by.cast_signed())
+}
+
+/// Binds a row of `resource`. Its next look is on the daemon's timeline, which began at `timeline_start`.
+pub(super) fn bind_resource(
+    statement: Statement,
+    (scope, resource): &(&Scope, &Resource),
+    timeline_start: DateTime<Utc>,
+) -> Statement {
+    let next_look = resource
+        .due
+        .and_then(|due| timeline_start.checked_add_signed(TimeDelta::from_std(due).ok()?).map(stamp));
+    statement
+        .bind(scope_key(scope))
+        .bind(id_key(&resource.id))
+        .bind(json::write_facts(&resource.facts))
+        .bind(resource.reading.as_ref().map(json::write_reading))
+        .bind(resource.failure.as_deref().map(json::write_failure))
+        .bind(i64::from(resource.failures_in_a_row))
+        .bind(resource.looked_at.map(stamp))
+        .bind(next_look)
+        .bind(i64::from(resource.carried))
+}
+
+/// Binds the key of a resource.
+pub(super) fn bind_id(statement: Statement, (scope, id): &(&Scope, &str)) -> Statement {
+    statement.bind(scope_key(scope)).bind(id_key(id))
+}
+
+/// Binds a row of `regions`.
+pub(super) fn bind_regions(statement: Statement, (scope, list): &(&Scope, RegionList)) -> Statement {
+    statement.bind(scope_key(scope)).bind(stamp(list.at)).bind(list.asked_for.cast_signed())
+}
+
+/// The fields of a row, in order.
+pub(super) struct Fields<'r> {
+    row: &'r AnyRow,
+    next: usize,
+}
+
+/// What a row held: a value, or something that this program did not write. An error is the database's.
+type Read<T> = Result<Result<T, Odd>, Error>;
+
+impl<'r> Fields<'r> {
+    pub(super) fn of(row: &'r AnyRow) -> Self {
+        Self { row, next: 0 }
+    }
+
+    pub(super) fn text(&mut self) -> Result<&'r str, Error> {
+        self.next += 1;
+        self.row.try_get(self.next - 1)
+    }
+
+    fn optional_text(&mut self) -> Result<Option<&'r str>, Error> {
+        self.next += 1;
+        self.row.try_get(self.next - 1)
+    }
+
+    fn number(&mut self) -> Result<i64, Error> {
+        self.next += 1;
+        self.row.try_get(self.next - 1)
+    }
+
+    fn optional_number(&mut self) -> Result<Option<i64>, Error> {
+        self.next += 1;
+        self.row.try_get(self.next - 1)
+    }
+}
+
+/// A row of `scope`: its key, and a view without resources.
+pub(super) fn read_scope(row: &AnyRow, words: &mut Words) -> Read<(Scope, ScopeView)> {
+    let mut fields = Fields::of(row);
+    let key = fields.text()?;
+    let (attempted_at, listed_at) = (fields.optional_number()?, fields.optional_number()?);
+    let (took, key_failure) = (fields.optional_number()?, fields.optional_text()?);
+    let failures = fields.number()?;
+    let (listing_failure, look_failure) = (fields.optional_text()?, fields.optional_text()?);
+    let (excluded, filtered_by) = (fields.number()?, fields.number()?);
+    let mut read = || {
+        let mut view = ScopeView::default();
+        view.attempted_at = attempted_at.map(moment).transpose()?;
+        view.listed_at = listed_at.map(moment).transpose()?;
+        view.listing_took = took.map(number).transpose()?.map(Duration::from_millis);
+        view.key_failure = key_failure.map(json::read_failure).transpose()?;
+        view.listing_failures = number(failures)?;
+        view.listing_failure = listing_failure.map(json::read_failure).transpose()?;
+        view.look_failure = look_failure.map(json::read_failure).transpose()?;
+        view.excluded = number(excluded)?;
+        view.filtered_by = filtered_by.cast_unsigned();
+        Ok((scope_of(key, words)?, view))
+    };
+    Ok(read())
+}
+
+/// A row of `resource`. A next look that is past becomes the beginning of the timeline.
+pub(super) fn read_resource(
+    row: &AnyRow,
+    timeline_start: DateTime<Utc>,
+    words: &mut Words,
+) -> Read<Resource> {
+    let mut fields = Fields::of(row);
+    let (_, id, facts) = (fields.text()?, fields.text()?, fields.text()?);
+    let (reading, failure) = (fields.optional_text()?, fields.optional_text()?);
+    let failures = fields.number()?;
+    let (looked_at, next_look_at) = (fields.optional_number()?, fields.optional_number()?);
+    let carried = fields.number()?;
+    let mut read = || {
+        let mut resource = Resource::new(id_of(id)?, json::read_facts(facts, words)?);
+        resource.reading = reading.map(json::read_reading).transpose()?;
+        resource.failure = failure.map(json::read_failure).transpose()?.map(Box::new);
+        resource.failures_in_a_row = number(failures)?;
+        resource.carried = carried != 0;
+        resource.looked_at = looked_at.map(moment).transpose()?;
+        let next_look = next_look_at.map(moment).transpose()?;
+        resource.due = next_look.map(|at| (at - timeline_start).to_std().unwrap_or(Duration::ZERO));
+        Ok(resource)
+    };
+    Ok(read())
+}
+
+/// A row of `regions`.
+pub(super) fn read_regions(row: &AnyRow, words: &mut Words) -> Read<(Scope, RegionList)> {
+    let mut fields = Fields::of(row);
+    let (key, at, asked_for) = (fields.text()?, fields.number()?, fields.number()?);
+    let mut read = || {
+        let list = RegionList { at: moment(at)?, asked_for: asked_for.cast_unsigned() };
+        Ok((scope_of(key, words)?, list))
+    };
+    Ok(read())
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,272 @@
+//! Whatever is written is read back, in every field, and what went is gone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use notafter::domain::difference::Difference;
+use notafter::domain::identity::{CertRole, Scope};
+use notafter::domain::reason::{Failure, Reason};
+use notafter::domain::resource::{
+    Certificate, DateSource, Facts, ManagedBy, Reading, Resource, Subject, TlsState,
+};
+use notafter::domain::snapshot::{RegionList, ScopeView, Snapshot};
+use notafter::store::Store;
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use tokio::runtime::Runtime;
+
+use crate::database::{Database, over_both};
+use crate::support::moment;
+
+fn text() -> impl Strategy<Value = String> {
+    // any text, odd ones often: what separates and quotes, NUL, wide characters
+    prop_oneof![
+        any::<String>(),
+        "[a-z]{1,8}",
+        select(vec!["", "\0", "%", "a/b", "%2F", "'; --", "\u{1F600}", "\"\\"]).prop_map(str::to_owned)
+    ]
+}
+
+fn short() -> impl Strategy<Value = Arc<str>> {
+    text().prop_map(Into::into)
+}
+
+fn boxed() -> impl Strategy<Value = Box<str>> {
+    text().prop_map(Into::into)
+}
+
+fn time() -> impl Strategy<Value = DateTime<Utc>> {
+    // from before 1970 to beyond the year 9999
+    (-2_000_000_000_000_i64..300_000_000_000_000).prop_map(|ms| DateTime::from_timestamp_millis(ms).unwrap())
+}
+
+fn duration() -> impl Strategy<Value = Duration> {
+    (0..10_000_000_000_u64).prop_map(Duration::from_millis)
+}
+
+fn failure() -> impl Strategy<Value = Failure> {
+    (select(Reason::ALL.to_vec()), boxed(), time()).prop_map(|(reason, text, at)| Failure {
+        reason,
+        text,
+        at,
+    })
+}
+
+fn scope() -> impl Strategy<Value = Scope> {
+    [short(), short(), short(), short(), short()].prop_map(|[provider, account, project, region, service]| {
+        Scope { provider, account, project, region, service }
+    })
+}
+
+fn facts() -> impl Strategy<Value = Facts> {
+    let tags = vec((short(), short()), 0..4).prop_map(Into::into);
+    let used = (option::of(any::<bool>()), vec(boxed(), 0..3).prop_map(Vec::into_boxed_slice));
+    (boxed(), short(), short(), tags, option::of(boxed()), any::<bool>(), used).prop_map(
+        |(name, status, engine, tags, group, locked, (in_use, used_by))| Facts {
+            name,
+            status,
+            engine,
+            tags,
+            group,
+            locked,
+            in_use,
+            used_by,
+        },
+    )
+}
+
+fn certificate() -> impl Strategy<Value = Certificate> {
+    let subject = [boxed(), boxed(), boxed(), boxed(), boxed()].prop_map(
+        |[common_name, issuer, serial, sha256, key]| Subject { common_name, issuer, serial, sha256, key },
+    );
+    let source = select(vec![DateSource::Api, DateSource::X509]);
+    let role = select(CertRole::ALL.to_vec());
+    (role, time(), option::of(time()), source, option::of(time()), subject).prop_map(
+        |(role, not_after, not_before, source, other_not_after, subject)| Certificate {
+            role,
+            not_after,
+            not_before,
+            source,
+            other_not_after,
+            subject,
+        },
+    )
+}
+
+fn reading() -> impl Strategy<Value = Reading> {
+    let state = select(vec![TlsState::Enabled, TlsState::Disabled, TlsState::Unsupported, TlsState::Unknown]);
+    let managed_by = option::of(select(vec![ManagedBy::Cloud, ManagedBy::Customer]));
+    (state, vec(certificate(), 0..3), managed_by, option::of(any::<bool>()), time()).prop_map(
+        |(state, certificates, managed_by, renewal_required, at)| Reading {
+            state,
+            certificates,
+            managed_by,
+            renewal_required,
+            at,
+        },
+    )
+}
+
+fn resource() -> impl Strategy<Value = Resource> {
+    let looks = (option::of(time()), option::of(duration()), any::<u32>(), any::<bool>());
+    (facts(), option::of(reading()), option::of(failure()), looks).prop_map(
+        |(facts, reading, failure, (looked_at, due, failures_in_a_row, carried))| {
+            let failure = failure.map(Box::new);
+            Resource {
+                reading,
+                failure,
+                looked_at,
+                due,
+                failures_in_a_row,
+                carried,
+                ..Resource::new("".into(), facts)
+            }
+        },
+    )
+}
+
+fn view() -> impl Strategy<Value = ScopeView> {
+    let times = (option::of(time()), option::of(time()), option::of(duration()));
+    let failures = ([failure(), failure(), failure()].map(option::of), any::<u32>());
+    let id = short().prop_filter("no cloud lists an empty id", |id| !id.is_empty());
+    let resources = btree_map(id, resource(), 0..8);
+    (times, failures, resources, 0..9_usize, any::<u64>()).prop_map(
+        |(
+            (attempted_at, listed_at, took),
+            ([key, listing, look], failures),
+            resources,
+            excluded,
+            filtered_by,
+        )| {
+            let resources = resources.into_iter().map(|(id, resource)| Resource { id, ..resource });
+            let mut view = ScopeView::default().with_resources(resources);
+            (view.attempted_at, view.listed_at, view.listing_took) = (attempted_at, listed_at, took);
+            (view.listing_failure, view.look_failure, view.listing_failures) = (listing, look, failures);
+            view.key_failure = key;
+            (view.excluded, view.filtered_by) = (excluded, filtered_by);
+            view
+        },
+    )
+}
+
+fn snapshot() -> impl Strategy<Value = Snapshot> {
+    let list = (time(), any::<u64>()).prop_map(|(at, asked_for)| RegionList { at, asked_for });
+    (
+        btree_map(scope().prop_map(Arc::new), view().prop_map(Arc::new), 0..5),
+        btree_map(scope().prop_map(Arc::new), list, 0..3),
+    )
+        .prop_map(|(scopes, regions_listed)| Snapshot { scopes, regions_listed, ..Snapshot::default() })
+}
+
+/// Everything of a snapshot that is kept, to be compared.
+fn all(snapshot: &Snapshot) -> Vec<String> {
+    let scopes = snapshot.scopes.iter().map(|(scope, view)| format!("{scope:?} {view:?}"));
+    let lists = snapshot.regions_listed.iter().map(|(scope, list)| format!("{scope:?} {list:?}"));
+    scopes.chain(lists).collect()
+}
+
+/// One snapshot after the other goes into the same database, so that each also has to erase the one before.
+fn every_field_comes_back(database: &Database) {
+    let runtime = Runtime::new().unwrap();
+    let store: Store = runtime.block_on(database.open());
+    let saved = std::cell::RefCell::new(Snapshot::default());
+    let config = ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(snapshot in snapshot())| {
+        runtime.block_on(async {
+            let before = saved.replace(snapshot.clone());
+            store.save(&Difference::between(&before, &snapshot), moment()).await.unwrap();
+            let loaded = store.load(moment()).await.unwrap();
+            assert_eq!(loaded.odd, None);
+            assert_eq!(all(&loaded.snapshot), all(&snapshot));
+        });
+    });
+    runtime.block_on(store.close());
+}
+
+#[test]
+fn every_field_comes_back_from_sqlite() {
+    every_field_comes_back(&Database::sqlite());
+}
+
+#[test]
+fn every_field_comes_back_from_postgres() {
+    every_field_comes_back(&Database::postgres());
+}
+
+over_both!(
+    many_rows_go_in_few_statements,
+    a_row_that_nobody_wrote_is_left_out_and_erased,
+    what_is_past_is_due_now
+);
+
+fn of_size(count: usize) -> Snapshot {
+    let facts = Facts {
+        name: "n".into(),
+        status: "s".into(),
+        engine: "e".into(),
+        tags: [].into(),
+        group: None,
+        locked: false,
+        in_use: None,
+        used_by: Box::default(),
+    };
+    let resources = (0..count).map(|n| Resource::new(format!("r-{n:06}").into(), facts.clone()));
+    let scope = Scope {
+        provider: "p".into(),
+        account: "a".into(),
+        project: "".into(),
+        region: "r".into(),
+        service: "s".into(),
+    };
+    let view = ScopeView::default().with_resources(resources);
+    Snapshot { scopes: [(Arc::new(scope), Arc::new(view))].into(), ..Snapshot::default() }
+}
+
+async fn many_rows_go_in_few_statements(database: Database) {
+    let store = database.open().await;
+    let (none, large, small) = (Snapshot::default(), of_size(7_654), of_size(21));
+    for (from, to) in [(&none, &large), (&large, &small), (&small, &large), (&large, &none)] {
+        store.save(&Difference::between(from, to), moment()).await.unwrap();
+        let found = store.load(moment()).await.unwrap().snapshot;
+        assert_eq!(all(&found), all(to), "{} resources", to.resources().count());
+    }
+    store.close().await;
+}
+
+async fn a_row_that_nobody_wrote_is_left_out_and_erased(database: Database) {
+    let store = database.open().await;
+    store.save(&Difference::between(&Snapshot::default(), &of_size(10)), moment()).await.unwrap();
+    store.close().await;
+    database.meddle("UPDATE resource SET facts = '{\"name\":' WHERE id = 'r-000003'").await;
+    database.meddle("UPDATE resource SET reading = '{\"state\":\"purple\",\"certificates\":[],\"at\":0}' WHERE id = 'r-000005'").await;
+    database
+        .meddle(
+            "INSERT INTO scope (scope, listing_failures, excluded, filtered_by) VALUES ('no scope', 0, 0, 0)",
+        )
+        .await;
+    let store = database.open().await;
+    let loaded = store.load(moment()).await.unwrap();
+    assert_eq!(loaded.snapshot.resources().count(), 8);
+    let (count, first) = loaded.odd.expect("it is told");
+    assert_eq!(count, 3, "{first}");
+    let again = store.load(moment()).await.unwrap();
+    assert_eq!((again.odd, again.snapshot.resources().count()), (None, 8));
+    store.close().await;
+}
+
+async fn what_is_past_is_due_now(database: Database) {
+    let store = database.open().await;
+    let mut snapshot = of_size(2);
+    let scope = Arc::clone(snapshot.scopes.keys().next().unwrap());
+    snapshot.scope_mut(&scope).plan("r-000000", Duration::from_hours(1));
+    store.save(&Difference::between(&Snapshot::default(), &snapshot), moment()).await.unwrap();
+    for (later, want) in [(0, 3600), (600, 3000), (7200, 0)] {
+        let loaded = store.load(moment() + Duration::from_secs(later)).await.unwrap().snapshot;
+        let due: Vec<_> = loaded.resources().map(|(_, resource)| resource.due).collect();
+        assert_eq!(due, [Some(Duration::from_secs(want)), None], "{later} s later");
+    }
+    store.close().await;
+}
