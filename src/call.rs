@@ -4,6 +4,7 @@
 //! foreign cut to length and made visible; secrets never get in.
 
 use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
 
 use crate::domain::reason::Reason;
@@ -11,6 +12,9 @@ use crate::visible::shortened;
 
 /// The longest foreign text that is kept.
 const LONGEST_TEXT: usize = 300;
+
+/// A boxed future that may move between threads: what those return who call somebody else.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A call that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

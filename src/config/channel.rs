@@ -2,30 +2,11 @@
 
 use std::path::PathBuf;
 
+pub use crate::domain::policy::Locale;
 use crate::fields::{Fields, Item, ProxyUrl};
 use crate::notifier::{self, ChannelSettings, NOTIFIERS, NotifierKind};
 
 use super::names::Names;
-
-/// The language of messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Locale {
-    /// English.
-    #[default]
-    En,
-    /// Chinese.
-    Zh,
-}
-
-impl Locale {
-    /// The word of the configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::En => "en",
-            Self::Zh => "zh",
-        }
-    }
-}
 
 /// A place where messages can go.
 #[derive(Debug)]

@@ -4,8 +4,6 @@
 //! table and makes a [`Provider`] of them, so that neither `config` nor the daemon ever names a cloud.
 
 use std::fmt::Debug;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -26,6 +24,7 @@ pub mod settings;
 pub mod ucloud;
 pub mod x509;
 
+pub use crate::call::BoxFuture;
 pub use settings::AccountSettings;
 
 /// A cloud: what the configuration has to know of it, and how an account of it is made.
@@ -130,9 +129,6 @@ impl Calls {
         [self.scopes, self.listing, self.detail].into_iter().flatten().copied()
     }
 }
-
-/// A boxed future that may move between threads.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// One account of one cloud, ready to be asked. Nothing in here repeats a failed call: the next look is the retry.
 pub trait Provider: Debug + Send + Sync {

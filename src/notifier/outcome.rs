@@ -1,0 +1,74 @@
+//! What became of one attempt to say something.
+
+use std::time::Duration;
+
+use crate::domain::reason::Reason;
+
+/// What became of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The other side says that it has it.
+    Delivered(Receipt),
+    /// It may succeed later. Whether it arrived is not known; a duplicate is better than a loss.
+    Retry {
+        /// Not before; `None`: the usual backoff.
+        after: Option<Duration>,
+        /// What went wrong.
+        trouble: Trouble,
+    },
+    /// It will not succeed by itself.
+    Refused {
+        /// What of it is refused.
+        what: Refusal,
+        /// What went wrong.
+        trouble: Trouble,
+    },
+}
+
+/// What the other side gave back.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Receipt {
+    /// What to remember for later messages of this channel (`thread:FINGERPRINT` and a message id, for example).
+    /// Nothing secret.
+    pub notes: Vec<(String, String)>,
+    /// What it said, in a few words, for people who test the channel.
+    pub said: String,
+}
+
+/// What is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// This message: too long, or in a form that is not understood. Another one may pass.
+    Content,
+    /// Who we are: token, signature, key, allowed addresses.
+    Credentials,
+    /// Where it should go: archived, dissolved, moved.
+    Target,
+}
+
+impl Refusal {
+    /// The word used in the API and in logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Content => "content",
+            Self::Credentials => "credentials",
+            Self::Target => "target",
+        }
+    }
+}
+
+/// What went wrong, without any secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// For the counters.
+    pub reason: Reason,
+    /// For people, in one line: status, the other side's own code and words, and what to do where that is known.
+    pub text: String,
+}
+
+impl Trouble {
+    /// A trouble; the text is made safe to show and cut to a reasonable length.
+    pub fn new(reason: Reason, text: impl AsRef<str>) -> Self {
+        Self { reason, text: crate::call::clean(text.as_ref()) }
+    }
+}
