@@ -130,11 +130,21 @@ mod tests {
             ("by day", quiet(Some(night.clone()), &[]), utc(22, 3, 0), None),
             ("at its first second", quiet(Some(night.clone()), &[]), utc(22, 14, 0), Some(utc(22, 23, 0))),
             ("at its end", quiet(Some(night.clone()), &[]), utc(22, 23, 0), None),
-            ("the day on which it begins counts", quiet(Some(sunday_night), &[]), utc(22, 20, 0), Some(utc(22, 23, 0))),
+            (
+                "the day on which it begins counts",
+                quiet(Some(sunday_night), &[]),
+                utc(22, 20, 0),
+                Some(utc(22, 23, 0)),
+            ),
             ("whole days join", quiet(Some(all_day), &[]), utc(21, 3, 0), Some(utc(22, 16, 0))),
             ("a holiday", quiet(None, &[date(22)]), utc(22, 3, 0), Some(utc(22, 16, 0))),
             ("holidays in a row", quiet(None, &[date(22), date(23)]), utc(22, 3, 0), Some(utc(23, 16, 0))),
-            ("a holiday runs into the night", quiet(Some(night), &[date(22)]), utc(22, 3, 0), Some(utc(22, 23, 0))),
+            (
+                "a holiday runs into the night",
+                quiet(Some(night), &[date(22)]),
+                utc(22, 3, 0),
+                Some(utc(22, 23, 0)),
+            ),
         ] {
             assert_eq!(quiet_until(&quiet, Asia::Shanghai, now), want, "{name}");
         }

@@ -145,7 +145,14 @@ impl Memory {
     pub fn rows_since(&self, old: &Self) -> Vec<Row> {
         let mut rows = Vec::new();
         let same = |a: &Arc<Past>, b: &Arc<Past>| Arc::ptr_eq(a, b) || a == b;
-        changed("certificate", &old.certificates, &self.certificates, same, |past| to_json(&**past), &mut rows);
+        changed(
+            "certificate",
+            &old.certificates,
+            &self.certificates,
+            same,
+            |past| to_json(&**past),
+            &mut rows,
+        );
         changed("trouble", &old.troubles, &self.troubles, PartialEq::eq, to_json, &mut rows);
         changed("blind", &old.blind, &self.blind, PartialEq::eq, to_json, &mut rows);
         changed("channel", &old.channels, &self.channels, PartialEq::eq, to_json, &mut rows);
