@@ -100,7 +100,7 @@ async fn state_of(store: &Store, id: &str) -> Row {
     rows.into_iter().find(|row| &*row.message.id == id).unwrap()
 }
 
-fn memory(channels: &[&str]) -> Memory {
+pub(crate) fn memory(channels: &[&str]) -> Memory {
     let past = ChannelPast { since: moment(), digests: BTreeMap::from([("09:37".into(), after(1))]) };
     let channels = channels.iter().map(|name| ((*name).into(), past.clone())).collect();
     Memory { channels, ..Memory::default() }

@@ -5,6 +5,7 @@
 mod alerts;
 mod crash;
 mod database;
+mod handle;
 mod large;
 mod postgres;
 mod program;

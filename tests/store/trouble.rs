@@ -38,7 +38,7 @@ async fn a_newer_store_is_left_alone(database: Database) {
     database
         .meddle(
             "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-             SELECT 7, 'later', success, checksum, 0 FROM _sqlx_migrations",
+             SELECT 7, 'later', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1",
         )
         .await;
     let error = refused(&database.url).await;
