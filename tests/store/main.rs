@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // in a test, a panic is the message
 
+mod alerts;
 mod crash;
 mod database;
+mod handle;
 mod large;
 mod postgres;
 mod program;
