@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::{NaiveTime, Weekday};
+use chrono::{NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
 
 use super::matcher::Matcher;
@@ -111,6 +111,10 @@ pub struct AlertPolicy {
     pub blind_after: Duration,
     /// Messages show UTC and this.
     pub timezone: Tz,
+    /// Through this channel people are told that another one does not deliver, where no other does it.
+    pub fallback_channel: Option<String>,
+    /// Every channel gets a message then, to see that it still arrives.
+    pub test: Option<Times>,
 }
 
 impl Default for AlertPolicy {
@@ -121,6 +125,8 @@ impl Default for AlertPolicy {
             remind: Remind::default(),
             blind_after: Duration::from_secs(HOUR),
             timezone: Tz::UTC,
+            fallback_channel: None,
+            test: None,
         }
     }
 }
@@ -138,6 +144,8 @@ pub struct Route {
     pub digest: Option<Digest>,
     /// Hours in which info and warning wait.
     pub quiet: Option<Hours>,
+    /// Days on which they wait from midnight to midnight, in the zone of [`AlertPolicy`]; sorted.
+    pub quiet_dates: Vec<NaiveDate>,
     /// In place of those of [`AlertPolicy`].
     pub thresholds: Option<Thresholds>,
     /// Whether good news is told as well.
@@ -158,11 +166,23 @@ pub struct Digest {
     pub at: NaiveTime,
     /// On these days.
     pub days: Vec<Weekday>,
+    /// Also when there is nothing to say, so that its absence says something.
+    pub send_empty: bool,
 }
 
-impl Digest {
-    /// Not on the hour, when robots are busiest (facts of the Feishu robot: never at :00 or :30).
-    pub fn default_time() -> NaiveTime {
+/// Times of day on some days, in the zone of [`AlertPolicy`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Times {
+    /// Time of day.
+    pub at: NaiveTime,
+    /// On these days.
+    pub days: Vec<Weekday>,
+}
+
+impl Times {
+    /// When a message is sent that has no better time: not on the hour, when robots are busiest (facts of the Feishu
+    /// robot: never at :00 or :30).
+    pub fn usual() -> NaiveTime {
         NaiveTime::from_hms_opt(9, 37, 0).expect("09:37 exists")
     }
 }
