@@ -6,7 +6,7 @@ use chrono::Weekday;
 
 use crate::domain::duration::show_duration;
 use crate::domain::matcher::{LabelSet, Matcher};
-use crate::domain::policy::{AlertPolicy, Remind, Thresholds, Times};
+use crate::domain::policy::{AlertPolicy, Digest, Remind, Thresholds, Times};
 use crate::fields::{Fault, Fields, Plain, SecretSetting, check_url};
 
 use super::names::Names;
@@ -30,7 +30,7 @@ pub(super) fn read(fields: &mut Fields<'_>, channels: &Names) -> Alert {
     let fallback_channel = fields.parsed("fallback_channel", |text| channel(text, channels));
     let heartbeat = fields.secret("heartbeat", heartbeat_url);
     let test = fields.table("test", |fields| {
-        let at = fields.parsed("at", time_of_day).unwrap_or_else(Times::usual);
+        let at = fields.parsed("at", time_of_day).unwrap_or_else(Digest::default_time);
         Some(Times { at, days: days(fields, &[Weekday::Mon]) })
     });
     let overrides = fields.tables("override", |number, fields| exception(number, fields, thresholds));

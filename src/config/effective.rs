@@ -9,7 +9,9 @@ use chrono::{NaiveTime, Weekday};
 use toml::Value;
 
 use crate::domain::matcher::Matcher;
-use crate::domain::policy::{Digest, Hours, RenewalMode, RenewalRule, Route, Thresholds, Times, Window};
+use crate::domain::policy::{
+    Digest, Hours, Quiet, RenewalMode, RenewalRule, Route, Thresholds, Times, Window,
+};
 use crate::fields::show::{self, Entries, HIDDEN};
 
 use super::times::day_name;
@@ -159,7 +161,7 @@ fn effective_route(route: &Route) -> Entries {
         ("channels", Some(show::list(&route.channels))),
         ("group_wait", Some(show::duration(route.group_wait))),
         ("digest", route.digest.as_ref().map(digest)),
-        ("quiet", quiet(route)),
+        ("quiet", route.quiet.as_ref().map(quiet)),
         ("thresholds", route.thresholds.map(thresholds)),
         ("send_renewed", Some(Value::from(route.send_renewed))),
         ("continue", Some(Value::from(route.proceed))),
@@ -194,10 +196,9 @@ fn at_days(at: NaiveTime, days: &[Weekday]) -> Entries {
     vec![("at", text(at.format("%H:%M"))), ("days", show::list(days))]
 }
 
-fn quiet(route: &Route) -> Option<Value> {
-    let hours = route.quiet.as_ref().map(hours);
-    let dates = (!route.quiet_dates.is_empty()).then(|| ("dates", show::list(&route.quiet_dates)));
-    (hours.is_some() || dates.is_some()).then(|| show::table(hours.into_iter().flatten().chain(dates)))
+fn quiet(quiet: &Quiet) -> Value {
+    let dates = (!quiet.dates.is_empty()).then(|| ("dates", show::list(&quiet.dates)));
+    show::table(quiet.hours.as_ref().map(hours).into_iter().flatten().chain(dates))
 }
 
 fn hours(Hours { from, to, days }: &Hours) -> Entries {

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use crate::domain::matcher::{LabelSet, Matcher};
 use crate::domain::nearest::nearest;
-use crate::domain::policy::{Digest, EVERY_DAY, Hours, Route, Thresholds, Times};
+use crate::domain::policy::{Digest, EVERY_DAY, Quiet, Route, Thresholds};
 use crate::fields::{Fault, Fields};
 use crate::problem::quoted;
 
@@ -40,41 +40,31 @@ fn read(number: usize, fields: &mut Fields<'_>, channels: &Names, base: Threshol
     let targets = targets.list("channels", unique(|text| channel(text, channels)));
     let group_wait = fields.duration("group_wait", SECOND..=DAY).unwrap_or(Route::GROUP_WAIT);
     let digest = fields.table("digest", |fields| {
-        let at = fields.parsed("at", time_of_day).unwrap_or_else(Times::usual);
+        let at = fields.parsed("at", time_of_day).unwrap_or_else(Digest::default_time);
         let days = days(fields, &EVERY_DAY);
         let send_empty = fields.boolean("send_empty").unwrap_or(false);
         Some(Digest { at, days, send_empty })
     });
-    let (quiet, quiet_dates) = fields.table("quiet", quiet).unwrap_or_default();
+    let quiet = fields.table("quiet", quiet);
     let thresholds = thresholds(fields, base);
     let send_renewed = fields.boolean("send_renewed").unwrap_or(true);
     let proceed = fields.boolean("continue").unwrap_or(false);
     let matcher = if everything { None } else { Some(matcher?) };
-    Some(Route {
-        matcher,
-        channels: targets?,
-        group_wait,
-        digest,
-        quiet,
-        quiet_dates,
-        thresholds,
-        send_renewed,
-        proceed,
-    })
+    Some(Route { matcher, channels: targets?, group_wait, digest, quiet, thresholds, send_renewed, proceed })
 }
 
 /// Hours, or whole days, or both.
-fn quiet(fields: &mut Fields<'_>) -> Option<(Option<Hours>, Vec<NaiveDate>)> {
-    let mut dates = fields.list("dates", unique(date)).unwrap_or_default();
+fn quiet(fields: &mut Fields<'_>) -> Option<Quiet> {
+    let mut dates: Vec<NaiveDate> = fields.list("dates", unique(date)).unwrap_or_default();
     dates.sort_unstable();
     let only_dates = fields.has("dates") && !["from", "to", "days"].iter().any(|key| fields.has(key));
     if only_dates {
         for key in ["from", "to", "days"] {
             fields.skip(key);
         }
-        return Some((None, dates));
+        return Some(Quiet { hours: None, dates });
     }
-    hours(fields).map(|hours| (Some(hours), dates))
+    hours(fields).map(|hours| Quiet { hours: Some(hours), dates })
 }
 
 /// The name of a channel that exists.

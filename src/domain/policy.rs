@@ -143,9 +143,7 @@ pub struct Route {
     /// Reminders and what can wait are collected until then.
     pub digest: Option<Digest>,
     /// Hours in which info and warning wait.
-    pub quiet: Option<Hours>,
-    /// Days on which they wait from midnight to midnight, in the zone of [`AlertPolicy`]; sorted.
-    pub quiet_dates: Vec<NaiveDate>,
+    pub quiet: Option<Quiet>,
     /// In place of those of [`AlertPolicy`].
     pub thresholds: Option<Thresholds>,
     /// Whether good news is told as well.
@@ -166,7 +164,7 @@ pub struct Digest {
     pub at: NaiveTime,
     /// On these days.
     pub days: Vec<Weekday>,
-    /// Also when there is nothing to say, so that its absence says something.
+    /// Also when there is nothing to say.
     pub send_empty: bool,
 }
 
@@ -179,10 +177,18 @@ pub struct Times {
     pub days: Vec<Weekday>,
 }
 
-impl Times {
-    /// When a message is sent that has no better time: not on the hour, when robots are busiest (facts of the Feishu
-    /// robot: never at :00 or :30).
-    pub fn usual() -> NaiveTime {
+/// When info and warning wait, in the zone of [`AlertPolicy`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quiet {
+    /// Hours of the week; `None`: only the dates.
+    pub hours: Option<Hours>,
+    /// Whole days, holidays mostly.
+    pub dates: Vec<NaiveDate>,
+}
+
+impl Digest {
+    /// Not on the hour, when robots are busiest (facts of the Feishu robot: never at :00 or :30).
+    pub fn default_time() -> NaiveTime {
         NaiveTime::from_hms_opt(9, 37, 0).expect("09:37 exists")
     }
 }
