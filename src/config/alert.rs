@@ -6,7 +6,7 @@ use chrono::Weekday;
 
 use crate::domain::duration::show_duration;
 use crate::domain::matcher::{LabelSet, Matcher};
-use crate::domain::policy::{AlertPolicy, Digest, Remind, Thresholds, Times};
+use crate::domain::policy::{AlertPolicy, Digest, Remind, Thresholds};
 use crate::fields::{Fault, Fields, Plain, SecretSetting, check_url};
 
 use super::names::Names;
@@ -31,7 +31,7 @@ pub(super) fn read(fields: &mut Fields<'_>, channels: &Names) -> Alert {
     let heartbeat = fields.secret("heartbeat", heartbeat_url);
     let test = fields.table("test", |fields| {
         let at = fields.parsed("at", time_of_day).unwrap_or_else(Digest::default_time);
-        Some(Times { at, days: days(fields, &[Weekday::Mon]) })
+        Some(Digest { at, days: days(fields, &[Weekday::Mon]), send_empty: true })
     });
     let overrides = fields.tables("override", |number, fields| exception(number, fields, thresholds));
     let policy = AlertPolicy { thresholds, overrides, remind, blind_after, timezone, fallback_channel, test };

@@ -9,9 +9,7 @@ use chrono::{NaiveTime, Weekday};
 use toml::Value;
 
 use crate::domain::matcher::Matcher;
-use crate::domain::policy::{
-    Digest, Hours, Quiet, RenewalMode, RenewalRule, Route, Thresholds, Times, Window,
-};
+use crate::domain::policy::{Digest, Hours, Quiet, RenewalMode, RenewalRule, Route, Thresholds, Window};
 use crate::fields::show::{self, Entries, HIDDEN};
 
 use super::times::day_name;
@@ -70,7 +68,7 @@ impl Config {
             ("timezone", Some(Value::from(self.alert.timezone.name()))),
             ("fallback_channel", self.alert.fallback_channel.as_deref().map(Value::from)),
             ("heartbeat", self.heartbeat.as_ref().map(show::secret)),
-            ("test", self.alert.test.as_ref().map(|Times { at, days }| show::table(at_days(*at, days)))),
+            ("test", self.alert.test.as_ref().map(|test| show::table(at_days(test.at, &test.days)))),
         ])
     }
 

@@ -114,7 +114,7 @@ pub struct AlertPolicy {
     /// Through this channel people are told that another one does not deliver, where no other does it.
     pub fallback_channel: Option<String>,
     /// Every channel gets a message then, to see that it still arrives.
-    pub test: Option<Times>,
+    pub test: Option<Digest>,
 }
 
 impl Default for AlertPolicy {
@@ -166,15 +166,6 @@ pub struct Digest {
     pub days: Vec<Weekday>,
     /// Also when there is nothing to say.
     pub send_empty: bool,
-}
-
-/// Times of day on some days, in the zone of [`AlertPolicy`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Times {
-    /// Time of day.
-    pub at: NaiveTime,
-    /// On these days.
-    pub days: Vec<Weekday>,
 }
 
 /// When info and warning wait, in the zone of [`AlertPolicy`].
