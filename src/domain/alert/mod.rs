@@ -10,6 +10,7 @@
 
 pub mod calendar;
 pub mod decide;
+pub mod delivery;
 pub mod memory;
 pub mod message;
 pub mod outbox;
