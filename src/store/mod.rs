@@ -9,23 +9,32 @@
 //! accounts would erase the rows that it does not know.
 
 mod address;
+mod alerts;
+mod handle;
+mod history;
 mod json;
+mod kept;
 mod lock;
+mod outbox;
 mod rows;
 mod schema;
+mod silences;
 mod statements;
 mod trouble;
 mod words;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::any::{Any, AnyConnectOptions, AnyPoolOptions, install_default_drivers};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Error, Transaction};
 
+pub use alerts::Alerts;
+pub use handle::{Handle, Holder, handle};
+pub use history::{Counts, Cursor, Waiting};
 pub use trouble::{StoreError, Trouble};
 
 use self::address::Address;
@@ -33,7 +42,7 @@ use self::lock::Lock;
 use self::rows::Statement;
 use self::statements::{BATCHES, Batched};
 use self::trouble::Kind;
-use self::words::{Odd, Words};
+use self::words::{OddRows, Words};
 use crate::domain::difference::Difference;
 use crate::domain::identity::Scope;
 use crate::domain::resource::Resource;
@@ -54,8 +63,8 @@ pub struct Store {
     pool: AnyPool,
     kind: Kind,
     place: Box<str>,
-    /// Keeps other daemons away from the file.
-    _lock: Option<Lock>,
+    /// Keeps other daemons away from the file as long as the store is open.
+    lock: Mutex<Option<Lock>>,
 }
 
 /// What was in a store.
@@ -96,7 +105,7 @@ impl Store {
         prove(&mut first, kind).await.map_err(|error| Trouble::of(kind, &error))?;
         schema::migrate(&mut first, kind).await?;
         first.close().await.map_err(|error| Trouble::of(kind, &error))?;
-        Ok(Self { pool: pool(kind, options), kind, place, _lock: lock })
+        Ok(Self { pool: pool(kind, options), kind, place, lock: Mutex::new(lock) })
     }
 
     /// Reads everything. Looks that were planned are put on the timeline that began at `timeline_start`.
@@ -108,10 +117,10 @@ impl Store {
     pub async fn load(&self, timeline_start: DateTime<Utc>) -> Result<Loaded, StoreError> {
         self.within_limit(async {
             let mut work = self.begin().await?;
-            let mut reader = Reader { words: Words::default(), odd: None, timeline_start };
+            let mut reader = Reader { words: Words::default(), odd: OddRows::default(), timeline_start };
             let snapshot = reader.snapshot(&mut work).await?;
             work.commit().await?;
-            Ok(Loaded { snapshot, odd: reader.odd })
+            Ok(Loaded { snapshot, odd: reader.odd.found })
         })
         .await
     }
@@ -134,8 +143,10 @@ impl Store {
         .await
     }
 
-    /// Lets go of the database, orderly.
-    pub async fn close(self) {
+    /// Lets go of the database, orderly: waits for what is under way. Whoever still has the store gets an error from it.
+    pub async fn close(&self) {
+        // Taken now, so that it goes also when nobody waits for the rest, and though others still have the store.
+        let _lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.pool.close().await;
     }
 
@@ -239,7 +250,7 @@ async fn in_batches<R>(
 /// Reads a whole store.
 struct Reader {
     words: Words,
-    odd: Option<(usize, String)>,
+    odd: OddRows,
     timeline_start: DateTime<Utc>,
 }
 
@@ -255,7 +266,7 @@ impl Reader {
                     scopes.insert(Arc::new(scope), Arc::new(view));
                 }
                 Err(odd) => {
-                    self.note(&key, &odd);
+                    self.odd.note(|| format!("{key}: {odd}"));
                     erase_scope(connection, &key).await?;
                 }
             }
@@ -278,7 +289,7 @@ impl Reader {
                     Ok(resource) => resources.push(resource),
                     Err(error) => {
                         let id = id_of(row)?;
-                        self.note(&format!("{key}/{id}"), &error);
+                        self.odd.note(|| format!("{key}/{id}: {error}"));
                         odd.push(id);
                     }
                 }
@@ -307,17 +318,12 @@ impl Reader {
             match rows::read_regions(&row, &mut self.words)? {
                 Ok((scope, list)) => drop(lists.insert(Arc::new(scope), list)),
                 Err(odd) => {
-                    self.note(&key, &odd);
+                    self.odd.note(|| format!("{key}: {odd}"));
                     sqlx::query(statements::ERASE_REGIONS).bind(key).execute(&mut *connection).await?;
                 }
             }
         }
         Ok(lists)
-    }
-
-    fn note(&mut self, key: &str, odd: &Odd) {
-        let (count, _) = self.odd.get_or_insert_with(|| (0, format!("{key}: {odd}")));
-        *count += 1;
     }
 }
 

@@ -10,13 +10,18 @@ use sqlx::{AnyConnection, SqlSafeStr};
 use super::trouble::{Kind, Trouble};
 
 /// The newest migration that this version knows.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// Brings the database up to [`VERSION`].
 pub(super) async fn migrate(connection: &mut AnyConnection, kind: Kind) -> Result<(), Trouble> {
-    let known = include_str!("migrations/1_known.sql").into_sql_str();
-    let migrations = vec![Migration::new(1, "known".into(), MigrationType::Simple, known, false)];
-    let outcome = Migrator::with_migrations(migrations).run_direct(None, connection, false).await;
+    let migrations = [
+        (1, "known", include_str!("migrations/1_known.sql")),
+        (VERSION, "alerts", include_str!("migrations/2_alerts.sql")),
+    ];
+    let migrations = migrations.map(|(version, name, text)| {
+        Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)
+    });
+    let outcome = Migrator::with_migrations(migrations.into()).run_direct(None, connection, false).await;
     match outcome {
         Ok(()) => Ok(()),
         Err(MigrateError::VersionMissing(_)) => Err(newer(connection).await),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // in a test, a panic is the message
 
+mod alerts;
 mod crash;
 mod database;
 mod large;
