@@ -155,7 +155,7 @@ fn effective_route(route: &Route) -> Entries {
         ("channels", Some(show::list(&route.channels))),
         ("group_wait", Some(show::duration(route.group_wait))),
         ("digest", route.digest.as_ref().map(digest)),
-        ("quiet", route.quiet.as_ref().map(|quiet| show::table(hours(quiet)))),
+        ("quiet", route.quiet.as_ref().and_then(|quiet| Some(show::table(hours(quiet.hours.as_ref()?))))),
         ("thresholds", route.thresholds.map(thresholds)),
         ("send_renewed", Some(Value::from(route.send_renewed))),
         ("continue", Some(Value::from(route.proceed))),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::matcher::{LabelSet, Matcher};
 use crate::domain::nearest::nearest;
-use crate::domain::policy::{Digest, Route, Thresholds};
+use crate::domain::policy::{Digest, Quiet, Route, Thresholds};
 use crate::fields::{Fault, Fields};
 use crate::problem::quoted;
 
@@ -39,9 +39,9 @@ fn read(number: usize, fields: &mut Fields<'_>, channels: &Names, base: Threshol
     let group_wait = fields.duration("group_wait", SECOND..=DAY).unwrap_or(Route::GROUP_WAIT);
     let digest = fields.table("digest", |fields| {
         let at = fields.parsed("at", time_of_day).unwrap_or_else(Digest::default_time);
-        Some(Digest { at, days: days(fields) })
+        Some(Digest { at, days: days(fields), send_empty: false })
     });
-    let quiet = fields.table("quiet", hours);
+    let quiet = fields.table("quiet", hours).map(|hours| Quiet { hours: Some(hours), dates: Vec::new() });
     let thresholds = thresholds(fields, base);
     let send_renewed = fields.boolean("send_renewed").unwrap_or(true);
     let proceed = fields.boolean("continue").unwrap_or(false);

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::{NaiveTime, Weekday};
+use chrono::{NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
 
 use super::matcher::Matcher;
@@ -137,7 +137,7 @@ pub struct Route {
     /// Reminders and what can wait are collected until then.
     pub digest: Option<Digest>,
     /// Hours in which info and warning wait.
-    pub quiet: Option<Hours>,
+    pub quiet: Option<Quiet>,
     /// In place of those of [`AlertPolicy`].
     pub thresholds: Option<Thresholds>,
     /// Whether good news is told as well.
@@ -158,6 +158,17 @@ pub struct Digest {
     pub at: NaiveTime,
     /// On these days.
     pub days: Vec<Weekday>,
+    /// Also when there is nothing to say.
+    pub send_empty: bool,
+}
+
+/// When info and warning wait, in the zone of [`AlertPolicy`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quiet {
+    /// Hours of the week; `None`: only the dates.
+    pub hours: Option<Hours>,
+    /// Whole days, holidays mostly.
+    pub dates: Vec<NaiveDate>,
 }
 
 impl Digest {

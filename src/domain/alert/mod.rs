@@ -10,9 +10,15 @@
 
 pub mod calendar;
 pub mod decide;
+pub mod facts;
+mod gather;
+pub mod judge;
 pub mod memory;
 pub mod message;
 pub mod outbox;
 pub mod routing;
 pub mod silence;
+mod sources;
 pub mod standing;
+#[cfg(test)]
+mod tests;
