@@ -82,7 +82,7 @@ async fn a_hundred_thousand_are_kept_and_one_change_is_one_row(database: Databas
 }
 
 /// Makes delivered messages, one every second until the moment.
-async fn add_history(database: &Database, count: i64) {
+pub(crate) async fn add_history(database: &Database, count: i64) {
     let store = database.open().await;
     let template = message("evt_template", "ops", Stage::Warning, 0);
     store.commit_alerts(&[], &[template], moment()).await.unwrap();
