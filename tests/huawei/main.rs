@@ -2,6 +2,8 @@
 //! answer, link and archive. Nothing in here replaces a function of ours.
 
 mod bad_answers;
+#[path = "../common/mod.rs"]
+mod common;
 mod downloads;
 mod exact;
 mod limits;
