@@ -24,9 +24,10 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A private key in PEM stands in the text, whole or cut, in any of its kinds (RSA, EC, encrypted, OpenSSH).
+/// A private key in PEM stands in the text, whole or cut, in any of its kinds (RSA, EC, encrypted, OpenSSH). The end of
+/// the line that begins or ends a key is enough: where a text was cut is chance.
 pub fn holds_a_key(text: &str) -> bool {
-    text.contains("PRIVATE KEY")
+    text.contains("PRIVATE KEY") || text.contains("KEY-----")
 }
 
 /// The text made [`visible`], and cut behind `most` of its characters.
