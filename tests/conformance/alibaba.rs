@@ -27,7 +27,7 @@ const PLACES: [Place; 3] =
 pub(crate) const REDIS: Service = Service {
     name: "alibaba redis",
     provider: "alibaba",
-    service: "redis",
+    label: "redis",
     start: || start("redis", &[Engine::Redis, Engine::RedisCluster, Engine::Tair]),
     listing: Call { name: "DescribeInstances", right: "kvstore:DescribeInstances" },
     detail: Some(Call { name: "DescribeInstanceSSL", right: "kvstore:DescribeInstanceSSL" }),
@@ -42,7 +42,7 @@ pub(crate) const REDIS: Service = Service {
 
 pub(crate) const RDS: Service = Service {
     name: "alibaba rds",
-    service: "rds",
+    label: "rds",
     start: || {
         let engines = [Engine::MySql, Engine::PostgreSql, Engine::SqlServer, Engine::MariaDb];
         start("rds", &engines)
@@ -56,7 +56,7 @@ pub(crate) const RDS: Service = Service {
 
 pub(crate) const MONGODB: Service = Service {
     name: "alibaba mongodb",
-    service: "mongodb",
+    label: "mongodb",
     start: || start("mongodb", &[Engine::MongoReplica, Engine::MongoSharded]),
     listing: Call { name: "DescribeDBInstances", right: "dds:DescribeDBInstances" },
     detail: Some(Call { name: "DescribeDBInstanceSSL", right: "dds:DescribeDBInstanceSSL" }),
@@ -174,7 +174,7 @@ impl Cloud for Alibaba {
         let key_id = if asker.temporary { TEMPORARY } else { place.key };
         let token = asker.temporary.then_some(TOKEN);
         let secret = asker.wrong_secret.unwrap_or(SECRET);
-        Build { key_id, token, secret, ..build }.build(&self.cloud.base_url(), http)
+        Build { key_id, secret, token, ..build }.build(&self.cloud.base_url(), http)
     }
 }
 

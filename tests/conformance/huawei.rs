@@ -27,7 +27,7 @@ const HOME: Place = Place { account: "prod", key: AK, project: PROJECT, region: 
 pub(crate) const DCS: Service = Service {
     name: "huawei dcs",
     provider: "huawei",
-    service: "dcs",
+    label: "dcs",
     start,
     listing: Call { name: "ListInstances", right: "dcs:instance:list" },
     detail: Some(Call { name: "ShowInstanceSslDetail", right: "dcs:ssl:get" }),
@@ -133,7 +133,7 @@ impl Cloud for Dcs {
         let key_id = if asker.temporary { TEMPORARY } else { place.key };
         let token = asker.temporary.then_some(TOKEN);
         let secret = asker.wrong_secret.unwrap_or(SECRET);
-        Build { key_id, token, secret, ..Build::account(place.account) }.build(&self.0, http)
+        Build { key_id, secret, token, ..Build::account(place.account) }.build(&self.0, http)
     }
 }
 

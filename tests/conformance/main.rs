@@ -48,7 +48,7 @@ fn every_service_of_every_cloud_is_in_the_matrix() {
     let known = PROVIDERS.iter().filter(|kind| kind.build.is_some());
     let known: BTreeSet<_> =
         known.flat_map(|kind| kind.services.iter().map(|service| (kind.name, *service))).collect();
-    let listed: BTreeSet<_> = SERVICES.iter().map(|service| (service.provider, service.service)).collect();
+    let listed: BTreeSet<_> = SERVICES.iter().map(|service| (service.provider, service.label)).collect();
     assert_eq!(listed, known, "a service without a line in `services!` is not held to anything");
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Service {
     /// Label `cloud_provider`.
     pub(crate) provider: &'static str,
     /// Label `cloud_service`.
-    pub(crate) service: &'static str,
+    pub(crate) label: &'static str,
     /// Starts its cloud, with two accounts and nothing in them.
     pub(crate) start: fn() -> BoxFuture<Handle>,
     /// The call that lists.

@@ -22,7 +22,7 @@ const HOME: Place = Place { account: "prod", key: "prod+key/=@", project: PROJEC
 pub(crate) const ULB: Service = Service {
     name: "ucloud ulb",
     provider: "ucloud",
-    service: "ulb",
+    label: "ulb",
     start,
     listing: Call { name: "DescribeSSLV2", right: "ulb:DescribeSSLV2" },
     detail: None,
