@@ -17,7 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::crypto;
 
 /// Long enough for anything that happens at all, on a machine that does other things too.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The poll loop over a simulated cloud.
 pub(crate) struct Watch<C> {

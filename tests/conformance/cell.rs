@@ -13,7 +13,7 @@ use crate::properties::{PROPERTIES, Property};
 use crate::service::Service;
 
 /// Cells under way together. They mostly wait; more would make them wait for each other.
-const TOGETHER: usize = 12;
+const TOGETHER: usize = 8;
 
 /// Service and property.
 type Name = (&'static str, &'static str);

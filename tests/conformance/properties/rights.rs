@@ -10,7 +10,7 @@ use super::end;
 use crate::service::{Asker, Service, Spot, Watch, patient};
 
 /// The wait before a right is tried anew is a quarter of a minute.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The right to list, and the right to look, each taken away and given back.
 pub(super) async fn denied(service: &'static Service) {
