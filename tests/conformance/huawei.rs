@@ -1,6 +1,7 @@
 //! Distributed caches of Huawei Cloud.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{TimeDelta, Utc};
@@ -8,6 +9,7 @@ use notafter::daemon::poll::Account;
 use notafter::domain::identity::CertRole;
 use notafter::domain::reason::Reason;
 use notafter::http::Http;
+use notafter::provider::huawei::Rhythm;
 use notafter::sim::huawei::{
     Download, Expiry, Fault, HuaweiCloud, Instance, Key, Link, Rights, Ssl, Token, Where,
 };
@@ -133,7 +135,9 @@ impl Cloud for Dcs {
         let key_id = if asker.temporary { TEMPORARY } else { place.key };
         let token = asker.temporary.then_some(TOKEN);
         let secret = asker.wrong_secret.unwrap_or(SECRET);
-        Build { key_id, secret, token, ..Build::account(place.account) }.build(&self.0, http)
+        // A busy machine may be too slow for a download, and the next try must not wait for an hour.
+        let rhythm = Rhythm { failed: Duration::from_millis(300), ..Rhythm::default() };
+        Build { key_id, secret, token, rhythm, ..Build::account(place.account) }.build(&self.0, http)
     }
 }
 

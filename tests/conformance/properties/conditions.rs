@@ -12,7 +12,7 @@ use crate::common::{find, metrics_page, samples};
 use crate::service::{Condition, Service, Spot, Truth, Watch, listing_often, on, patient};
 
 /// Resources of every kind and in every condition.
-const VARIED: usize = 900;
+const VARIED: usize = 450;
 
 /// Each date on `/metrics` is the cloud's, and no other is there; where a date cannot be read, that is told.
 pub(super) async fn exact_dates(service: &'static Service) {
