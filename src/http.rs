@@ -425,7 +425,10 @@ impl AccountHttp {
         }
         self.with_pace(call.region, call.action, |pace| match error.map(|error| error.kind) {
             Some(CallErrorKind::Throttled(hint)) => pace.throttled(sent, now, hint),
-            None | Some(CallErrorKind::Refused | CallErrorKind::PermissionDenied) => {
+            None
+            | Some(
+                CallErrorKind::Refused | CallErrorKind::PermissionDenied | CallErrorKind::NoSuchProject,
+            ) => {
                 self.answered.store(true, Ordering::Relaxed);
                 pace.succeeded(now);
             }

@@ -2,6 +2,7 @@
 //! answer, link and archive. Nothing in here replaces a function of ours.
 
 mod bad_answers;
+mod doctor;
 mod downloads;
 mod exact;
 mod limits;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Poller;
 use super::look::Look;
-use super::plan::REGIONS_EVERY;
+use super::regions::REGIONS_EVERY;
 use crate::domain::identity::Scope;
 use crate::domain::resource::Resource;
 use crate::domain::restart;

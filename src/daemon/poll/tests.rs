@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::call::{CallError, CallErrorKind};
-use crate::domain::listing::{Inspection, Listing};
+use crate::domain::absence::Named;
+use crate::domain::listing::{Inspection, Listing, ScopeList};
 use crate::domain::reason::Reason;
 use crate::domain::testing::{certificate, listing, moment, reading};
 use crate::http::Rate;
@@ -100,8 +101,12 @@ impl Provider for Fake {
         Some(vec![scope("one"), scope("two")])
     }
 
-    fn scopes<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<Scope>, CallError>> {
+    fn scopes<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<ScopeList, CallError>> {
         unreachable!("the scopes are configured")
+    }
+
+    fn named(&self) -> Named {
+        Named { regions: true, projects: true }
     }
 
     fn discover<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Listing, CallError>> {

@@ -199,7 +199,7 @@ impl Api {
                 }
                 hold.refused(keys, error, now);
             }
-            None | Some(CallErrorKind::PermissionDenied) => self.hold().accepted(keys),
+            None | Some(CallErrorKind::PermissionDenied | CallErrorKind::NoSuchProject) => self.hold().accepted(keys),
             Some(_) => {}
         }
     }

@@ -100,7 +100,8 @@ impl Nearby {
             500.. => (CallErrorKind::Unreachable, "the metadata service is out of order"),
             _ => (CallErrorKind::Unreadable, "the metadata service gave an answer that is none"),
         };
-        CallError::new(kind, action, format!("{text} (status {})", status.as_u16()))
+        let error = CallError::new(kind, action, format!("{text} (status {})", status.as_u16()));
+        if kind == CallErrorKind::KeyDenied { error.of_a_refused_role() } else { error }
     }
 }
 

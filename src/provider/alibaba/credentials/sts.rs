@@ -20,8 +20,8 @@ use crate::provider::keys::{KeySource, Keys, Lender, lent_keys};
 use crate::secret::{Secret, SecretSource};
 
 const VERSION: &str = "2015-04-01";
-const ASSUME_ROLE: &str = "sts:AssumeRole";
-const ASSUME_ROLE_WITH_OIDC: &str = "sts:AssumeRoleWithOIDC";
+pub(super) const ASSUME_ROLE: &str = "sts:AssumeRole";
+pub(super) const ASSUME_ROLE_WITH_OIDC: &str = "sts:AssumeRoleWithOIDC";
 /// No honest answer is longer.
 const LIMIT: usize = 64 * 1024;
 /// Where a template without a region in it is asked for one.
@@ -125,16 +125,20 @@ impl Sts {
     /// set-up of many accounts the two of them are the question.
     fn explain(&self, error: CallError, role: &Role) -> CallError {
         let unknown = error.code.as_deref() == Some("EntityNotExist.Role");
-        let (kind, lead) = match error.kind {
+        let (kind, lead, role_refused) = match error.kind {
             CallErrorKind::PermissionDenied => (
                 CallErrorKind::KeyDenied,
                 "refused (does its trust policy name who asks, and is the external id right?): ",
+                true,
             ),
-            CallErrorKind::Refused if unknown => (CallErrorKind::KeyDenied, "there is no such role: "),
-            kind => (kind, ""),
+            CallErrorKind::Refused if unknown => (CallErrorKind::KeyDenied, "there is no such role: ", true),
+            // A parameter of ours that the cloud does not take: all of them come from `assume_role`.
+            CallErrorKind::Refused => (CallErrorKind::Refused, "", true),
+            kind => (kind, "", error.role_refused),
         };
         let text = format!("account `{}`, role {}: {lead}{}", self.account, role.arn, error.message);
-        CallError { kind, message: CallError::new(kind, error.action, text).message, ..error }
+        let message = CallError::new(kind, error.action, text).message;
+        CallError { kind, message, role_refused, ..error }
     }
 }
 
