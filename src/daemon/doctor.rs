@@ -106,8 +106,12 @@ async fn examine_account(account: Account) -> Diagnosis {
         let calls = account.provider.calls(service);
         let placeholder = placeholder(&account, service);
         if key_refused(&findings) {
-            findings
-                .extend(calls.reading().chain(beside(calls)).map(|action| not_asked(action, &placeholder, "the key is refused")));
+            findings.extend(
+                calls
+                    .reading()
+                    .chain(beside(calls))
+                    .map(|action| not_asked(action, &placeholder, "the key is refused")),
+            );
         } else if let Some(configured) = account.provider.configured_scopes(service) {
             findings.extend(
                 calls.scopes.iter().map(|a| not_asked(a, &placeholder, "the regions are configured")),
@@ -116,15 +120,12 @@ async fn examine_account(account: Account) -> Diagnosis {
         } else {
             let answer = account.provider.scopes(service).await;
             let mut found = step(calls.scopes, &placeholder, answer.as_ref().err());
-            match answer {
-                Ok(list) => {
-                    note_what_is_missing(&mut found, &list);
-                    scopes.extend(list.scopes);
-                }
-                Err(_) => {
-                    let rest = behind_the_regions(calls);
-                    found.extend(rest.map(|action| not_asked(action, &placeholder, "no region is known")));
-                }
+            if let Ok(list) = answer {
+                note_what_is_missing(&mut found, &list);
+                scopes.extend(list.scopes);
+            } else {
+                let rest = behind_the_regions(calls);
+                found.extend(rest.map(|action| not_asked(action, &placeholder, "no region is known")));
             }
             findings.extend(found);
         }
@@ -183,7 +184,12 @@ async fn examine_scope(account: &Account, scope: Scope) -> Vec<Finding> {
 }
 
 /// Looks at one resource, or at none that there is; and at some more while nothing was tried beside the look.
-async fn examine_resources(account: &Account, scope: &Scope, listing: &Listing, calls: Calls) -> Vec<Finding> {
+async fn examine_resources(
+    account: &Account,
+    scope: &Scope,
+    listing: &Listing,
+    calls: Calls,
+) -> Vec<Finding> {
     let looks = if calls.beside.is_empty() { 1 } else { LOOKS };
     let there = listing.resources.iter().filter(|listed| listed.inspectable).map(|listed| &*listed.id);
     let mut ids: Vec<&str> = there.take(looks).collect();
@@ -204,18 +210,17 @@ async fn examine_resources(account: &Account, scope: &Scope, listing: &Listing, 
     let why = if error.is_some() { "the look fails" } else { "nothing was found to make it for" };
     match outcome {
         None => findings.extend(beside(calls).map(|action| not_asked(action, scope, why))),
-        Some(outcome) => findings.extend(spared(calls.beside, scope, outcome.err())),
+        Some(outcome) => findings.extend(spared(calls.beside, scope, outcome.as_ref().err())),
     }
     findings
 }
 
 /// What an account can do without is no failure of the account.
-fn spared(extras: &'static [Extra], scope: &Scope, error: Option<CallError>) -> Vec<Finding> {
-    let failed = error.as_ref().map(|error| {
-        extras.iter().position(|extra| extra.action == error.action).unwrap_or_default()
-    });
+fn spared(extras: &'static [Extra], scope: &Scope, error: Option<&CallError>) -> Vec<Finding> {
+    let failed =
+        error.map(|error| extras.iter().position(|extra| extra.action == error.action).unwrap_or_default());
     let finding = |(place, extra): (usize, &'static Extra)| {
-        let verdict = match (failed, &error) {
+        let verdict = match (failed, error) {
             (Some(failed), Some(error)) if place == failed => {
                 Verdict::Without { extra, reason: error.kind.reason(), text: error.to_string() }
             }

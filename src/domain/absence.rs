@@ -87,7 +87,9 @@ impl Absence {
         match self.kept_by {
             _ if !self.is_something() => Verdict::Stays,
             Some(key) => Verdict::Kept(key),
-            None if self.unlisted >= enough && !answers => Verdict::Gone("the cloud does not list it any more"),
+            None if self.unlisted >= enough && !answers => {
+                Verdict::Gone("the cloud does not list it any more")
+            }
             None if self.denied >= enough && !self.contradicted => {
                 Verdict::Gone("the cloud says that its project does not exist")
             }
@@ -152,6 +154,9 @@ mod tests {
     const BOTH: Event = List(&[IT, OTHER]);
     const WITHOUT: Event = List(&[OTHER]);
     const NEITHER: Event = List(&[("new", "new")]);
+    const PROJECT_GONE: Event = List(&[("other", "r"), OTHER]);
+    const REGION_GONE: Event = List(&[("p", "elsewhere"), OTHER]);
+    const PAIR_GONE: Event = List(&[("p", "elsewhere"), ("other", "r")]);
 
     fn scope((project, region): (&str, &str)) -> Scope {
         Scope { project: project.into(), region: region.into(), ..crate::domain::testing::scope("ulb") }
@@ -191,7 +196,11 @@ mod tests {
             ("missing twice", &[BOTH, WITHOUT, WITHOUT], unlisted),
             ("missing twice, not in a row", &[WITHOUT, BOTH, WITHOUT], Verdict::Doubted),
             ("missing in an incomplete list", &[WITHOUT, Part(&[OTHER])], Verdict::Doubted),
-            ("missing in incomplete lists only", &[Part(&[OTHER]), Part(&[OTHER]), Part(&[])], Verdict::Stays),
+            (
+                "missing in incomplete lists only",
+                &[Part(&[OTHER]), Part(&[OTHER]), Part(&[])],
+                Verdict::Stays,
+            ),
             ("an incomplete list in between", &[WITHOUT, Part(&[OTHER]), WITHOUT], unlisted),
             ("named by an incomplete list", &[WITHOUT, Part(&[IT]), WITHOUT], Verdict::Doubted),
             ("missing, and read well", &[WITHOUT, WITHOUT, Answers], Verdict::Stays),
@@ -211,11 +220,9 @@ mod tests {
 
     #[test]
     fn what_the_operator_named_stays_and_says_by_which_key() {
-        let (regions, projects) = (Named { regions: true, projects: false }, Named { regions: false, projects: true });
+        let (regions, projects) =
+            (Named { regions: true, projects: false }, Named { regions: false, projects: true });
         let gone = Verdict::Gone("the cloud does not list it any more");
-        const PROJECT_GONE: Event = List(&[("other", "r"), OTHER]);
-        const REGION_GONE: Event = List(&[("p", "elsewhere"), OTHER]);
-        const PAIR_GONE: Event = List(&[("p", "elsewhere"), ("other", "r")]);
         for (name, named, events, want) in [
             ("the region, named", regions, [REGION_GONE, REGION_GONE], Verdict::Kept("regions")),
             ("the region, another key", projects, [REGION_GONE, REGION_GONE], gone),

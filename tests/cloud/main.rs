@@ -5,5 +5,6 @@ mod bad_answers;
 mod doctor;
 mod exact;
 mod limits;
+mod regions;
 mod secrets;
 mod support;

@@ -52,7 +52,9 @@ fn made<'d>(diagnosis: &'d Diagnosis, action: &str) -> Vec<&'d Verdict> {
 async fn a_refused_download_is_told_and_the_account_works_all_the_same() {
     let found = examined(fleet_of(0, false), None).await;
     assert!(found.is_well() && !found.sees_everything(), "{:?}", found.findings);
-    let [Verdict::Without { reason, .. }] = made(&found, DOWNLOAD)[..] else { panic!("{:?}", found.findings) };
+    let [Verdict::Without { reason, .. }] = made(&found, DOWNLOAD)[..] else {
+        panic!("{:?}", found.findings)
+    };
     assert_eq!((*reason, made(&found, FETCH)), (Reason::Denied, vec![]));
     assert!(made(&found, "dcs:ssl:get").iter().all(|verdict| **verdict == Verdict::Works));
 
@@ -97,7 +99,10 @@ async fn where_no_instance_has_tls_nothing_is_said_about_the_download() {
     assert!(found.sees_everything(), "{:?}", found.findings);
     assert_eq!(made(&found, DOWNLOAD), [] as [&Verdict; 0]);
     let text = doctor::text(&[found]);
-    assert!(text.contains("not asked    dcs:DownloadSslCert, obs:GetObject: nothing was found to make it for"), "{text}");
+    assert!(
+        text.contains("not asked    dcs:DownloadSslCert, obs:GetObject: nothing was found to make it for"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

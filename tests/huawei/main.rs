@@ -6,5 +6,6 @@ mod doctor;
 mod downloads;
 mod exact;
 mod limits;
+mod projects;
 mod secrets;
 mod support;

@@ -5,6 +5,7 @@
 mod crash;
 mod database;
 mod large;
+mod leaving;
 mod postgres;
 mod program;
 mod restart;

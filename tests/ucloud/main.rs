@@ -6,5 +6,6 @@ mod bundles;
 mod exact;
 mod gateway;
 mod limits;
+mod projects;
 mod secrets;
 mod support;

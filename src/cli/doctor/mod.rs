@@ -23,7 +23,8 @@ pub fn text(diagnoses: &[Diagnosis]) -> String {
         account(&mut out, diagnosis);
     }
     let ill = diagnoses.iter().filter(|diagnosis| !diagnosis.is_well()).count();
-    let (all, less) = (diagnoses.len(), diagnoses.iter().filter(|diagnosis| !diagnosis.sees_everything()).count());
+    let (all, less) =
+        (diagnoses.len(), diagnoses.iter().filter(|diagnosis| !diagnosis.sees_everything()).count());
     let verdict = match ill {
         0 if less > 0 => format!("all {all} accounts work; {less} of them do not see everything\n"),
         0 => format!("all {all} accounts work\n"),
@@ -227,7 +228,8 @@ impl<'a> JsonCall<'a> {
                 ("without", Some(*reason), Some(text.as_str()), Some(remedy))
             }
         };
-        let lost = if let Verdict::Without { extra, .. } = &finding.verdict { Some(extra.lost) } else { None };
+        let lost =
+            if let Verdict::Without { extra, .. } = &finding.verdict { Some(extra.lost) } else { None };
         let scope = &finding.scope;
         Self {
             action: finding.action,

@@ -120,14 +120,42 @@ mod tests {
         for (name, cloud, action, role, reason, want) in [
             ("STS", "alibaba", "sts:AssumeRole", true, Reason::Denied, &role[..]),
             ("STS, a parameter", "alibaba", "sts:AssumeRole", true, Reason::Refused, &role),
-            ("the key that asks STS", "alibaba", "sts:AssumeRole", false, Reason::Denied, &["the credentials"]),
-            ("a token", "alibaba", "sts:AssumeRoleWithOIDC", true, Reason::Denied, &["audience", "trust policy"]),
+            (
+                "the key that asks STS",
+                "alibaba",
+                "sts:AssumeRole",
+                false,
+                Reason::Denied,
+                &["the credentials"],
+            ),
+            (
+                "a token",
+                "alibaba",
+                "sts:AssumeRoleWithOIDC",
+                true,
+                Reason::Denied,
+                &["audience", "trust policy"],
+            ),
             ("a machine", "alibaba", "ecs-metadata:Role", true, Reason::Denied, &["RAM role"]),
             ("an agency", "huawei", "iam:SecurityTokens", true, Reason::Denied, &agency),
-            ("the key that asks IAM", "huawei", "iam:SecurityTokens", false, Reason::Denied, &["the credentials"]),
+            (
+                "the key that asks IAM",
+                "huawei",
+                "iam:SecurityTokens",
+                false,
+                Reason::Denied,
+                &["the credentials"],
+            ),
             ("a machine's agency", "huawei", "ecs-metadata:SecurityKey", true, Reason::Denied, &["agency"]),
             ("a machine at UCloud", "ucloud", "metadata:Role", true, Reason::Denied, &["role"]),
-            ("a lender without a row", "alibaba", "credentials-uri:Get", true, Reason::Denied, &["credentials"]),
+            (
+                "a lender without a row",
+                "alibaba",
+                "credentials-uri:Get",
+                true,
+                Reason::Denied,
+                &["credentials"],
+            ),
         ] {
             let failure = Failure { reason, key: reason == Reason::Denied, role, text: "refused" };
             let remedy = remedy(cloud, action, failure);
@@ -159,7 +187,12 @@ mod tests {
                 Extra { permission: None, mind: "", ..extra },
                 "to see it, allow `dcs:DownloadSslCert` for this key: policies/huawei-ca.json",
             ),
-            ("out of reach", Reason::Unreachable, extra, "nobody answers there: look at firewall, `proxy` and `endpoints`"),
+            (
+                "out of reach",
+                Reason::Unreachable,
+                extra,
+                "nobody answers there: look at firewall, `proxy` and `endpoints`",
+            ),
         ] {
             assert_eq!(of_extra(&extra, reason, "Connection refused"), want, "{name}");
         }

@@ -99,7 +99,7 @@ impl Poller {
         }
     }
 
-    fn let_go(&mut self, index: usize, why: &str) {
+    pub(super) fn let_go(&mut self, index: usize, why: &str) {
         let state = &mut self.scopes[index];
         state.gone = true;
         let scope = Arc::clone(&state.scope);

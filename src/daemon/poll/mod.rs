@@ -186,9 +186,7 @@ impl Poller {
     fn start(&mut self, lane: LaneId, look: Look, now: Duration) {
         let provider = Arc::clone(&self.accounts[self.lanes[lane.index()].account].account.provider);
         let task = match &look {
-            Look::Regions { list } => {
-                self.running.spawn(look::regions(provider, self.lists[*list].service))
-            }
+            Look::Regions { list } => self.running.spawn(look::regions(provider, self.lists[*list].service)),
             Look::Listing { scope } => {
                 self.running.spawn(look::listing(provider, Arc::clone(&self.scopes[*scope].scope)))
             }

@@ -12,8 +12,10 @@ use crate::domain::identity::Scope;
 use crate::domain::listing::ScopeList;
 use crate::domain::snapshot::{RegionList, Snapshot};
 
-/// The regions of an account are asked for this often.
-pub(super) const REGIONS_EVERY: Duration = Duration::from_hours(24);
+/// The regions of an account are asked for at least this often.
+const REGIONS_EVERY: Duration = Duration::from_hours(24);
+/// And once in so many listings of a scope, where these are made more often than hourly.
+const LISTINGS: u32 = 24;
 
 /// The list of the regions of an account, for one service.
 #[derive(Debug)]
@@ -75,18 +77,18 @@ impl Poller {
                 let error = text.as_str();
                 tracing::warn!(scope = %placeholder, error, "list of regions incomplete, no scope is taken off");
             }
-            return self.policy.discover_every.min(REGIONS_EVERY);
+            return self.policy.discover_every.min(self.regions_every());
         }
         self.lists[list].incomplete_told = false;
         if doubts {
             // Not noted as done: after a restart it is asked for at once, as the next word is wanted soon.
-            return self.policy.discover_every.min(REGIONS_EVERY);
+            return self.policy.discover_every.min(self.regions_every());
         }
         let asked_for = self.accounts[account].account.filter.places;
         let done = RegionList { at: self.clock.now(), asked_for };
         self.snapshot.regions_listed.insert(placeholder, done);
         self.snapshot.revision += 1;
-        REGIONS_EVERY
+        self.regions_every()
     }
 
     fn list_failed(&mut self, list: usize, error: &CallError, now: Duration) -> Duration {
@@ -103,6 +105,11 @@ impl Poller {
             self.regions_now(list, now);
         }
         self.wait_after_listing(account, &placeholder, Some(error.kind), failures, now)
+    }
+
+    /// How often the regions of an account are asked for.
+    pub(super) fn regions_every(&self) -> Duration {
+        REGIONS_EVERY.min(self.policy.discover_every.saturating_mul(LISTINGS))
     }
 
     /// The scopes of a service of an account that are there.

@@ -73,8 +73,9 @@ impl Alibaba {
             odd += usize::from(id.is_none());
             regions.extend(id.map(str::to_owned));
         }
-        let unreadable =
-            |text: String| CallError::new(CallErrorKind::Unreadable, product.action(Operation::Regions), text);
+        let unreadable = |text: String| {
+            CallError::new(CallErrorKind::Unreadable, product.action(Operation::Regions), text)
+        };
         if regions.is_empty() {
             return Err(unreadable("the answer names no region".to_owned()));
         }

@@ -17,7 +17,8 @@ pub(super) const FETCH: &str = "obs:GetObject";
 
 /// The permission of the switch.
 const MODIFY: &str = "dcs:ssl:modify";
-const LOST: &str = "only the certificate of role `ca`; the end of the server's certificate is watched all the same";
+const LOST: &str =
+    "only the certificate of role `ca`; the end of the server's certificate is watched all the same";
 
 /// The calls that every account needs, and the download, which is tried beside them and may be refused.
 pub(super) const CALLS: Calls = Calls {

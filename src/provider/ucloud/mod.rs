@@ -249,14 +249,17 @@ impl Ids {
         let (mut found, mut odd) = (Self::default(), 0);
         for row in rows {
             match &row {
-                Row::Read(row) if id(row).text().is_some() => found.ids.extend(id(row).text().map(str::to_owned)),
+                Row::Read(row) if id(row).text().is_some() => {
+                    found.ids.extend(id(row).text().map(str::to_owned));
+                }
                 Row::Read(_) | Row::Odd => odd += 1,
             }
         }
         if found.ids.is_empty() {
             return Err(unreadable(action, format!("the answer names no {what}")));
         }
-        found.incomplete = (odd > 0).then(|| unreadable(action, format!("{odd} rows have no readable {what} id")));
+        found.incomplete =
+            (odd > 0).then(|| unreadable(action, format!("{odd} rows have no readable {what} id")));
         Ok(found)
     }
 

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::de::IgnoredAny;
@@ -17,7 +16,7 @@ use crate::provider::BoxFuture;
 use crate::provider::alibaba::api::{Nonces, signed};
 use crate::provider::alibaba::{errors, sign};
 use crate::provider::keys::{KeySource, Keys, Lender, lent_keys};
-use crate::secret::{Secret, SecretSource};
+use crate::secret::{Secret, SecretSource, wiped};
 
 const VERSION: &str = "2015-04-01";
 pub(super) const ASSUME_ROLE: &str = "sts:AssumeRole";
@@ -74,7 +73,7 @@ impl Sts {
         let mut form = parameters(role);
         form.push(("OIDCProviderArn".into(), provider_arn.into()));
         form.push(("OIDCToken".into(), token.expose().into()));
-        let body = Bytes::from(sign::canonical_query(&form));
+        let body = wiped(sign::canonical_query(&form));
         drop(form);
         let unsigned = || {
             let query = [
