@@ -49,39 +49,58 @@ impl fmt::Debug for Secret {
 
 /// A text that is to be sent and carries a secret: overwritten when the last who holds it lets go.
 pub fn wiped(text: String) -> Bytes {
-    Bytes::from_owner(Zeroizing::new(text.into_bytes()))
+    Bytes::from_owner(Wiped(text.into_bytes()))
 }
 
 /// Collects bytes that may carry secrets: what it leaves behind when it grows is overwritten, and so is the whole when
 /// the last who holds it lets go.
 #[derive(Default)]
-pub struct WipedBuffer(Zeroizing<Vec<u8>>);
+pub struct WipedBuffer(Wiped);
 
 impl WipedBuffer {
     /// How many bytes there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.0.0.len()
     }
 
     /// There are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.0.is_empty()
     }
 
     /// Adds some.
     pub fn push(&mut self, bytes: &[u8]) {
-        let needed = self.0.len() + bytes.len();
-        if needed > self.0.capacity() {
-            let mut larger = Zeroizing::new(Vec::with_capacity(needed.next_power_of_two()));
-            larger.extend_from_slice(&self.0);
-            self.0 = larger;
+        let needed = self.len() + bytes.len();
+        if needed > self.0.0.capacity() {
+            let mut larger = Vec::with_capacity(needed.next_power_of_two());
+            larger.extend_from_slice(&self.0.0);
+            self.0 = Wiped(larger);
         }
-        self.0.extend_from_slice(bytes);
+        self.0.0.extend_from_slice(bytes);
     }
 
     /// All of them.
     pub fn freeze(self) -> Bytes {
         Bytes::from_owner(self.0)
+    }
+}
+
+/// Bytes that only ever grow within their room, and are overwritten at their end. In one go and not byte by byte as
+/// `zeroize` does it, because answers have megabytes.
+#[derive(Default)]
+struct Wiped(Vec<u8>);
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        self.0.fill(0);
+        // Somebody might look: without that the filling could be left out, since nobody reads it.
+        std::hint::black_box(&self.0);
+    }
+}
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
 }
 
