@@ -7,5 +7,6 @@ mod common;
 mod doctor;
 mod exact;
 mod limits;
+mod regions;
 mod secrets;
 mod support;

@@ -102,7 +102,7 @@ async fn a_spoilt_list_of_places_is_never_an_empty_one() {
             run.came(match outcome {
                 Err(_) => "refused",
                 Ok(scopes) => {
-                    assert!(!scopes.is_empty(), "{}: no place, and no error", service.name);
+                    assert!(!scopes.scopes.is_empty(), "{}: no place, and no error", service.name);
                     "read"
                 }
             });

@@ -5,8 +5,10 @@ mod account_lock;
 mod bad_answers;
 #[path = "../common/mod.rs"]
 mod common;
+mod doctor;
 mod downloads;
 mod exact;
 mod limits;
+mod projects;
 mod secrets;
 mod support;

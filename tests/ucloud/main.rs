@@ -8,5 +8,6 @@ mod common;
 mod exact;
 mod gateway;
 mod limits;
+mod projects;
 mod secrets;
 mod support;

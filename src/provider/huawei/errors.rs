@@ -20,12 +20,13 @@ const KEY: &[&str] = &[
     "DCS.1001",
     "DCS.1002",
     "DCS.1003",
-    "DCS.1004",
     "IAM.0080",
     "IAM.0081",
     "IAM.0082",
     "IAM.0083",
 ];
+/// The project does not belong to the key's account: deleted, most likely, for lists of projects name only own ones.
+const NO_PROJECT: &str = "DCS.1004";
 /// The key lacks the permission.
 const PERMISSION: &[&str] =
     &["DCS.2003", "DCS.2007", "DCS.3002", "DCS.3003", "APIGW.0302", "IAM.0002", "IAM.0003"];
@@ -213,6 +214,7 @@ fn kind(code: &str, message: &str, answer: &Answer) -> CallErrorKind {
     match (answer.status.as_u16(), code) {
         (_, code) if THROTTLED.contains(&code) => CallErrorKind::Throttled(retry_after(answer, message)),
         (429, _) => CallErrorKind::Throttled(retry_after(answer, message)),
+        (_, NO_PROJECT) => CallErrorKind::NoSuchProject,
         (_, code) if KEY.contains(&code) => CallErrorKind::KeyDenied,
         (401, _) => CallErrorKind::KeyDenied,
         (_, code) if PERMISSION.contains(&code) => CallErrorKind::PermissionDenied,
@@ -346,12 +348,14 @@ mod tests {
 
     #[test]
     fn the_code_decides_where_there_is_one() {
-        use CallErrorKind::{KeyDenied, PermissionDenied, Refused, Throttled, Unreachable};
+        use CallErrorKind::{KeyDenied, NoSuchProject, PermissionDenied, Refused, Throttled, Unreachable};
         for (status, code, want) in [
             (401, "APIGW.0301", KeyDenied),
             (401, "APIG.0301", KeyDenied),
             (401, "APIGW.0307", KeyDenied),
             (401, "DCS.1001", KeyDenied),
+            (401, "DCS.1004", NoSuchProject),
+            (401, "111401004", NoSuchProject),
             (401, "111401002", KeyDenied),
             (401, "something.new", KeyDenied),
             (403, "IAM.0081", KeyDenied),

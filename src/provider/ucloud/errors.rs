@@ -22,6 +22,8 @@ const KEY: &[&str] = &["171", "172", "174", "294", "295"];
 const PERMISSION: &[&str] = &["293", "299", "4504", "4508"];
 /// Nobody behind the gateway: authentication service, service itself.
 const UNREACHABLE: &[&str] = &["130", "150"];
+/// The project does not exist.
+const NO_PROJECT: &str = "292";
 /// The region is not open to the account, or does not have the product.
 const NOT_OPEN: &[&str] = &["230", "4996"];
 
@@ -74,6 +76,7 @@ fn kind(code: &str, answer: &Answer) -> CallErrorKind {
         () if UNREACHABLE.contains(&code) => CallErrorKind::Unreachable,
         () if KEY.contains(&code) => CallErrorKind::KeyDenied,
         () if PERMISSION.contains(&code) => CallErrorKind::PermissionDenied,
+        () if code == NO_PROJECT => CallErrorKind::NoSuchProject,
         () => CallErrorKind::Refused,
     }
 }
@@ -158,7 +161,9 @@ mod tests {
 
     #[test]
     fn the_code_decides_as_number_and_as_text() {
-        use CallErrorKind::{KeyDenied, PermissionDenied, Refused, Throttled, Timeout, Unreachable};
+        use CallErrorKind::{
+            KeyDenied, NoSuchProject, PermissionDenied, Refused, Throttled, Timeout, Unreachable,
+        };
         for (code, want) in [
             (110, Timeout),
             (130, Unreachable),
@@ -172,7 +177,7 @@ mod tests {
             (174, KeyDenied),
             (220, Refused),
             (230, Refused),
-            (292, Refused),
+            (292, NoSuchProject),
             (293, PermissionDenied),
             (294, KeyDenied),
             (295, KeyDenied),
