@@ -2,6 +2,7 @@
 //! each call to the metrics page. The first to end, or the request to stop, ends them all.
 
 mod accounts;
+pub mod alerts;
 pub mod doctor;
 mod keep;
 pub mod poll;

@@ -111,6 +111,10 @@ pub struct AlertPolicy {
     pub blind_after: Duration,
     /// Messages show UTC and this.
     pub timezone: Tz,
+    /// Through this channel people are told that another one does not deliver, where no other does it.
+    pub fallback_channel: Option<String>,
+    /// Every channel gets a message then, to see that it still arrives.
+    pub test: Option<Digest>,
 }
 
 impl Default for AlertPolicy {
@@ -121,6 +125,8 @@ impl Default for AlertPolicy {
             remind: Remind::default(),
             blind_after: Duration::from_secs(HOUR),
             timezone: Tz::UTC,
+            fallback_channel: None,
+            test: None,
         }
     }
 }

@@ -10,8 +10,9 @@
 
 pub mod calendar;
 pub mod decide;
-pub mod facts;
 mod gather;
+pub mod delivery;
+pub mod facts;
 pub mod judge;
 pub mod memory;
 pub mod message;
