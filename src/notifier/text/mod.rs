@@ -12,13 +12,17 @@ mod channel;
 mod markup;
 mod moments;
 mod opening;
+mod page;
 mod phrase;
 mod source;
+#[cfg(test)]
+mod tests;
 mod title;
 mod words;
 
 pub use compose::compose;
 pub use markup::{PlainText, plain};
+pub use page::measure;
 pub use phrase::tidy;
 
 use self::moments::Voice;

@@ -12,23 +12,17 @@ const LISTED: usize = 8;
 
 /// The entry of a source.
 pub(super) fn entry(source: &SourceItem, tone: Tone, voice: Voice) -> Entry {
-    let reason = own(reason_word(&source.reason, voice));
-    let head = [name(&source.account), foreign(&source.provider), reason];
-    let short = match source.news {
-        SourceNews::Blind { .. } => blind_short(source, voice),
-        SourceNews::Recovered { .. } => recovered_short(source, voice),
+    let (lines, short, reason) = match source.news {
+        SourceNews::Blind { .. } => {
+            let reason = own(reason_word(&source.reason, voice));
+            (blind(source, voice), blind_short(source, voice), reason)
+        }
+        SourceNews::Recovered { .. } => {
+            (recovered(source, voice), recovered_short(source, voice), Line::new())
+        }
     };
-    Entry {
-        tone,
-        head: joined(head, voice.words.dot),
-        lines: match source.news {
-            SourceNews::Blind { .. } => blind(source, voice),
-            SourceNews::Recovered { .. } => recovered(source, voice),
-        },
-        short,
-        link: None,
-        group: None,
-    }
+    let head = joined([name(&source.account), foreign(&source.provider), reason], voice.words.dot);
+    Entry { tone, head, lines, short, link: None, group: None }
 }
 
 /// A reason in words.
@@ -70,9 +64,10 @@ fn blind(source: &SourceItem, voice: Voice) -> Vec<Line> {
 fn recovered(source: &SourceItem, voice: Voice) -> Vec<Line> {
     let words = voice.words;
     let SourceNews::Recovered { since, until } = source.news else { return Vec::new() };
+    let reason = own(reason_word(&source.reason, voice));
     let mut lines = vec![
         fill(words.seeing_since, &[voice.moment(until)]),
-        fill(words.was_blind, &[strong(voice.lasting(until - since)), voice.moment(since)]),
+        fill(words.was_blind, &[strong(voice.lasting(until - since)), voice.moment(since), reason]),
         places(source, voice),
     ];
     if source.certificates > 0 {
