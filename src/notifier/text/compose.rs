@@ -119,7 +119,7 @@ impl<'a> Composer<'a> {
                 return pages;
             }
             if pages.len() + 1 == self.budget.parts {
-                pages.push(self.overflowing_page(opening, &entries, at));
+                pages.push(self.overflowing_page(&opening, &entries, at));
                 return pages;
             }
             let room = self.room.saturating_sub(self.frame.cost_of_block(&opening));
@@ -136,10 +136,10 @@ impl<'a> Composer<'a> {
     }
 
     /// As many of the rest as fit together with the number of those that do not.
-    fn overflowing_page(&self, opening: String, entries: &[Option<String>], at: usize) -> Page {
+    fn overflowing_page(&self, opening: &str, entries: &[Option<String>], at: usize) -> Page {
         let mut end = at + self.frame.fitting(&entries[at..], self.room);
         loop {
-            let page = self.page_until(opening.clone(), entries, at, end);
+            let page = self.page_until(opening.to_owned(), entries, at, end);
             if end == at || self.frame.cost_of_page(&page) <= self.room {
                 return page;
             }

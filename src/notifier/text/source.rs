@@ -56,7 +56,7 @@ fn blind(source: &SourceItem, voice: Voice) -> Vec<Line> {
     if !source.error.trim().is_empty() {
         lines.push(fill(words.error, &[said(&source.error)]));
     }
-    lines.push(fill(words.to_do, &[own(what_to_do(&source.reason, voice))]));
+    lines.push(fill(words.to_do, &[what_to_do(&source.reason, voice)]));
     lines.retain(|line| !line.is_empty());
     lines
 }
@@ -113,15 +113,16 @@ fn listed(texts: &[Box<str>], voice: Voice) -> Line {
     joined([list, own(rest)], "")
 }
 
-fn what_to_do(reason: &str, voice: Voice) -> &'static str {
+fn what_to_do(reason: &str, voice: Voice) -> Line {
     let words = voice.words;
-    match reason {
+    let pattern = match reason {
         "denied" => words.do_denied,
         "throttled" => words.do_throttled,
         "unreachable" | "timeout" => words.do_reach,
         "refused" => words.do_refused,
         _ => words.do_report,
-    }
+    };
+    fill(pattern, &[code("notafter doctor")])
 }
 
 fn identity(source: &SourceItem, voice: Voice) -> Line {

@@ -16,7 +16,7 @@ use crate::notifier::script::{Line, Span, Unit};
 /// As in WeCom, the narrowest of the chats.
 const NARROW: Budget = Budget { limit: 3900, unit: Unit::Bytes, parts: 3 };
 
-fn assert_expected(file: &str, text: &str) {
+pub(super) fn assert_expected(file: &str, text: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/expected").join(file);
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         std::fs::write(&path, text).expect("the expectation can be written");

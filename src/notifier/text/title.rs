@@ -168,7 +168,9 @@ fn single(item: &Item, voice: Voice) -> Line {
                 let unwatched = own(counted(words.short_unwatched, source.certificates, &[]));
                 joined([blind, unwatched], words.joint)
             }
-            SourceNews::Recovered { .. } => fill(words.one_seeing, &[in_title(&source.account)]),
+            SourceNews::Recovered { since, until } => {
+                fill(words.one_seeing, &[in_title(&source.account), own(voice.lasting(until - since))])
+            }
         },
         Item::Channel(channel) => {
             let failing = matches!(channel.news, ChannelNews::Failing { .. });
