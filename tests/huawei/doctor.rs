@@ -11,7 +11,8 @@ use notafter::sim::alibaba::Rights;
 use notafter::sim::huawei::{Fault, Fleet, HuaweiCloud, Ssl, Where};
 use notafter::telemetry::Telemetry;
 
-use crate::support::{Build, crypto, fleet, instance, quick};
+use crate::common::{crypto, quick};
+use crate::support::{Build, fleet, instance};
 
 const DOWNLOAD: &str = "dcs:DownloadSslCert";
 const FETCH: &str = "obs:GetObject";

@@ -12,8 +12,9 @@ use notafter::shutdown::Stop;
 use notafter::sim::huawei::{HuaweiCloud, Instance};
 use notafter::telemetry::Telemetry;
 
+use crate::common::crypto;
 use crate::support::{
-    Build, ELSEWHERE, OTHER_REGION, PROJECT, REGION, TEAM, crypto, days, fleet, instance, whole_days,
+    Build, ELSEWHERE, OTHER_REGION, PROJECT, REGION, TEAM, days, fleet, instance, whole_days,
 };
 
 /// So quick that projects are asked for every second or two.
