@@ -5,6 +5,7 @@
 //! understand can be held against what was meant.
 
 pub mod alertmanager;
+pub mod smtp;
 
 mod fault;
 mod reception;
