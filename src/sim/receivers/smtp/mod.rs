@@ -90,6 +90,11 @@ impl MailServer {
         locked(&self.desk.state).book.clone()
     }
 
+    /// How often somebody tried a user and password.
+    pub fn logins(&self) -> usize {
+        locked(&self.desk.state).logins
+    }
+
     /// Forgets what came so far.
     pub fn clear(&self) {
         locked(&self.desk.state).book.clear();
@@ -109,6 +114,7 @@ struct State {
     always: Option<Fault>,
     refusals: Vec<(Step, Option<String>, String)>,
     book: Vec<Delivery>,
+    logins: usize,
 }
 
 impl Desk {

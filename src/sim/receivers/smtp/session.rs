@@ -1,6 +1,7 @@
 //! One conversation in SMTP (RFC 5321), with AUTH PLAIN and LOGIN (RFC 4954).
 
 use std::io;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,6 +11,7 @@ use tokio::net::TcpStream;
 
 use super::{Desk, Step, mail};
 use crate::sim::receivers::{Answer, Delivery, Fault, Request};
+use crate::sim::wire::reply::locked;
 
 /// No mail may be longer.
 const LONGEST: usize = 10 * 1024 * 1024;
@@ -89,6 +91,7 @@ impl Session<'_> {
     }
 
     async fn login(&mut self, line: &str) -> io::Result<Next> {
+        locked(&self.desk.state).logins += 1;
         if let Some(refusal) = self.desk.refusal(Step::Login, "") {
             return self.say(&refusal).await;
         }
@@ -164,6 +167,7 @@ impl Session<'_> {
             (Some(Fault::ResetBefore | Fault::ResetAfter), _) => Ok(Next::Reset),
             (Some(Fault::Endless), _) => loop {
                 self.say("250-and so on").await?;
+                tokio::time::sleep(Duration::from_millis(5)).await;
             },
             (fault, Some(answer)) => {
                 if let Some(Fault::Slow(wait)) = fault {
