@@ -71,9 +71,9 @@ fn row(entry: &Entry, detailed: bool, out: &mut String) {
 }
 
 /// A line in which the names lead to the console.
-fn linked(line: &Line, link: Option<&str>, out: &mut String) {
+fn linked(line: &Line, console: Option<&str>, out: &mut String) {
     for span in line {
-        match (span, link.filter(|url| is_web(url))) {
+        match (span, console.filter(|url| is_web(url))) {
             (Span::Name(_), Some(url)) => {
                 let _ = write!(out, "<a href=\"{}\">", escaped(url));
                 Html.span(span, out);
