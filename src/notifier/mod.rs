@@ -18,6 +18,9 @@ pub mod post;
 pub mod script;
 pub mod text;
 
+mod address;
+mod answer;
+mod foreign;
 mod robot;
 
 pub use outcome::{Outcome, Receipt, Refusal, Trouble};
