@@ -1,0 +1,197 @@
+//! A channel as the daemon builds it, and the receiver at its other end.
+
+use std::path::PathBuf;
+use std::sync::Once;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use notafter::config::{self, Config};
+use notafter::domain::alert::message::{Item, Message, News, SourceNews};
+use notafter::domain::alert::standing::{Open, State};
+use notafter::domain::policy::Locale;
+use notafter::notifier::{Order, Outcome, Part, Receipt, Sender, Setting, Stamp};
+use notafter::sim::receivers::{Delivery, Fault, Reception};
+
+use crate::table::{Channel, Far, Want};
+
+/// How soon a channel that is told the state is told again.
+const RESEND: std::time::Duration = std::time::Duration::from_mins(1);
+
+/// The moment of these tests.
+pub(crate) fn now() -> DateTime<Utc> {
+    "2026-11-22T00:00:00Z".parse().expect("a moment")
+}
+
+/// A channel and its receiver.
+pub(crate) struct Line {
+    pub(crate) sender: Sender,
+    pub(crate) reception: Reception,
+    /// Debug form of the configuration that it was made of.
+    pub(crate) config: String,
+    pub(crate) locale: Locale,
+}
+
+impl Line {
+    /// Both, with the clock of the receiver at [`now`].
+    pub(crate) async fn open(channel: &Channel) -> Self {
+        Self::open_at(channel, now).await
+    }
+
+    /// The same with another clock.
+    pub(crate) async fn open_at(
+        channel: &Channel,
+        clock: impl Fn() -> DateTime<Utc> + Send + Sync + 'static,
+    ) -> Self {
+        let Far::Http(receiver) = &channel.far;
+        let reception = Reception::start(receiver(), clock).await.expect("a receiver");
+        let (sender, config) = built(channel, &reception.base_url());
+        Self { sender, reception, config, locale: Locale::En }
+    }
+
+    /// Says a message: every part, until one does not arrive.
+    pub(crate) async fn say(&self, message: &Message) -> Vec<Outcome> {
+        self.say_at(message, now()).await
+    }
+
+    /// The same at another moment. The words are those of [`now`], as if made in that second.
+    pub(crate) async fn say_at(&self, message: &Message, at: DateTime<Utc>) -> Vec<Outcome> {
+        let setting = setting(self.locale);
+        match &self.sender {
+            Sender::Messages(_) => {
+                let parts = self.parts(message);
+                self.post(message, &parts, at).await
+            }
+            Sender::State(replica) => {
+                vec![replica.replicate(&state(message), &setting, RESEND).await]
+            }
+        }
+    }
+
+    /// What has to be posted for a message; nothing for a channel that takes no messages.
+    pub(crate) fn parts(&self, message: &Message) -> Vec<Part> {
+        match &self.sender {
+            Sender::Messages(messenger) => messenger.parts(message, &setting(self.locale)),
+            Sender::State(_) => Vec::new(),
+        }
+    }
+
+    /// Posts parts, until one does not arrive.
+    pub(crate) async fn post(&self, message: &Message, parts: &[Part], at: DateTime<Utc>) -> Vec<Outcome> {
+        let Sender::Messages(messenger) = &self.sender else { return Vec::new() };
+        let mut outcomes = Vec::new();
+        for part in parts {
+            let outcome = messenger.post(part, Stamp { id: &message.id, now: at }).await;
+            let arrived = matches!(outcome, Outcome::Delivered(_));
+            outcomes.push(outcome);
+            if !arrived {
+                break;
+            }
+        }
+        outcomes
+    }
+
+    /// Says the first part of a message while the receiver does this to every request.
+    pub(crate) async fn meet(&self, message: &Message, fault: Fault) -> Outcome {
+        self.reception.clear();
+        self.reception.always(Some(fault));
+        let outcome = self.say(message).await.pop().expect("at least one part");
+        self.reception.always(None);
+        outcome
+    }
+
+    /// Everything that came.
+    pub(crate) fn deliveries(&self) -> Vec<Delivery> {
+        self.reception.deliveries()
+    }
+}
+
+/// A channel as the daemon builds it: from text to settings to a sender. Also the Debug form of the configuration.
+pub(crate) fn built(channel: &Channel, base: &str) -> (Sender, String) {
+    static CRYPTO: Once = Once::new();
+    CRYPTO.call_once(|| {
+        rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    });
+    let config = parsed(channel, base);
+    let settings = &config.channels[0];
+    let order = Order {
+        channel: &settings.name,
+        settings: &*settings.settings,
+        proxy: None,
+        secret: &|setting| setting.load(&|_| None, None),
+    };
+    let build = settings.kind.build.unwrap_or_else(|| panic!("{} cannot be built", channel.kind));
+    let sender = build(&order).unwrap_or_else(|error| panic!("{}: {error}", channel.name));
+    (sender, format!("{config:?}"))
+}
+
+fn parsed(channel: &Channel, base: &str) -> Config {
+    let address = base.trim_start_matches("http://");
+    let (host, port) = address.rsplit_once(':').expect("an address with a port");
+    let settings = channel.settings.replace("{base}", base).replace("{host}", host).replace("{port}", port);
+    let text = format!(
+        "[[account]]\nname = \"prod\"\nprovider = \"alibaba\"\n\
+         credentials = {{ access_key_id = \"id\", access_key_secret = \"key\" }}\n\
+         [[channel]]\nname = \"under-test\"\ntype = \"{}\"\n{settings}",
+        channel.kind
+    );
+    config::parse(&text, channel.name).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// What messages of these tests are rendered for.
+pub(crate) fn setting(locale: Locale) -> Setting<'static> {
+    Setting {
+        now: now(),
+        timezone: chrono_tz::Asia::Shanghai,
+        locale,
+        external_url: Some("https://notafter.example.com"),
+        template: None,
+        notes: &|_| None,
+    }
+}
+
+/// A message as a state: what entered a stage stands, what else is told has no place in one.
+fn state(message: &Message) -> State {
+    let open = message.items.iter().filter_map(|item| {
+        let since = match item {
+            Item::Certificate(certificate) => match certificate.news {
+                News::Entered { since, .. } => since,
+                _ => return None,
+            },
+            Item::Source(source) => match source.news {
+                SourceNews::Blind { since, .. } => since,
+                SourceNews::Recovered { .. } => return None,
+            },
+            Item::Channel(_) => return None,
+        };
+        Some(Open { item: item.clone(), since })
+    });
+    State { open: open.collect(), ended: Vec::new(), now: now() }
+}
+
+/// Whether an outcome is as it must be.
+pub(crate) fn agrees(outcome: &Outcome, want: Want) -> bool {
+    let tolerance = TimeDelta::seconds(5).to_std().expect("positive");
+    match (outcome, want) {
+        (Outcome::Delivered(Receipt { .. }), Want::Delivered) | (Outcome::Retry { .. }, Want::Retry) => true,
+        (Outcome::Retry { after: Some(after), .. }, Want::RetryAfter(wanted)) => {
+            after.abs_diff(wanted) <= tolerance
+        }
+        (Outcome::Refused { what, .. }, Want::Refused(wanted)) => *what == wanted,
+        _ => false,
+    }
+}
+
+/// Compares with a file of `tests/expected/channels`; `UPDATE_EXPECT=1` writes it anew.
+pub(crate) fn expect(file: &str, actual: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/expected/channels").join(file);
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(&path, actual).expect("written");
+        return;
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    let differs = expected.lines().zip(actual.lines()).find(|(expected, actual)| expected != actual);
+    assert!(
+        actual == expected,
+        "tests/expected/channels/{file} differs (UPDATE_EXPECT=1 writes it anew); first at {differs:#?}"
+    );
+}
