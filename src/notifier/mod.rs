@@ -15,6 +15,8 @@ pub mod wecom;
 
 pub mod outcome;
 pub mod post;
+#[doc(hidden)]
+pub mod samples;
 pub mod script;
 pub mod text;
 
