@@ -1,159 +1,135 @@
 //! An address that is a secret itself: whoever has it can write to the channel.
 //!
-//! Made when a channel is built; from then on only its scheme and host are shown. What in it is secret goes to the
-//! channel's [`Post`](super::post::Post), which leaves it out of everything that it says.
-
-use std::any::Any;
-use std::fmt;
+//! Knows which parts of it must never be seen, and what people and pacing may know of it instead.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
-use super::{BuildError, Order, secret_url};
-use crate::fields::SecretSetting;
+use super::{BuildError, Order};
+use crate::fields::{Plain, SecretSetting, check_url};
 use crate::secret::Secret;
 
-/// A secret address.
-#[derive(Clone)]
+/// Shorter segments of a path are words, not tokens.
+const SHORTEST_SEGMENT: usize = 8;
+
+/// A secret address, kept byte for byte as it was given.
+#[derive(Debug, Clone)]
 pub(super) struct Address {
-    url: Url,
+    url: Secret,
     place: String,
+    parts: Vec<Secret>,
 }
 
 impl Address {
-    /// Reads it now, and checks it once more: the configuration could check only what was written there itself.
-    pub(super) fn read(order: &Order<'_>, setting: &SecretSetting) -> Result<Self, BuildError> {
-        let text = secret(order, setting)?;
-        secret_url(text.expose()).map_err(|fault| odd(setting, fault.message))?;
-        let url = Url::parse(text.expose()).map_err(|error| odd(setting, error.to_string()))?;
-        Ok(Self { place: url.origin().ascii_serialization(), url })
-    }
-
-    /// Scheme and host.
-    pub(super) fn place(&self) -> &str {
-        &self.place
+    /// Reads the address behind `setting`; `plain` says where unencrypted ones are good enough.
+    pub(super) fn load(order: &Order<'_>, setting: &SecretSetting, plain: Plain) -> Result<Self, BuildError> {
+        let secret = load(order, setting)?;
+        let url = check_url(secret.expose(), plain).map_err(|fault| odd(setting, fault.message))?;
+        let parts = secret_parts(&secret, &url);
+        Ok(Self { place: place(&url), url: secret, parts })
     }
 
     /// The whole of it, for the one place that sends.
     pub(super) fn expose(&self) -> &str {
-        self.url.as_str()
+        self.url.expose()
     }
 
-    /// The whole of it with more behind its query; what is added is encoded already.
-    pub(super) fn with_query(&self, more: &str) -> String {
-        let mut url = self.url.clone();
-        let query = match url.query() {
-            Some(query) if !query.is_empty() => format!("{query}&{more}"),
-            _ => more.to_owned(),
-        };
-        url.set_query(Some(&query));
-        url.into()
+    /// Scheme and host, and the port where it is not the usual one.
+    pub(super) fn place(&self) -> &str {
+        &self.place
     }
 
-    /// Everything in it that must not be seen, the longest first: itself, `extra`, the values of its query, user and
-    /// password, and its last path segment where that is the secret.
-    pub(super) fn secrets(&self, last_segment: bool, extra: Option<&Secret>) -> Vec<Secret> {
-        let url = &self.url;
-        let mut texts = vec![url.as_str().to_owned()];
-        let query = url.query().unwrap_or_default();
-        texts.extend(
-            query.split('&').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value.to_owned()),
-        );
-        texts.extend(url.password().map(str::to_owned));
-        texts.extend(extra.map(|secret| secret.expose().to_owned()));
-        if last_segment {
-            texts.extend(url.path_segments().into_iter().flatten().next_back().map(str::to_owned));
-        }
-        let decoded: Vec<_> =
-            texts.iter().map(|text| percent_decode_str(text).decode_utf8_lossy().into_owned()).collect();
-        texts.extend(decoded);
-        texts.retain(|text| text.len() > 1);
-        texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        texts.dedup();
-        texts.into_iter().map(Secret::new).collect()
+    /// Everything in it that must not be seen, longest first, so that no rest of a longer one stays behind.
+    pub(super) fn secrets(&self) -> Vec<Secret> {
+        self.parts.clone()
     }
 
-    /// Tells robots apart.
+    /// See [`robot`].
     pub(super) fn robot(&self) -> u64 {
-        identity(&[self.expose()])
+        robot(&[self.expose()])
     }
 }
 
-impl fmt::Debug for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Address({})", self.place)
-    }
-}
-
-/// A number that tells secrets apart and does not give them away: the beginning of a hash.
-pub(super) fn identity(parts: &[&str]) -> u64 {
-    let hash = digest(&SHA256, parts.join("\n").as_bytes());
-    let (first, _) = hash.as_ref().split_first_chunk().expect("SHA-256 has 32 bytes");
-    u64::from_be_bytes(*first)
-}
-
-/// The settings of a channel as its own type knows them.
-pub(super) fn own<'a, T: Any>(order: &Order<'a>) -> &'a T {
-    let settings: &dyn Any = order.settings;
-    settings.downcast_ref().expect("a channel is built of the settings that its own type has read")
-}
-
-/// Reads a secret now.
-pub(super) fn secret(order: &Order<'_>, setting: &SecretSetting) -> Result<Secret, BuildError> {
+/// Reads a secret of the channel.
+pub(super) fn load(order: &Order<'_>, setting: &SecretSetting) -> Result<Secret, BuildError> {
     (order.secret)(setting).map_err(|source| BuildError::Secret { subject: setting.subject.clone(), source })
 }
 
-/// A secret that cannot be one.
+/// A secret that was read and cannot be one.
 pub(super) fn odd(setting: &SecretSetting, problem: impl Into<String>) -> BuildError {
     BuildError::OddSecret { subject: setting.subject.clone(), problem: problem.into() }
+}
+
+/// Tells robots apart by what is secret about them: the first half of a SHA-256's first half, from which nothing can
+/// be read back.
+pub(super) fn robot(secrets: &[&str]) -> u64 {
+    let whole = digest(&SHA256, secrets.join("\n").as_bytes());
+    whole.as_ref().iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}
+
+/// Scheme and host, and the port where it is not the usual one.
+pub(super) fn place(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+fn secret_parts(whole: &Secret, url: &Url) -> Vec<Secret> {
+    let mut parts = vec![whole.expose().to_owned(), url.as_str().to_owned()];
+    let path = url.path();
+    parts.extend([path, path.trim_start_matches('/')].map(str::to_owned));
+    parts.extend(path.split('/').filter(|segment| segment.len() >= SHORTEST_SEGMENT).map(str::to_owned));
+    if let Some(query) = url.query() {
+        parts.extend([format!("{path}?{query}"), query.to_owned()]);
+        parts.extend(query.split('&').filter_map(|pair| pair.split_once('=')).map(|(_, v)| v.to_owned()));
+    }
+    parts.extend([url.username().to_owned()]);
+    parts.extend(url.password().map(str::to_owned));
+    let decoded: Vec<_> =
+        parts.iter().map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned()).collect();
+    parts.extend(decoded);
+    parts.retain(|part| part.len() > 3);
+    parts.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    parts.dedup();
+    parts.into_iter().map(Secret::new).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> Address {
-        let url = Url::parse(text).unwrap();
-        Address { place: url.origin().ascii_serialization(), url }
+    fn parts(text: &str) -> Vec<String> {
+        let parts = secret_parts(&Secret::new(text), &Url::parse(text).unwrap());
+        parts.iter().map(|part| part.expose().to_owned()).collect()
     }
 
     #[test]
-    fn more_goes_behind_the_query_and_is_not_encoded_again() {
-        for (name, base, want) in [
-            ("a query", "https://a.example/x?t=1", "https://a.example/x?t=1&sign=a%2Bb"),
-            ("none", "https://a.example/x", "https://a.example/x?sign=a%2Bb"),
-            ("an empty one", "https://a.example/x?", "https://a.example/x?sign=a%2Bb"),
+    fn every_secret_part_of_an_address_is_known() {
+        for (text, secrets) in [
+            (
+                "https://hooks.slack.com/services/T00000000/B00000000/abcDEF123",
+                &["services/T00000000/B00000000/abcDEF123", "abcDEF123", "B00000000"][..],
+            ),
+            ("https://me:s%2Bcret@h.example/in", &["s%2Bcret", "s+cret"]),
+            ("https://h.example/x?sig=ab%2Bcd%3D&sv=1.0", &["ab%2Bcd%3D", "ab+cd=", "sig=ab%2Bcd%3D&sv=1.0"]),
         ] {
-            let address = address(base);
-            assert_eq!(address.with_query("sign=a%2Bb"), want, "{name}");
-            assert_eq!(address.with_query("sign=a%2Bb"), want, "{name}: the second time");
+            let parts = parts(text);
+            for secret in secrets {
+                assert!(parts.iter().any(|part| part == secret), "{secret} of {text}: {parts:?}");
+            }
+            assert!(parts.is_sorted_by(|a, b| a.len() >= b.len()), "the longest comes first: {parts:?}");
+            assert!(!parts.iter().any(|part| "https://h.example".contains(part.as_str())), "{parts:?}");
         }
     }
 
     #[test]
-    fn only_scheme_and_host_are_shown() {
-        let address = address("https://user:password@oapi.example:8443/robot/send?access_token=abcdef");
-        assert_eq!(address.place(), "https://oapi.example:8443");
-        assert_eq!(format!("{address:?}"), "Address(https://oapi.example:8443)");
-    }
-
-    #[test]
-    fn everything_secret_in_it_is_known() {
-        let address = address("https://user:password@a.example/hook/0a1b2c?key=k%2Dey");
-        let all = address.secrets(true, Some(&Secret::new("SEC123")));
-        let all: Vec<_> = all.iter().map(Secret::expose).collect();
-        for secret in ["password", "0a1b2c", "k%2Dey", "k-ey", "SEC123", address.expose()] {
-            assert!(all.contains(&secret), "{secret} is not among {all:?}");
-        }
-        assert!(all.is_sorted_by_key(|text| std::cmp::Reverse(text.len())), "the longest first");
-    }
-
-    #[test]
-    fn other_addresses_are_other_robots() {
-        let one = address("https://a.example/hook/1");
-        assert_eq!(one.robot(), address("https://a.example/hook/1").robot());
-        assert_ne!(one.robot(), address("https://a.example/hook/2").robot());
-        assert_ne!(identity(&["a", "b"]), identity(&["ab"]));
+    fn nothing_of_an_address_shows() {
+        let address = Address {
+            url: Secret::new("https://h.example/hunter2"),
+            place: place(&Url::parse("https://h.example:8443/hunter2?x=hunter2").unwrap()),
+            parts: vec![Secret::new("hunter2")],
+        };
+        assert_eq!(address.place(), "https://h.example:8443");
+        assert!(!format!("{address:?}").contains("hunter2"));
+        assert_ne!(robot(&["a", "b"]), robot(&["b", "a"]), "robots are told apart");
     }
 }

@@ -1,15 +1,19 @@
 //! What the robots share: their keys, and what each adds to every message. How they sign and write differs, and stays
 //! in their folders.
 
+use std::any::Any;
+
 use toml::Value;
 
+use super::address::Address;
 use super::foreign::Bare;
 use super::script::{Budget, Unit};
 use super::text::{self, Composed};
-use super::{ChannelSettings, Part, Setting, secret_url};
+use super::{ChannelSettings, Order, Part, Setting, secret_url};
 use crate::domain::alert::message::{Message, Severity};
 use crate::fields::show::{self, Entries};
 use crate::fields::{Fields, SecretSetting, no_check};
+use crate::secret::Secret;
 
 /// A robot that is called by a secret address.
 #[derive(Debug)]
@@ -82,6 +86,20 @@ impl From<&Robot> for Voice {
     fn from(robot: &Robot) -> Self {
         Self { keyword: robot.keyword.clone(), mention: robot.mention.clone() }
     }
+}
+
+/// The settings of a channel as its own type knows them.
+pub(super) fn own<'a, T: Any>(order: &Order<'a>) -> &'a T {
+    let settings: &dyn Any = order.settings;
+    settings.downcast_ref().expect("a channel is built of the settings that its own type has read")
+}
+
+/// Everything that must not be seen of a robot, the longest first.
+pub(super) fn all_secrets(address: &Address, secret: Option<&Secret>) -> Vec<Secret> {
+    let mut all = address.secrets();
+    all.extend(secret.cloned());
+    all.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
+    all
 }
 
 /// Parts with their numbers.

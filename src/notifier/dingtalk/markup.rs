@@ -1,7 +1,8 @@
 //! DingTalk's subset of Markdown. It knows no escape, so what others chose stands in backticks.
 
-use crate::notifier::foreign::{characters, full_width, link};
+use crate::notifier::foreign::{full_width, link};
 use crate::notifier::script::{Line, Markup, Span};
+use crate::notifier::text::tidy;
 
 /// How DingTalk writes. One newline breaks no line there; an empty line does.
 pub(super) struct Markdown;
@@ -42,7 +43,8 @@ fn push(out: &mut String, pieces: &[&str]) {
 
 /// Without backticks, and with nothing that makes a link, a picture or a mention.
 fn harmless(text: &str) -> String {
-    let text: String = characters(text)
+    let text: String = tidy(text)
+        .chars()
         .filter(|character| *character != '`')
         .map(|character| match character {
             '[' | ']' | '!' | '@' => full_width(character),

@@ -17,14 +17,15 @@ use chrono::{DateTime, Utc};
 use reqwest::header::HeaderMap;
 
 use self::settings::Settings;
-use super::address::{Address, own, secret};
+use super::address::{Address, load};
 use super::answer::{clocks, their_time};
 use super::post::{Post, Reply};
-use super::robot::Voice;
+use super::robot::{Voice, all_secrets, own};
 use super::{BuildError, Messenger, NotifierKind, Order, Outcome, Part, Sender, Setting, Stamp};
 use crate::call::BoxFuture;
 use crate::domain::alert::message::Message;
 use crate::domain::finding::Stage;
+use crate::fields::Plain;
 use crate::secret::Secret;
 
 /// Its entry in the list of channel types.
@@ -53,9 +54,9 @@ struct Attempt {
 
 fn build(order: &Order<'_>) -> Result<Sender, BuildError> {
     let settings: &Settings = own(order);
-    let address = Address::read(order, &settings.url)?;
-    let secret = settings.secret.as_ref().map(|setting| secret(order, setting)).transpose()?;
-    let post = Post::new(order.proxy, address.secrets(false, secret.as_ref()))?;
+    let address = Address::load(order, &settings.url, Plain::Loopback)?;
+    let secret = settings.secret.as_ref().map(|setting| load(order, setting)).transpose()?;
+    let post = Post::new(order.proxy, all_secrets(&address, secret.as_ref()))?;
     Ok(Sender::Messages(Arc::new(Dingtalk { address, secret, voice: settings.into(), post })))
 }
 
@@ -86,7 +87,7 @@ impl Dingtalk {
             Some(secret) => {
                 let signed = sign::signed(secret.expose(), time.timestamp_millis());
                 let hidden = [Secret::new(&signed.encoded), Secret::new(&signed.base64)];
-                (self.address.with_query(&signed.query()), self.post.hiding(hidden))
+                (signed.added_to(self.address.expose()), self.post.hiding(hidden))
             }
         };
         let reply = post.json(&url, HeaderMap::new(), body.clone()).await?;

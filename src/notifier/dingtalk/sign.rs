@@ -18,9 +18,11 @@ pub struct Signed {
 }
 
 impl Signed {
-    /// What is added to the query.
-    pub fn query(&self) -> String {
-        format!("timestamp={}&sign={}", self.timestamp_ms, self.encoded)
+    /// The address with time and signature behind its query; the address itself is never changed.
+    pub fn added_to(&self, url: &str) -> String {
+        let (url, _fragment) = url.split_once('#').unwrap_or((url, ""));
+        let mark = if url.contains('?') { '&' } else { '?' };
+        format!("{url}{mark}timestamp={}&sign={}", self.timestamp_ms, self.encoded)
     }
 }
 
@@ -56,7 +58,7 @@ mod tests {
             let (note, signed) = (&vector["note"], signed_as(&vector));
             assert_eq!(signed.base64, vector["sign_base64"], "{note}");
             assert_eq!(signed.encoded, vector["sign_query"], "{note}");
-            let url = format!("https://oapi.dingtalk.com/robot/send?access_token=TOKEN&{}", signed.query());
+            let url = signed.added_to("https://oapi.dingtalk.com/robot/send?access_token=TOKEN");
             assert_eq!(url, vector["url"], "{note}");
         }
     }

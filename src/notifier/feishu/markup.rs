@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::notifier::foreign::{characters, link};
+use crate::notifier::foreign::link;
 use crate::notifier::script::{Line, Markup, Span};
+use crate::notifier::text::tidy;
 
 /// Stands before the small print, which is an element of its own. No text holds it: control characters are left out.
 pub(super) const FOOTER: char = '\u{1e}';
@@ -14,16 +15,13 @@ pub(super) struct CardMarkdown;
 impl Markup for CardMarkdown {
     fn span(&self, span: &Span, out: &mut String) {
         match span {
-            Span::Own(text) | Span::Moment { shown: text, .. } => escape(text, out),
+            Span::Own(text) | Span::Moment { shown: text, .. } => out.push_str(text),
+            Span::Strong(text) => out.extend(["**", text, "**"]),
             Span::Foreign(text) | Span::Code(text) => escape(text, out),
-            Span::Strong(text) | Span::Name(text) => bold(text, out),
+            Span::Name(text) => bold(text, out),
             Span::Link { label, url } => match link(url) {
-                Some(url) => {
-                    out.push('[');
-                    escape(label, out);
-                    write!(out, "]({url})").expect("writing into memory cannot fail");
-                }
-                None => escape(label, out),
+                Some(url) => out.extend(["[", label, "](", &url, ")"]),
+                None => out.push_str(label),
             },
         }
     }
@@ -47,7 +45,7 @@ fn bold(text: &str, out: &mut String) {
 
 /// Every sign that the markup could take for its own, `&` among them, becomes the number of its character.
 fn escape(text: &str, out: &mut String) {
-    for character in characters(text) {
+    for character in tidy(text).chars() {
         match character {
             '&' | '<' | '>' | '*' | '_' | '[' | ']' | '`' | '~' | '\\' | ':' | '#' | '$' | '!' => {
                 write!(out, "&#{};", u32::from(character)).expect("writing into memory cannot fail");
@@ -67,7 +65,7 @@ mod tests {
         let shown = "&#60;&#33;channel&#62; &#38; &#60;/b&#62; &#91;x&#93;(http&#58;//e) &#42;a&#42; | \
                      &#60;at id=all&#62;&#60;/at&#62; \"q\"";
         for (name, span, want) in [
-            ("own", Span::Own("a_b & c".into()), "a&#95;b &#38; c".to_owned()),
+            ("own", Span::Own("7 days".into()), "7 days".to_owned()),
             ("strong", Span::Strong("7 days".into()), "**7 days**".to_owned()),
             ("name", Span::Name(evil.into()), format!("**{shown}**")),
             ("code", Span::Code(evil.trim().into()), shown.to_owned()),

@@ -18,13 +18,14 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 use self::settings::Settings;
-use super::address::{Address, own, secret};
+use super::address::{Address, load};
 use super::post::Post;
-use super::robot::Voice;
+use super::robot::{Voice, all_secrets, own};
 use super::{BuildError, Messenger, NotifierKind, Order, Outcome, Part, Sender, Setting, Stamp};
 use crate::call::BoxFuture;
 use crate::domain::alert::message::Message;
 use crate::domain::finding::Stage;
+use crate::fields::Plain;
 use crate::secret::Secret;
 
 /// Its entry in the list of channel types.
@@ -47,9 +48,9 @@ struct Feishu {
 
 fn build(order: &Order<'_>) -> Result<Sender, BuildError> {
     let settings: &Settings = own(order);
-    let address = Address::read(order, &settings.url)?;
-    let secret = settings.secret.as_ref().map(|setting| secret(order, setting)).transpose()?;
-    let post = Post::new(order.proxy, address.secrets(true, secret.as_ref()))?;
+    let address = Address::load(order, &settings.url, Plain::Loopback)?;
+    let secret = settings.secret.as_ref().map(|setting| load(order, setting)).transpose()?;
+    let post = Post::new(order.proxy, all_secrets(&address, secret.as_ref()))?;
     Ok(Sender::Messages(Arc::new(Feishu { address, secret, voice: settings.into(), post })))
 }
 

@@ -1,8 +1,9 @@
 //! Telegram's HTML: few tags, three escapes, and every tag closed inside of its message.
 
 use crate::domain::alert::message::Tone;
-use crate::notifier::foreign::{characters, full_width, link};
+use crate::notifier::foreign::{full_width, link};
 use crate::notifier::script::{Line, Markup, Span};
+use crate::notifier::text::tidy;
 
 /// How Telegram writes.
 pub(super) struct Html;
@@ -17,7 +18,7 @@ impl Markup for Html {
             Span::Strong(text) => tagged("b", text, out),
             Span::Foreign(text) => escape(&unaddressed(text), out),
             Span::Name(text) => tagged("b", &unaddressed(text), out),
-            Span::Code(text) => tagged("code", &characters(text).collect::<String>(), out),
+            Span::Code(text) => tagged("code", &tidy(text), out),
             Span::Link { label, url } => match link(url) {
                 Some(url) => {
                     out.push_str("<a href=\"");
@@ -83,7 +84,7 @@ pub(super) fn length(html: &str) -> usize {
 
 /// Foreign text in which nobody is addressed: `@name` would call a member of the group.
 fn unaddressed(text: &str) -> String {
-    characters(text).map(|character| if character == '@' { full_width('@') } else { character }).collect()
+    tidy(text).chars().map(|character| if character == '@' { full_width('@') } else { character }).collect()
 }
 
 fn tagged(tag: &str, text: &str, out: &mut String) {

@@ -19,8 +19,9 @@ use serde_json::Value;
 use self::answer::Verdict;
 use self::body::Chat;
 use self::settings::Settings;
-use super::address::{identity, odd, own, secret};
+use super::address::{load, odd, place, robot};
 use super::post::Post;
+use super::robot::own;
 use super::{BuildError, Messenger, NotifierKind, Order, Outcome, Part, Receipt, Sender, Setting, Stamp};
 use crate::call::BoxFuture;
 use crate::domain::alert::message::Message;
@@ -52,14 +53,14 @@ struct Telegram {
 
 fn build(order: &Order<'_>) -> Result<Sender, BuildError> {
     let settings: &Settings = own(order);
-    let token = secret(order, &settings.token)?;
+    let token = load(order, &settings.token)?;
     if !is_token(token.expose()) {
         return Err(odd(&settings.token, "a token is a number, a colon, and letters, digits, - and _"));
     }
     let base = settings.base_url.as_deref().unwrap_or(VENDOR);
     let url = Secret::new(format!("{base}/bot{}/sendMessage", token.expose()));
-    let place = Url::parse(base).map_or_else(|_| base.to_owned(), |url| url.origin().ascii_serialization());
-    let robot = identity(&[base, token.expose(), &settings.chat_id]);
+    let place = Url::parse(base).map_or_else(|_| base.to_owned(), |url| place(&url));
+    let robot = robot(&[base, token.expose(), &settings.chat_id]);
     let own_part = token.expose().split_once(':').map(|(_, own)| Secret::new(own));
     let post = Post::new(order.proxy, [url.clone(), token].into_iter().chain(own_part).collect())?;
     let chat = Chat { id: settings.chat_id.clone(), thread: settings.thread_id };

@@ -1,8 +1,9 @@
 //! WeCom's subset of Markdown. It knows no escape, so the signs of the markup become full-width where others chose them.
 
 use crate::domain::alert::message::Tone;
-use crate::notifier::foreign::{characters, full_width, link};
+use crate::notifier::foreign::{full_width, link};
 use crate::notifier::script::{Line, Markup, Span};
+use crate::notifier::text::tidy;
 
 /// How WeCom writes; the title has the colour of the message.
 pub(super) struct Markdown {
@@ -62,7 +63,8 @@ fn marked(out: &mut String, mark: &str, text: &str) {
 }
 
 fn harmless(text: &str) -> String {
-    let text: String = characters(text)
+    let text: String = tidy(text)
+        .chars()
         .filter(|character| *character != '`')
         .map(|character| match character {
             '<' | '>' | '[' | ']' | '*' => full_width(character),

@@ -15,13 +15,14 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 
 use self::settings::Settings;
-use super::address::{Address, own};
+use super::address::Address;
 use super::post::Post;
-use super::robot::Voice;
+use super::robot::{Voice, own};
 use super::{BuildError, Messenger, NotifierKind, Order, Outcome, Part, Sender, Setting, Stamp};
 use crate::call::BoxFuture;
 use crate::domain::alert::message::Message;
 use crate::domain::finding::Stage;
+use crate::fields::Plain;
 
 /// Its entry in the list of channel types.
 pub(super) const KIND: NotifierKind = NotifierKind {
@@ -42,8 +43,8 @@ struct Wecom {
 
 fn build(order: &Order<'_>) -> Result<Sender, BuildError> {
     let settings: &Settings = own(order);
-    let address = Address::read(order, &settings.url)?;
-    let post = Post::new(order.proxy, address.secrets(false, None))?;
+    let address = Address::load(order, &settings.url, Plain::Loopback)?;
+    let post = Post::new(order.proxy, address.secrets())?;
     let voice = Voice { keyword: None, mention: settings.mention.clone() };
     Ok(Sender::Messages(Arc::new(Wecom { address, voice, post })))
 }
