@@ -16,7 +16,7 @@ pub(super) fn link(url: &str) -> Option<String> {
     for character in url.chars().filter(|character| !is_invisible(*character)) {
         match character {
             ' ' | '(' | ')' | '<' | '>' | '"' | '`' | '[' | ']' | '|' | '\\' | '*' => {
-                safe.extend(percent_encoding::percent_encode_byte(character as u8).chars());
+                safe.push_str(percent_encoding::percent_encode_byte(character as u8));
             }
             plain => safe.push(plain),
         }
@@ -44,7 +44,7 @@ impl Markup for Bare {
             Span::Link { label, .. } => out.push_str(label),
             Span::Foreign(text) | Span::Name(text) | Span::Code(text) => {
                 out.extend(tidy(text).chars().map(|character| match character {
-                    '<' | '>' | '@' => full_width(character),
+                    '<' | '>' | '@' | '[' | ']' => full_width(character),
                     plain => plain,
                 }));
             }

@@ -39,7 +39,7 @@ pub(super) fn parts(message: &Message, setting: &Setting<'_>, voice: &Voice) -> 
 pub(super) fn plain(message: &Message, setting: &Setting<'_>, voice: &Voice) -> Part {
     let mut text = voice.with_keyword(bare(message, setting, SHORT).text, "\n");
     for who in voice.mention(message) {
-        text.push_str(&format!("\n<at user_id=\"{who}\"></at>"));
+        text.extend(["\n<at user_id=\"", who, "\"></at>"]);
     }
     let content = json!({"msg_type": "text", "content": {"text": text}});
     Part { content, name: "plain".to_owned() }

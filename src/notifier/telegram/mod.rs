@@ -84,13 +84,12 @@ impl Telegram {
     /// Posts; and once more where the answer says how it would have been right.
     async fn say(&self, content: &Value) -> Outcome {
         match self.attempt(content).await {
-            Ok(Verdict::Settled(outcome)) => outcome,
+            Ok(Verdict::Settled(outcome)) | Err(outcome) => outcome,
             Ok(Verdict::Moved { to }) => self.say_in(content, to).await,
             Ok(Verdict::BadMarkup) => match self.attempt(&body::without_markup(content)).await {
                 Ok(verdict) => noted(verdict.settled(), "sent without markup, which was refused"),
                 Err(outcome) => outcome,
             },
-            Err(outcome) => outcome,
         }
     }
 

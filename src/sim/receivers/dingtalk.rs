@@ -173,19 +173,16 @@ impl Receiver for Dingtalk {
     fn shown(&self, request: &Request) -> Option<Shown> {
         let body = request.json()?;
         let mut shown = Shown::default();
-        let text = match body["msgtype"].as_str()? {
-            "markdown" => {
-                body["markdown"]["title"].as_str()?.clone_into(&mut shown.title);
-                let text = body["markdown"]["text"].as_str()?;
-                let dialect = Dialect { code: true, underscores: false, entities: false };
-                chat::read(&paragraphs(text), dialect).add_to(&mut shown);
-                text
-            }
-            _ => {
-                let text = body["text"]["content"].as_str()?;
-                shown.lines = text.lines().map(str::to_owned).collect();
-                text
-            }
+        let text = if body["msgtype"] == "markdown" {
+            body["markdown"]["title"].as_str()?.clone_into(&mut shown.title);
+            let text = body["markdown"]["text"].as_str()?;
+            let dialect = Dialect { code: true, underscores: false, entities: false };
+            chat::read(&paragraphs(text), dialect).add_to(&mut shown);
+            text
+        } else {
+            let text = body["text"]["content"].as_str()?;
+            shown.lines = text.lines().map(str::to_owned).collect();
+            text
         };
         shown.mentions.extend(calls(&body["at"], text));
         Some(shown)
