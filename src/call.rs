@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::domain::reason::Reason;
-use crate::visible::shortened;
+use crate::visible::{holds_a_key, shortened};
 
 /// The longest foreign text that is kept.
 const LONGEST_TEXT: usize = 300;
@@ -101,10 +101,15 @@ impl fmt::Display for CallError {
     }
 }
 
-/// Foreign text made fit to be shown: on one line, visible, and of bounded length.
+/// Foreign text made fit to be shown: on one line, visible, of bounded length. One with a private key in it is not
+/// shown at all: where the key ends can only be guessed.
 pub fn clean(text: &str) -> String {
     let words: Vec<_> = text.split_whitespace().collect();
-    shortened(&words.join(" "), LONGEST_TEXT).into_owned()
+    let line = words.join(" ");
+    if holds_a_key(&line) {
+        return "a text with a private key in it, which is not shown".to_owned();
+    }
+    shortened(&line, LONGEST_TEXT).into_owned()
 }
 
 #[cfg(test)]
@@ -130,6 +135,7 @@ mod tests {
     fn foreign_text_cannot_forge_a_line_or_grow_without_bound() {
         assert_eq!(clean(" a\n\tb\x1b[31mc\0\n"), r"a b\u{1b}[31mc\u{0}");
         assert_eq!(clean("a\u{202e}b"), r"a\u{202e}b");
+        assert!(!clean("x -----BEGIN RSA PRIVATE\nKEY-----\nPLANTED").contains("PLANTED"));
         assert_eq!(clean(&"证".repeat(1000)).chars().count(), LONGEST_TEXT + 1);
     }
 }

@@ -2,6 +2,8 @@
 //! odd answer. Nothing in here replaces a function of ours.
 
 mod bad_answers;
+#[path = "../common/mod.rs"]
+mod common;
 mod doctor;
 mod exact;
 mod limits;

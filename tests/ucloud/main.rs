@@ -3,6 +3,8 @@
 
 mod bad_answers;
 mod bundles;
+#[path = "../common/mod.rs"]
+mod common;
 mod exact;
 mod gateway;
 mod limits;

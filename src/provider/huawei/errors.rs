@@ -11,6 +11,7 @@ use super::action;
 use crate::call::{CallError, CallErrorKind};
 use crate::http::Answer;
 use crate::provider::keys::Keys;
+use crate::visible::holds_a_key;
 
 /// The key itself is not accepted: unknown, wrong, out of date, disabled.
 const KEY: &[&str] = &[
@@ -180,7 +181,10 @@ fn said(body: &[u8]) -> Option<Said> {
     let deeper = top.values().filter_map(Value::as_object);
     std::iter::once(&top).chain(deeper).find_map(|object| {
         let text = |name: &str| match object.get(name)? {
-            Value::String(text) => Some(text.clone()).filter(|text| !text.trim().is_empty()),
+            // Before blanks are taken out of codes: without them a private key would not be known as one.
+            Value::String(text) => {
+                Some(text.clone()).filter(|text| !text.trim().is_empty() && !holds_a_key(text))
+            }
             Value::Number(number) => Some(number.to_string()),
             _ => None,
         };
@@ -311,6 +315,20 @@ mod tests {
         };
         let reader = Reader { action: action::SSL, now, keys: &keys };
         reader.read::<Value>(&answer(status, body, headers)).expect_err("a failure")
+    }
+
+    #[test]
+    fn a_private_key_in_an_error_is_in_no_text() {
+        let key = "-----BEGIN RSA PRIVATE KEY-----\\nPLANTED\\n-----END RSA PRIVATE KEY-----";
+        for body in [
+            format!(r#"{{"error_code":"DCS.5000","error_msg":"{key}"}}"#),
+            format!(r#"{{"error_code":"DCS.5000","error_msg":"no","request_id":"{key}"}}"#),
+            format!(r#"{{"error_code":"DCS.{key}","error_msg":"no"}}"#),
+            format!(r#"{{"error":{{"code":"{key}","message":"{key}"}}}}"#),
+        ] {
+            let error = failure(400, &body, &[]);
+            assert!(!format!("{error} {error:?}").contains("PLANTED"), "{body}: {error:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What an error answer means. Business errors come with status 200 and a `RetCode`, which alone decides: messages
 //! are Chinese or English, and both SDKs' own rule (above 2000 is worth a retry) is wrong for the codes that matter.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -9,7 +10,7 @@ use super::wire::Head;
 use crate::call::{CallError, CallErrorKind};
 use crate::http::Answer;
 use crate::provider::keys::Keys;
-use crate::provider::loose::holds_a_key;
+use crate::visible::holds_a_key;
 
 /// The header with the id of a request, which the cloud's support asks for.
 const REQUEST_ID: &str = "x-ucloud-request-uuid";
@@ -47,9 +48,9 @@ pub(super) fn read<T: DeserializeOwned>(
         (Some(code), Some(head)) if code != "0" => Err(cloud_error(answer, code, head, action, keys)),
         (Some(_), _) if answer.status.is_success() => serde_json::from_slice(body).map_err(|error| {
             let text = format!("the JSON is not of the expected form (column {})", error.column());
-            foreign(CallErrorKind::Unreadable, action, &text, answer)
+            foreign(CallErrorKind::Unreadable, action, &text, answer, keys)
         }),
-        _ => Err(no_answer_of_the_cloud(answer, action)),
+        _ => Err(no_answer_of_the_cloud(answer, action, keys)),
     }
 }
 
@@ -63,7 +64,7 @@ fn cloud_error(answer: &Answer, code: &str, head: &Head, action: &'static str, k
         "172" => "no such user: is the public key right, and is this its gateway?".into(),
         _ => keys.censored(head.Message.text().unwrap_or_default()),
     };
-    CallError::new(kind(code, answer), action, message).with_code(code, request_id(answer))
+    CallError::new(kind(code, answer), action, message).with_code(code, request_id(answer, keys).as_deref())
 }
 
 fn kind(code: &str, answer: &Answer) -> CallErrorKind {
@@ -78,28 +79,30 @@ fn kind(code: &str, answer: &Answer) -> CallErrorKind {
 }
 
 /// What comes from in between: proxies, gateways, something else at that address.
-fn no_answer_of_the_cloud(answer: &Answer, action: &'static str) -> CallError {
+fn no_answer_of_the_cloud(answer: &Answer, action: &'static str, keys: &Keys) -> CallError {
     let status = answer.status;
     match status.as_u16() {
-        429 => foreign(CallErrorKind::Throttled(retry_after(answer)), action, "answered 429", answer),
+        429 => foreign(CallErrorKind::Throttled(retry_after(answer)), action, "answered 429", answer, keys),
         500.. => {
             let text = format!("the server answered {status} without saying why");
-            foreign(CallErrorKind::Unreachable, action, &text, answer)
+            foreign(CallErrorKind::Unreachable, action, &text, answer, keys)
         }
         _ => {
             let text = format!("answered {status} with {}", what_it_is(answer));
-            foreign(CallErrorKind::Unreadable, action, &text, answer)
+            foreign(CallErrorKind::Unreadable, action, &text, answer, keys)
         }
     }
 }
 
-fn foreign(kind: CallErrorKind, action: &'static str, text: &str, answer: &Answer) -> CallError {
-    CallError { request_id: request_id(answer).map(crate::call::clean), ..CallError::new(kind, action, text) }
+fn foreign(kind: CallErrorKind, action: &'static str, text: &str, answer: &Answer, keys: &Keys) -> CallError {
+    let request_id = request_id(answer, keys).map(|id| crate::call::clean(&id));
+    CallError { request_id, ..CallError::new(kind, action, text) }
 }
 
-fn request_id(answer: &Answer) -> Option<&str> {
+/// Whoever sets the header may repeat in it what it was asked with.
+fn request_id<'a>(answer: &'a Answer, keys: &Keys) -> Option<Cow<'a, str>> {
     let id = answer.headers.get(REQUEST_ID)?.to_str().ok()?;
-    (!id.is_empty() && !holds_a_key(id)).then_some(id)
+    (!id.is_empty() && !holds_a_key(id)).then(|| keys.censored(id))
 }
 
 /// `Retry-After` in seconds, from whoever is in between; the cloud itself gives no hint.
@@ -139,6 +142,18 @@ mod tests {
         let status = reqwest::StatusCode::from_u16(status).expect("status");
         let answer = Answer { status, headers: map, body: Bytes::copy_from_slice(body.as_bytes()) };
         read::<serde_json::Value>(&answer, "ulb:DescribeSSLV2", &keys()).expect_err("a failure")
+    }
+
+    #[test]
+    fn whatever_is_repeated_of_the_key_is_taken_out() {
+        for (name, status, body) in [
+            ("by the cloud", 200, r#"{"RetCode":4111,"Message":"private-key"}"#),
+            ("in between", 502, "<html>"),
+        ] {
+            let error = failure(status, body, &[(REQUEST_ID, "for private-key of public-key")]);
+            assert_eq!(error.request_id.as_deref(), Some("for *** of ***"), "{name}");
+            assert!(!format!("{error} {error:?}").contains("private-key"), "{name}");
+        }
     }
 
     #[test]

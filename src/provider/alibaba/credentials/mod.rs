@@ -19,6 +19,8 @@ use crate::provider::settings::Credentials;
 use crate::provider::{BuildError, Order};
 
 mod chain;
+#[cfg(test)]
+mod fuzz;
 mod instance;
 mod plan;
 mod profile;
