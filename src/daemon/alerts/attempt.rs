@@ -38,8 +38,8 @@ pub(super) struct Saying<'a> {
 pub(super) enum Said {
     /// All of it arrived.
     Everything(Receipt),
-    /// It did not, for this reason.
-    Trouble(Attempt, Trouble),
+    /// It did not, for this reason. Earlier parts may have left something behind.
+    Trouble(Attempt, Trouble, Vec<(String, String)>),
     /// A stop was asked for before it was through.
     Stopped,
 }
@@ -68,7 +68,7 @@ impl Saying<'_> {
                 Some(Outcome::Refused { what: Refusal::Content, trouble }) => {
                     return self.plainly(message, notes, trouble).await;
                 }
-                Some(outcome) => return failed(outcome),
+                Some(outcome) => return failed(outcome, all.notes),
             }
         }
         Said::Everything(all)
@@ -90,7 +90,7 @@ impl Saying<'_> {
         trouble: Trouble,
     ) -> Said {
         let plain = self.render(notes, |setting| self.messenger.plain(message, setting)).flatten();
-        let Some(part) = plain else { return Said::Trouble(Attempt::Hopeless, trouble) };
+        let Some(part) = plain else { return Said::Trouble(Attempt::Hopeless, trouble, Vec::new()) };
         tracing::warn!(
             channel = &*self.channel.name,
             message = &*message.id,
@@ -101,7 +101,7 @@ impl Saying<'_> {
         match self.post(part, &message.id).await {
             None => Said::Stopped,
             Some(Outcome::Delivered(receipt)) => Said::Everything(receipt),
-            Some(outcome) => failed(outcome),
+            Some(outcome) => failed(outcome, Vec::new()),
         }
     }
 
@@ -139,13 +139,14 @@ impl Saying<'_> {
     }
 }
 
-fn failed(outcome: Outcome) -> Said {
-    match outcome {
-        Outcome::Delivered(receipt) => Said::Everything(receipt),
-        Outcome::Retry { after, trouble } => Said::Trouble(Attempt::Failed { after }, trouble),
-        Outcome::Refused { what: Refusal::Content, trouble } => Said::Trouble(Attempt::Hopeless, trouble),
+fn failed(outcome: Outcome, notes: Vec<(String, String)>) -> Said {
+    let (attempt, trouble) = match outcome {
+        Outcome::Delivered(receipt) => return Said::Everything(receipt),
+        Outcome::Retry { after, trouble } => (Attempt::Failed { after }, trouble),
+        Outcome::Refused { what: Refusal::Content, trouble } => (Attempt::Hopeless, trouble),
         Outcome::Refused { what: Refusal::Credentials | Refusal::Target, trouble } => {
-            Said::Trouble(Attempt::Barred, trouble)
+            (Attempt::Barred, trouble)
         }
-    }
+    };
+    Said::Trouble(attempt, trouble, notes)
 }

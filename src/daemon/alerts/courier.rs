@@ -201,7 +201,12 @@ impl Courier {
         match saying.say(&message, done, &note).await {
             Said::Stopped => Ok(()),
             Said::Everything(receipt) => self.arrived(&row, receipt).await,
-            Said::Trouble(attempt, trouble) => self.failed(&row, attempt, trouble).await,
+            Said::Trouble(attempt, trouble, notes) => {
+                if !notes.is_empty() {
+                    self.state.left_behind.entry(id).or_default().extend(notes);
+                }
+                self.failed(&row, attempt, trouble).await
+            }
         }
     }
 

@@ -19,6 +19,8 @@ mod replica;
 mod wellbeing;
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;

@@ -76,7 +76,7 @@ impl Office {
         let saying = Saying { context, channel, messenger, pace, recorded: false, stop };
         match saying.say(&message, 0, &|_| None).await {
             Said::Everything(receipt) => Ok(receipt.said),
-            Said::Trouble(_, trouble) => Err(trouble),
+            Said::Trouble(_, trouble, _) => Err(trouble),
             Said::Stopped => Err(Trouble::new(Reason::Internal, "the daemon is stopping")),
         }
     }
