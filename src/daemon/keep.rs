@@ -50,7 +50,7 @@ impl Found {
         clock: &Clock,
     ) -> Self {
         let (url, opened) = match store.address(env) {
-            Ok(url) => (url.clone(), open(&url, clock).await),
+            Ok(url) => (url.clone(), open(&url, clock, false).await),
             Err(error) => {
                 let trouble = Trouble::Address(error.to_string());
                 (Secret::new(""), Err(StoreError { place: "`store.url`".into(), trouble }))
@@ -80,7 +80,9 @@ impl Found {
     ) {
         let Self { url, opened, holder, handle } = self;
         drop(handle);
-        Keeper { url, snapshots, metrics, clock, holder, failures: 0, worked: false }.run(opened).await;
+        Keeper { url, snapshots, metrics, clock, holder, failures: 0, worked: false, damaged: false }
+            .run(opened)
+            .await;
     }
 }
 
@@ -94,6 +96,8 @@ struct Keeper {
     failures: u32,
     /// It could be used at some time.
     worked: bool,
+    /// The last error said that it is damaged.
+    damaged: bool,
 }
 
 impl Keeper {
@@ -112,7 +116,7 @@ impl Keeper {
                 return;
             }
             self.pause().await;
-            opened = open(&self.url, &self.clock).await;
+            opened = open(&self.url, &self.clock, self.damaged).await;
             if let Ok((_, saved)) = &mut opened {
                 spare_unseen(Arc::make_mut(saved), &self.snapshots.borrow());
             }
@@ -179,6 +183,7 @@ impl Keeper {
 
     fn tell(&mut self, error: &StoreError) {
         self.failures = self.failures.saturating_add(1);
+        self.damaged = matches!(error.trouble, Trouble::Damaged(_));
         self.metrics.show_store(false);
         let (store, error) = (&*error.place, error.to_string());
         match (self.failures, self.worked) {
@@ -215,8 +220,11 @@ async fn next(snapshots: &mut watch::Receiver<Arc<Snapshot>>, earliest: Instant)
     true
 }
 
-async fn open(url: &Secret, clock: &Clock) -> Opened {
-    let store = Store::open(url.expose()).await?;
+async fn open(url: &Secret, clock: &Clock, damaged: bool) -> Opened {
+    let store = match damaged {
+        false => Store::open(url.expose()).await?,
+        true => Store::open_damaged(url.expose()).await?,
+    };
     let loaded = store.load(clock.wall_of(Duration::ZERO)).await?;
     if let Some((rows, first)) = loaded.odd {
         let store = store.place();

@@ -89,7 +89,7 @@ impl Daemon {
             Http::new(config.poll.timeout, config.poll.concurrency, clock.clone(), Arc::clone(&telemetry));
         let accounts = build_accounts(&config, &http, env).map_err(DaemonError::Accounts)?;
         let (channels, heartbeat) = channels(&config, env)?;
-        let words = Words::of(&config);
+        let (words, rules) = (Words::of(&config), alerts::rules(&config));
         let listeners = server::bind(&config.web.listen).await?;
         let providers = accounts.iter().map(|account| Arc::clone(&account.provider)).collect();
         let metrics = Arc::new(MetricsPage::new(Arc::clone(&telemetry), config.poll.clone(), clock.now()));
@@ -113,6 +113,7 @@ impl Daemon {
             Delivery::new(alerts::Parts {
                 channels,
                 words,
+                rules,
                 heartbeat,
                 snapshots: poller.snapshots(),
                 store: store.handle(),

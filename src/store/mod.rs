@@ -16,6 +16,8 @@ mod json;
 mod kept;
 mod lock;
 mod outbox;
+mod pieces;
+mod prove;
 mod rows;
 mod schema;
 mod silences;
@@ -39,6 +41,8 @@ pub use trouble::{StoreError, Trouble};
 
 use self::address::Address;
 use self::lock::Lock;
+use self::pieces::Piece;
+use self::prove::Check;
 use self::rows::Statement;
 use self::statements::{BATCHES, Batched};
 use self::trouble::Kind;
@@ -78,19 +82,32 @@ pub struct Loaded {
 
 impl Store {
     /// Opens the store at `sqlite:PATH` or `postgres://…`, makes it where there is none, and brings its tables up to
-    /// date.
+    /// date. A file is checked for damage, a large one without its history of messages.
     ///
     /// # Errors
     /// It cannot be read and written by this daemon now.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
+        Self::open_checked(url, Check::Quick).await
+    }
+
+    /// The same for a store that turned out to be damaged while it was used: every page of it is looked at first.
+    ///
+    /// # Errors
+    /// It cannot be read and written by this daemon now.
+    pub async fn open_damaged(url: &str) -> Result<Self, StoreError> {
+        Self::open_checked(url, Check::Whole).await
+    }
+
+    async fn open_checked(url: &str, check: Check) -> Result<Self, StoreError> {
         let address =
             Address::parse(url).map_err(|trouble| StoreError { place: "`store.url`".into(), trouble })?;
-        let opened = tokio::time::timeout(OPEN_LIMIT, Self::open_at(&address)).await;
+        let limit = if check == Check::Quick { OPEN_LIMIT } else { WORK_LIMIT };
+        let opened = tokio::time::timeout(limit, Self::open_at(&address, check)).await;
         let opened = opened.unwrap_or(Err(Trouble::Silent));
         opened.map_err(|trouble| StoreError { place: address.shown(), trouble })
     }
 
-    async fn open_at(address: &Address) -> Result<Self, Trouble> {
+    async fn open_at(address: &Address, check: Check) -> Result<Self, Trouble> {
         install_default_drivers();
         let (kind, place) = (address.kind(), address.shown());
         let lock = match address {
@@ -102,7 +119,7 @@ impl Store {
         // The pool would hide why it cannot connect.
         let mut first =
             AnyConnection::connect_with(&options).await.map_err(|error| Trouble::of(kind, &error))?;
-        prove(&mut first, kind).await.map_err(|error| Trouble::of(kind, &error))?;
+        prove::works(&mut first, kind, check).await.map_err(|error| Trouble::of(kind, &error))?;
         schema::migrate(&mut first, kind).await?;
         first.close().await.map_err(|error| Trouble::of(kind, &error))?;
         Ok(Self { pool: pool(kind, options), kind, place, lock: Mutex::new(lock) })
@@ -125,8 +142,8 @@ impl Store {
         .await
     }
 
-    /// Writes what changed, all of it or nothing. `timeline_start` is the wall time at which the timeline of the looks
-    /// planned in it is zero.
+    /// Writes what changed: all of it or nothing, unless it is much (`pieces`). `timeline_start` is the wall time at which
+    /// the timeline of the looks planned in it is zero.
     ///
     /// # Errors
     /// The database cannot be written. After that, what it holds is to be read anew: an answer may have been lost.
@@ -136,9 +153,12 @@ impl Store {
         timeline_start: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.within_limit(async {
-            let mut work = self.begin().await?;
-            write(&mut work, change, timeline_start).await?;
-            work.commit().await
+            for piece in pieces::of(change) {
+                let mut work = self.begin().await?;
+                write(&mut work, &piece, timeline_start).await?;
+                work.commit().await?;
+            }
+            Ok(())
         })
         .await
     }
@@ -179,48 +199,27 @@ fn pool(kind: Kind, options: AnyConnectOptions) -> AnyPool {
         Kind::Sqlite => pool.max_connections(1).idle_timeout(None).max_lifetime(None),
         Kind::Postgres => pool.max_connections(CONNECTIONS),
     };
-    pool.after_connect(move |connection, _| Box::pin(set_up(connection, kind))).connect_lazy_with(options)
-}
-
-/// Sees whether the database can be read and written, before anything relies on it.
-async fn prove(connection: &mut AnyConnection, kind: Kind) -> Result<(), Error> {
-    set_up(connection, kind).await?;
-    if kind == Kind::Sqlite {
-        connection.begin_with("BEGIN IMMEDIATE").await?.rollback().await?;
-        let found: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut *connection).await?;
-        if found != "ok" {
-            return Err(Error::Decode(found.into()));
-        }
-    }
-    Ok(())
-}
-
-/// Every committed transaction is on the disk, also when the power goes.
-async fn set_up(connection: &mut AnyConnection, kind: Kind) -> Result<(), Error> {
-    if kind == Kind::Sqlite {
-        sqlx::query("PRAGMA journal_mode = WAL").execute(&mut *connection).await?;
-        sqlx::query("PRAGMA synchronous = FULL").execute(&mut *connection).await?;
-    }
-    Ok(())
+    pool.after_connect(move |connection, _| Box::pin(prove::set_up(connection, kind)))
+        .connect_lazy_with(options)
 }
 
 async fn write(
     connection: &mut AnyConnection,
-    change: &Difference<'_>,
+    change: &Piece<'_>,
     timeline_start: DateTime<Utc>,
 ) -> Result<(), Error> {
-    for scope in &change.gone_scopes {
+    for scope in change.gone_scopes {
         erase_scope(connection, &words::scope_key(scope)).await?;
     }
-    for placeholder in &change.gone_regions {
+    for placeholder in change.gone_regions {
         let key = words::scope_key(placeholder);
         sqlx::query(statements::ERASE_REGIONS).bind(key).execute(&mut *connection).await?;
     }
-    in_batches(connection, &statements::ERASE_SOME, &change.gone, rows::bind_id).await?;
-    in_batches(connection, &statements::WRITE_SCOPES, &change.scopes, rows::bind_scope).await?;
-    in_batches(connection, &statements::WRITE_REGIONS, &change.regions, rows::bind_regions).await?;
+    in_batches(connection, &statements::ERASE_SOME, change.gone, rows::bind_id).await?;
     let bind = |statement, row: &(&Scope, &Resource)| rows::bind_resource(statement, row, timeline_start);
-    in_batches(connection, &statements::WRITE_RESOURCES, &change.resources, bind).await
+    in_batches(connection, &statements::WRITE_RESOURCES, change.resources, bind).await?;
+    in_batches(connection, &statements::WRITE_SCOPES, change.scopes, rows::bind_scope).await?;
+    in_batches(connection, &statements::WRITE_REGIONS, change.regions, rows::bind_regions).await
 }
 
 async fn erase_scope(connection: &mut AnyConnection, key: &str) -> Result<(), Error> {

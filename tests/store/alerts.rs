@@ -1,6 +1,7 @@
 //! What was told, remembered, silenced and noted comes back, and messages take their turn.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use notafter::domain::alert::memory::{ChannelPast, Memory, Row as MemoryRow};
@@ -11,6 +12,7 @@ use notafter::domain::alert::outbox::{Row, Settled, State};
 use notafter::domain::alert::silence::SilenceRow;
 use notafter::domain::finding::Stage;
 use notafter::store::{Alerts, Cursor, Store, Waiting};
+use tokio::task::JoinSet;
 
 use crate::database::{Database, over_both};
 use crate::support::moment;
@@ -100,7 +102,7 @@ async fn state_of(store: &Store, id: &str) -> Row {
     rows.into_iter().find(|row| &*row.message.id == id).unwrap()
 }
 
-fn memory(channels: &[&str]) -> Memory {
+pub(crate) fn memory(channels: &[&str]) -> Memory {
     let past = ChannelPast { since: moment(), digests: BTreeMap::from([("09:37".into(), after(1))]) };
     let channels = channels.iter().map(|name| ((*name).into(), past.clone())).collect();
     Memory { channels, ..Memory::default() }
@@ -163,40 +165,30 @@ async fn critical_ones_go_first_then_the_oldest_and_only_what_is_due(database: D
 }
 
 async fn a_message_is_taken_once(database: Database) {
-    let store = database.open().await;
-    let messages: Vec<_> = (0..40).map(|n| message(&format!("evt_{n:02}"), "ops", Stage::Info, n)).collect();
-    queue(&store, &messages).await;
-    let takers = (0..8).map(|_| async {
-        let mut mine = Vec::new();
-        while let Some(row) = take(&store, "ops").await {
-            mine.push(row.message.id);
-        }
-        mine
-    });
-    let taken: Vec<_> = futures_of(takers).await.into_iter().flatten().collect();
-    assert_eq!(taken.len(), 40);
-    assert_eq!(taken.iter().collect::<BTreeSet<_>>().len(), 40, "none twice");
-    store.close().await;
-}
-
-/// Runs them side by side.
-async fn futures_of<F: Future<Output = Vec<Box<str>>>>(
-    futures: impl Iterator<Item = F>,
-) -> Vec<Vec<Box<str>>> {
-    let mut running: Vec<_> = futures.map(Box::pin).collect();
-    let mut done = Vec::new();
-    std::future::poll_fn(|context| {
-        running.retain_mut(|future| match future.as_mut().poll(context) {
-            std::task::Poll::Ready(result) => {
-                done.push(result);
-                false
+    const COUNT: usize = 200;
+    let mut stores = vec![Arc::new(database.open().await)];
+    if database.name.is_some() {
+        stores.push(Arc::new(database.open().await));
+    }
+    let messages: Vec<_> =
+        (0..COUNT).map(|n| message(&format!("evt_{n:03}"), "ops", Stage::Info, 0)).collect();
+    queue(&stores[0], &messages).await;
+    let mut takers = JoinSet::new();
+    for store in stores.iter().cycle().take(8).cloned() {
+        takers.spawn(async move {
+            let mut mine = Vec::new();
+            while let Some(row) = take(&store, "ops").await {
+                mine.push(row.message.id);
             }
-            std::task::Poll::Pending => true,
+            mine
         });
-        if running.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
-    done
+    }
+    let taken: Vec<_> = takers.join_all().await.into_iter().flatten().collect();
+    assert_eq!(taken.len(), COUNT);
+    assert_eq!(taken.iter().collect::<BTreeSet<_>>().len(), COUNT, "none twice");
+    for store in stores {
+        store.close().await;
+    }
 }
 
 async fn what_was_being_sent_is_queued_again_at_the_start(database: Database) {

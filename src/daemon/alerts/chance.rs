@@ -1,6 +1,7 @@
 //! What is thrown anew each time: jitter, and the ids of messages.
 
 use chrono::{DateTime, Utc};
+use ulid::Ulid;
 
 use crate::domain::hash::stable_hash;
 
@@ -39,16 +40,10 @@ fn random() -> [u64; 2] {
     [u64::from_le_bytes(first), u64::from_le_bytes(second)]
 }
 
-/// Crockford's base 32: no letter that looks like a digit.
-const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-/// A ULID (github.com/ulid/spec): 48 bits of milliseconds, 80 of chance, 26 digits.
 fn id(prefix: &str, at: DateTime<Utc>, [first, second]: [u64; 2]) -> Box<str> {
-    let time = u128::from(u64::try_from(at.timestamp_millis()).unwrap_or(0) & 0xffff_ffff_ffff);
-    let chance = (u128::from(first & 0xffff) << 64) | u128::from(second);
-    let number = (time << 80) | chance;
-    let digits = (0..26).rev().map(|place| char::from(DIGITS[(number >> (place * 5)) as usize & 31]));
-    prefix.chars().chain(digits).collect::<String>().into()
+    let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
+    let chance = (u128::from(first) << 64) | u128::from(second);
+    format!("{prefix}{}", Ulid::from_parts(millis, chance)).into()
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Carries messages to the channels. What to tell is decided in `domain::alert` and written down in the store; from
-//! there one courier for each channel takes it.
+//! Alerts: the watch loop has them decided (`domain::alert`) and writes them down in the store; from there one courier
+//! for each channel takes them.
 //!
 //! Couriers know each other only through the outbox: a channel that hangs holds up nobody, and that it does is told
 //! through the others. Channels that are told the present state (Alertmanager) need no outbox: `replica` tells them
@@ -16,6 +16,7 @@ mod office;
 mod outbox;
 mod pace;
 mod replica;
+pub mod watch;
 mod wellbeing;
 
 #[cfg(test)]
@@ -23,10 +24,11 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch as value};
 use tokio::task::JoinSet;
 
 pub use chance::{chance, event_id, silence_id};
@@ -34,10 +36,12 @@ pub use channels::{Channel, ChannelError, build_channels, unused};
 pub use context::Words;
 pub use heartbeat::Heartbeat;
 pub use office::Office;
-pub use replica::{RESEND, States};
+pub use replica::RESEND;
 
 use crate::clock::Clock;
-use crate::domain::alert::routing::ChannelRules;
+use crate::config::Config;
+use crate::domain::alert::decide::AccountWords;
+use crate::domain::alert::routing::Routing;
 use crate::domain::snapshot::Snapshot;
 use crate::metrics::MetricsPage;
 use crate::notifier::Sender;
@@ -49,6 +53,7 @@ use courier::Courier;
 use outbox::{Away, Outbox};
 use pace::Pace;
 use replica::Teller;
+use watch::{Board, Rules, States, Watch};
 
 /// A store that is away at the start is asked again this often whether something was being sent.
 const RETURN_AGAIN: Duration = Duration::from_secs(2);
@@ -59,10 +64,12 @@ pub struct Parts {
     pub channels: Vec<Channel>,
     /// The configured part of what messages say.
     pub words: Words,
+    /// What the configuration says about alerts; its channels are filled in here.
+    pub rules: Rules,
     /// The sign of life, where one is wanted.
     pub heartbeat: Option<Heartbeat>,
     /// What is known.
-    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    pub snapshots: value::Receiver<Arc<Snapshot>>,
     /// Where messages are kept.
     pub store: Handle,
     /// The page that shows how channels are.
@@ -77,39 +84,66 @@ pub struct Parts {
 pub struct Delivery {
     context: Arc<Context>,
     paces: Arc<[Pace]>,
-    states: watch::Sender<Arc<States>>,
+    states: value::Sender<Arc<States>>,
     heartbeat: Option<Heartbeat>,
     metrics: Arc<MetricsPage>,
     store: Handle,
+    rules: value::Sender<Arc<Rules>>,
+    board: value::Sender<Arc<Board>>,
+    ask: Arc<Notify>,
+    /// What to tell is decided here too, and not by a test.
+    decides: bool,
 }
 
 impl Delivery {
     /// Nothing runs yet, and every series of every channel exists.
     pub fn new(parts: Parts) -> Self {
         let outbox = Arc::new(parts.store.clone());
-        Self::with_outbox(parts, outbox)
+        Self { decides: true, ..Self::with_outbox(parts, outbox) }
     }
 
     fn with_outbox(parts: Parts, outbox: Arc<dyn Outbox>) -> Self {
-        let Parts { channels, words, heartbeat, snapshots, store, metrics, telemetry, clock } = parts;
+        let Parts { channels, words, mut rules, heartbeat, snapshots, store, metrics, telemetry, clock } = parts;
+        rules.routing.channels = channels.iter().map(Channel::rules).collect();
         let paces = Pace::of_all(&channels, &clock).into();
         let lines: Vec<_> = channels.into_iter().map(|channel| Arc::new(Line::new(channel))).collect();
         for line in &lines {
             telemetry.preset_channel(line.name());
         }
-        let changed = tokio::sync::Notify::new();
+        let changed = Notify::new();
         let context = Arc::new(Context { words, snapshots, clock, telemetry, outbox, lines, changed });
         metrics.show_channels(monitor::numbers(&context, &crate::store::Counts::new()));
-        Self { context, paces, states: watch::Sender::default(), heartbeat, metrics, store }
+        Self {
+            context,
+            paces,
+            states: value::Sender::default(),
+            heartbeat,
+            metrics,
+            store,
+            rules: value::Sender::new(Arc::new(rules)),
+            board: value::Sender::default(),
+            ask: Arc::default(),
+            decides: false,
+        }
     }
 
-    /// What the decision has to know of the channels.
-    pub fn rules(&self) -> Vec<ChannelRules> {
-        self.context.lines.iter().map(|line| line.channel.rules()).collect()
+    /// What the configuration says, as the decision sees it.
+    pub fn rules(&self) -> value::Receiver<Arc<Rules>> {
+        self.rules.subscribe()
     }
 
-    /// Where the present state is published for channels that are told nothing else.
-    pub fn states(&self) -> watch::Sender<Arc<States>> {
+    /// What was told to whom, and why not.
+    pub fn board(&self) -> value::Receiver<Arc<Board>> {
+        self.board.subscribe()
+    }
+
+    /// To be rung by those who changed a silence: the next evaluation comes at once.
+    pub fn ask(&self) -> Arc<Notify> {
+        Arc::clone(&self.ask)
+    }
+
+    #[cfg(test)]
+    fn states(&self) -> value::Sender<Arc<States>> {
         self.states.clone()
     }
 
@@ -126,7 +160,7 @@ impl Delivery {
     /// Delivers until asked to stop. After that nothing new is begun, and what is under way is ended by the other side,
     /// or by whoever drops this.
     pub async fn run(self, stop: Shutdown) {
-        let ready = watch::Sender::new(false);
+        let ready = value::Sender::new(false);
         let mut tasks = JoinSet::new();
         for (line, pace) in self.context.lines.iter().zip(self.paces.iter()) {
             let (context, line, pace) = (Arc::clone(&self.context), Arc::clone(line), pace.clone());
@@ -143,6 +177,21 @@ impl Delivery {
                 }
             }
         }
+        if self.decides {
+            let written = Arc::new(Notify::new());
+            tasks.spawn(wake_couriers(Arc::clone(&written), Arc::clone(&self.context), stop.clone()));
+            let watch = Watch {
+                snapshots: self.context.snapshots.clone(),
+                rules: self.rules.subscribe(),
+                store: Some(self.store.clone()),
+                clock: self.context.clock.clone(),
+                board: self.board.clone(),
+                states: self.states.clone(),
+                ask: Arc::clone(&self.ask),
+                written,
+            };
+            tasks.spawn(watch.run(stop.clone()));
+        }
         if let Some(heartbeat) = self.heartbeat {
             tasks.spawn(heartbeat.run(Arc::clone(&self.context.telemetry), stop.clone()));
         }
@@ -157,8 +206,34 @@ impl Delivery {
     }
 }
 
+/// What the decision sees of the configuration, but for the channels.
+pub fn rules(config: &Config) -> Rules {
+    let accounts: BTreeMap<_, _> = config
+        .accounts
+        .iter()
+        .map(|account| {
+            let label = |(key, value): (&String, &String)| (key.as_str().into(), value.as_str().into());
+            let owner_tag = account.owner_tag.as_deref().map(Into::into);
+            let words = AccountWords { labels: account.labels.iter().map(label).collect(), owner_tag };
+            (account.name.as_str().into(), words)
+        })
+        .collect();
+    let routing = Routing { channels: Vec::new(), routes: config.routes.clone() };
+    Rules { accounts, alert: config.alert.clone(), poll: config.poll.clone(), routing }
+}
+
+/// Whatever was written down may be for any of them.
+async fn wake_couriers(written: Arc<Notify>, context: Arc<Context>, stop: Shutdown) {
+    loop {
+        tokio::select! {
+            () = stop.requested() => return,
+            () = written.notified() => context.wake(|_| true),
+        }
+    }
+}
+
 /// Before anything is fetched: what was being sent when the daemon ended is queued again.
-async fn return_sending(context: Arc<Context>, ready: watch::Sender<bool>, stop: Shutdown) {
+async fn return_sending(context: Arc<Context>, ready: value::Sender<bool>, stop: Shutdown) {
     loop {
         match context.outbox.return_sending(context.now()).await {
             Ok(0) => break,

@@ -3,7 +3,6 @@
 //! It needs neither the clouds nor the store: what was published last is told again while both are away, so that an
 //! outage over there does not look like good news.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,14 +13,12 @@ use super::chance::chance;
 use super::context::{Context, Line};
 use super::outbox::Away;
 use super::pace::Pace;
+use super::watch::States;
 use super::wellbeing;
 use crate::domain::alert::delivery::later;
 use crate::domain::alert::standing::State;
 use crate::notifier::{Outcome, Refusal, Replica};
 use crate::shutdown::Shutdown;
-
-/// The present state, by name of the channel.
-pub type States = BTreeMap<Box<str>, State>;
 
 /// How soon the same is told again.
 pub const RESEND: Duration = Duration::from_mins(1);
@@ -68,10 +65,9 @@ impl Teller {
         }
     }
 
-    /// Whether it is another state than the one told last; the moment of it does not count.
+    /// Whether it says something else than the one told last.
     fn is_news(&self, state: &State) -> bool {
-        let told = self.told.state.as_ref();
-        told.is_none_or(|told| told.open != state.open || told.ended != state.ended)
+        self.told.state.as_ref().is_none_or(|told| !told.says_the_same(state))
     }
 
     async fn tell(&mut self, mut state: State) {

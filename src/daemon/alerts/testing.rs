@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::channels::Channel;
 use super::context::Words;
 use super::outbox::{Answer, Away, Outbox};
+use super::watch::Rules;
 use super::{Delivery, Office, Parts};
 use crate::call::BoxFuture;
 use crate::clock::Clock;
@@ -20,7 +21,8 @@ use crate::domain::alert::message::{Item, Kind, Message, Severity};
 use crate::domain::alert::outbox::{Row, Settled, State};
 use crate::domain::alert::standing;
 use crate::domain::finding::Stage;
-use crate::domain::policy::{Locale, PollPolicy};
+use crate::domain::alert::routing::Routing;
+use crate::domain::policy::{AlertPolicy, Locale, PollPolicy};
 use crate::domain::reason::Reason;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::testing::moment;
@@ -379,7 +381,7 @@ pub(super) struct Rig {
 /// A delivery that runs.
 pub(super) struct Running {
     pub(super) office: Office,
-    pub(super) states: watch::Sender<Arc<super::States>>,
+    pub(super) states: watch::Sender<Arc<super::watch::States>>,
     pub(super) stop: Stop,
     pub(super) task: JoinHandle<()>,
 }
@@ -409,6 +411,12 @@ impl Rig {
         let parts = Parts {
             channels: self.channels.clone(),
             words: self.words.clone(),
+            rules: Rules {
+                accounts: BTreeMap::new(),
+                alert: AlertPolicy::default(),
+                poll: PollPolicy::default(),
+                routing: Routing::default(),
+            },
             heartbeat: None,
             snapshots: self.snapshot.subscribe(),
             store: store::handle().1,

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::calendar::quiet_until;
 use super::facts::Subject;
 use super::gather::{Draft, Gather, Mark};
-use super::judge::{Hold, Judge, Tell, Verdict};
+use super::judge::{Hold, Judge, Tell, Verdict, When};
 use super::memory::{ChannelPast, Doubt, Memory, Missing, Past, Told};
 use super::message::{CertificateItem, Fingerprint, Gone, Item, Message, News, RenewalNote};
 use super::routing::{ChannelRules, Routing};
@@ -217,7 +217,7 @@ struct Decider<'w> {
     drafts: Vec<Draft<'w>>,
 }
 
-impl<'w> Decider<'w> {
+impl Decider<'_> {
     fn certificates(&mut self, seen: &mut Seen) {
         let world = self.world;
         for (scope, resource) in world.snapshot.resources() {
@@ -228,17 +228,14 @@ impl<'w> Decider<'w> {
             };
             for certificate in &reading.certificates {
                 let subject = Subject::new(scope, resource, certificate);
-                match self.judge.memory.certificates.get(&subject.fingerprint) {
-                    Some(past) => {
-                        seen.0.remove(&subject.fingerprint);
-                        self.told_before(&subject, past, reading.at);
-                    }
-                    None => {
-                        let changed_from = seen.note(subject.fingerprint, certificate, reading.at);
-                        if changed_from.is_some() || certificate.not_after - world.now <= self.loosest {
-                            self.judge_all(&subject, None, changed_from);
-                        }
-                    }
+                if let Some(past) = self.judge.memory.certificates.get(&subject.fingerprint) {
+                    seen.0.remove(&subject.fingerprint);
+                    self.told_before(&subject, past, reading.at);
+                    continue;
+                }
+                let changed_from = seen.note(subject.fingerprint, certificate, reading.at);
+                if changed_from.is_some() || certificate.not_after - world.now <= self.loosest {
+                    self.judge_all(&subject, None, changed_from);
                 }
             }
         }
@@ -273,7 +270,8 @@ impl<'w> Decider<'w> {
     fn judge_all(&mut self, subject: &Subject<'_>, past: Option<&Past>, changed_from: Option<DateTime<Utc>>) {
         for channel in &self.world.routing.channels {
             match self.judge.verdict(subject, past, channel, changed_from) {
-                Verdict::Tell(Tell { item, way, when, told }) => {
+                Verdict::Tell(tell) => {
+                    let Tell { item, way, when, told } = *tell;
                     let mark = Mark::Told { fingerprint: subject.fingerprint, told };
                     self.drafts.push(Draft { channel, way, when, item, mark });
                 }
@@ -313,11 +311,8 @@ impl<'w> Decider<'w> {
                 Some(_) => {}
                 None => missing.answered_at = Some(at),
             },
-            Absence::Unknown => {}
-            Absence::NotWatched if now - missing.since > FORGET_AFTER => {
-                change.told.clear();
-            }
-            Absence::NotWatched => {}
+            Absence::NotWatched if now - missing.since > FORGET_AFTER => change.told.clear(),
+            Absence::Unknown | Absence::NotWatched => {}
         }
         let confirmed = missing.confirmed;
         if let Some(how) = confirmed {
@@ -351,7 +346,7 @@ impl<'w> Decider<'w> {
                 return true;
             }
             let mark = Mark::Gone { fingerprint };
-            self.drafts.push(Draft { channel, way, when: super::judge::When::Soon, item, mark });
+            self.drafts.push(Draft { channel, way, when: When::Soon, item, mark });
             true
         });
         past.told = told;

@@ -16,7 +16,7 @@ use super::message::{
 };
 use super::routing::{ChannelRules, Way};
 use crate::domain::finding::{Stage, stage};
-use crate::domain::policy::Digest;
+use crate::domain::policy::{Digest, Route};
 
 /// So many items are carried by one message; more are counted.
 pub(super) const ITEMS: usize = 1000;
@@ -198,7 +198,7 @@ impl<'w> Gather<'w, '_> {
         for (scope, resource) in snapshot.resources() {
             for certificate in resource.certificates() {
                 let subject = Subject::new(scope, resource, certificate);
-                let means = |_: &Way<'_>, route: &crate::domain::policy::Route| {
+                let means = |_: &Way<'_>, route: &Route| {
                     let matcher = route.matcher.as_ref();
                     matcher.is_none_or(|matcher| self.judge.may_mean(&subject, matcher))
                 };

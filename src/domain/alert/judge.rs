@@ -16,8 +16,8 @@ use super::silence::{About, Silence};
 use super::standing::Open;
 use crate::domain::described::Described;
 use crate::domain::finding::{Stage, entered_at, stage};
-use crate::domain::matcher::{Label, Matcher};
-use crate::domain::policy::{Remind, Thresholds};
+use crate::domain::matcher::{Known, Label, Matcher};
+use crate::domain::policy::{Remind, Route, Thresholds};
 
 /// After this, what is expired is told weekly: whoever has not acted by then will not act tomorrow either.
 const LONG_EXPIRED: TimeDelta = TimeDelta::days(14);
@@ -30,7 +30,7 @@ const NEARLY: i32 = 4;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict<'w> {
     /// Something, now or with others.
-    Tell(Tell<'w>),
+    Tell(Box<Tell<'w>>),
     /// Nothing, and it never will be: what happened is taken as known.
     Settle(Hold),
     /// Nothing at the moment.
@@ -138,6 +138,15 @@ struct Prospect {
     type_name: &'static str,
 }
 
+/// A certificate, a channel, the way between them, and what the channel was told.
+#[derive(Clone, Copy)]
+struct Question<'q, 'w> {
+    subject: &'q Subject<'q>,
+    channel: &'w ChannelRules,
+    way: Way<'w>,
+    told: &'q [Told],
+}
+
 /// Judges with a world and a memory.
 #[derive(Clone, Copy)]
 pub(super) struct Judge<'w> {
@@ -163,7 +172,7 @@ impl<'w> Judge<'w> {
             let thresholds = self.thresholds(subject, way);
             self.prospect(subject, past, told, &thresholds, changed_from)
         };
-        let means = |way: &Way<'_>, route: &crate::domain::policy::Route| {
+        let means = |way: &Way<'_>, route: &Route| {
             let matcher = route.matcher.as_ref();
             matcher.is_none_or(|matcher| self.means(subject, matcher, &prospect(way)))
         };
@@ -172,27 +181,20 @@ impl<'w> Judge<'w> {
         };
         let prospect = prospect(&way);
         match prospect.news {
-            Some(ref news) => self.weigh(subject, channel, way, told, &prospect, news.clone()),
+            Some(ref news) => self.weigh(&Question { subject, channel, way, told }, &prospect, news),
             None => Verdict::Hold(self.known(subject, told, prospect.stage)),
         }
     }
 
-    fn weigh(
-        &self,
-        subject: &Subject<'_>,
-        channel: &'w ChannelRules,
-        way: Way<'w>,
-        told: &[Told],
-        prospect: &Prospect,
-        news: News,
-    ) -> Verdict<'w> {
+    fn weigh(&self, question: &Question<'_, 'w>, prospect: &Prospect, news: &News) -> Verdict<'w> {
+        let Question { subject, channel, way, .. } = *question;
         let over = matches!(news, News::Renewed { stage: Stage::Ok, .. });
-        if let Some(hold) = self.unwanted(subject, channel, &way, told, &news) {
+        if let Some(hold) = self.unwanted(question, news) {
             return Verdict::Settle(hold);
         }
         let weight = match news {
             News::Renewed { .. } => Stage::Expired,
-            News::Changed { stage, .. } => stage.max(Stage::Warning),
+            News::Changed { stage, .. } => (*stage).max(Stage::Warning),
             _ => prospect.stage,
         };
         if weight < channel.least {
@@ -202,51 +204,37 @@ impl<'w> Judge<'w> {
             let hold = Hold::Silenced { id: silence.id.clone(), until: silence.ends_at };
             return if over { Verdict::Settle(hold) } else { Verdict::Hold(hold) };
         }
-        let when = match self.when(subject, channel, &way, told, prospect, &news) {
+        let when = match self.when(question, prospect, news) {
             Ok(when) => when,
             Err(hold) => return Verdict::Hold(hold),
         };
         let not_after = subject.certificate.not_after;
-        let told = Told { not_after, stage: told_stage(&news), at: self.world.now };
+        let told = Told { not_after, stage: told_stage(news), at: self.world.now };
         let facts = facts::of(subject, self.world);
-        let item = Item::Certificate(CertificateItem { news, facts });
-        Verdict::Tell(Tell { item, way, when, told })
+        let item = Item::Certificate(CertificateItem { news: news.clone(), facts });
+        Verdict::Tell(Box::new(Tell { item, way, when, told }))
     }
 
     /// Good news that is not told and never will be.
-    fn unwanted(
-        &self,
-        subject: &Subject<'_>,
-        channel: &ChannelRules,
-        way: &Way<'_>,
-        told: &[Told],
-        news: &News,
-    ) -> Option<Hold> {
+    fn unwanted(&self, question: &Question<'_, '_>, news: &News) -> Option<Hold> {
+        let Question { subject, channel, way, told } = question;
         let News::Renewed { .. } = news else { return None };
-        let undelivered = |told: &&Told| {
+        let undelivered = |told: &Told| {
             let key = (channel.name.clone(), subject.fingerprint, told.not_after);
             self.world.undelivered.contains(&key)
         };
-        if latest(told).filter(undelivered).is_some() {
+        if latest(told).is_some_and(undelivered) {
             return Some(Hold::NeverTold);
         }
         (!way.send_renewed() && !channel.pager).then_some(Hold::RenewedUnwanted)
     }
 
-    fn when(
-        &self,
-        subject: &Subject<'_>,
-        channel: &ChannelRules,
-        way: &Way<'_>,
-        told: &[Told],
-        prospect: &Prospect,
-        news: &News,
-    ) -> Result<When, Hold> {
-        let now = self.world.now;
+    fn when(&self, question: &Question<'_, '_>, prospect: &Prospect, news: &News) -> Result<When, Hold> {
+        let Question { subject, channel, way, told } = question;
+        let (now, not_after) = (self.world.now, subject.certificate.not_after);
         let mut when = When::Soon;
         if let News::Reminder { stage, .. } = news {
-            let here = here(told, subject.certificate.not_after);
-            let Some(here) = here else { return Err(Hold::Fine) };
+            let Some(here) = here(told, not_after) else { return Err(Hold::Fine) };
             when = self.reminder(subject, here, *stage)?;
         }
         if !self.memory.channels.contains_key(&channel.name) {
@@ -261,9 +249,7 @@ impl<'w> Judge<'w> {
         }
         let can_wait = match news {
             News::Entered { stage: Stage::Info, .. } => true,
-            News::Reminder { stage, .. } => {
-                self.may_wait_for_digest(way, *stage, subject.certificate.not_after)
-            }
+            News::Reminder { stage, .. } => self.may_wait_for_digest(way, *stage, not_after),
             _ => false,
         };
         Ok(if can_wait && way.digest().is_some() && !channel.pager { When::Digest } else { when })
@@ -364,7 +350,7 @@ impl<'w> Judge<'w> {
             let thresholds = self.thresholds(subject, way);
             self.prospect(subject, None, &[], &thresholds, None)
         };
-        let means = |way: &Way<'_>, route: &crate::domain::policy::Route| {
+        let means = |way: &Way<'_>, route: &Route| {
             let matcher = route.matcher.as_ref();
             matcher.is_none_or(|matcher| self.means(subject, matcher, &prospect(way)))
         };
@@ -401,7 +387,6 @@ impl<'w> Judge<'w> {
 
     /// Whether a matcher may mean it at some time, whatever is told of it then.
     pub(super) fn may_mean(&self, subject: &Subject<'_>, matcher: &Matcher) -> bool {
-        use crate::domain::matcher::Known;
         let account = self.world.accounts.get(&*subject.scope.account);
         let label = |key: &str| account?.labels.get(key).map(|value| &**value);
         let described = described(subject, &label);

@@ -58,7 +58,7 @@ pub(super) fn look<'w>(
         if source.recovered_at.is_none() && differs(&source.facts, &facts) {
             source.facts = facts.clone();
         }
-        lookout.tell(key, source, &scopes, &facts, drafts);
+        lookout.tell(&Sight { key, source, scopes: &scopes, facts: &facts }, drafts);
     }
     (troubles, blind)
 }
@@ -144,6 +144,14 @@ fn nothing_yet(scope: &Scope, failure: &Failure) -> SourceItem {
     }
 }
 
+/// A blind source as it is now.
+struct Sight<'s, 'w> {
+    key: &'s str,
+    source: &'s Blind,
+    scopes: &'s [&'w Arc<Scope>],
+    facts: &'s SourceItem,
+}
+
 struct Lookout<'w> {
     world: &'w World<'w>,
     memory: &'w Memory,
@@ -156,33 +164,19 @@ impl<'w> Lookout<'w> {
         scopes.filter(|scope| source.scopes.contains(&key_of(scope))).collect()
     }
 
-    fn tell(
-        &self,
-        key: &str,
-        source: &Blind,
-        scopes: &[&'w Arc<Scope>],
-        facts: &SourceItem,
-        drafts: &mut Vec<Draft<'w>>,
-    ) {
+    fn tell(&self, seen: &Sight<'_, 'w>, drafts: &mut Vec<Draft<'w>>) {
         for channel in self.world.routing.channels.iter().filter(|channel| !channel.replica) {
-            let draft = match source.recovered_at {
-                Some(at) => self.recovered(key, source, scopes, facts, channel, at),
-                None => self.blind(key, source, scopes, facts, channel),
+            let draft = match seen.source.recovered_at {
+                Some(until) => self.recovered(seen, channel, until),
+                None => self.blind(seen, channel),
             };
             drafts.extend(draft);
         }
     }
 
-    fn blind(
-        &self,
-        key: &str,
-        source: &Blind,
-        scopes: &[&'w Arc<Scope>],
-        facts: &SourceItem,
-        channel: &'w ChannelRules,
-    ) -> Option<Draft<'w>> {
-        let severity = self.severity(source, facts);
-        let told = source.told.get(&channel.name);
+    fn blind(&self, seen: &Sight<'_, 'w>, channel: &'w ChannelRules) -> Option<Draft<'w>> {
+        let severity = self.severity(seen);
+        let told = seen.source.told.get(&channel.name);
         let again = told.is_some();
         if let Some(told) = told
             && severity <= told.severity
@@ -190,38 +184,34 @@ impl<'w> Lookout<'w> {
         {
             return None;
         }
-        let news = SourceNews::Blind { since: source.since, severity, again };
-        let item = SourceItem { news, ..facts.clone() };
-        let mark = Mark::Blind { key: key.into(), severity };
-        self.draft(scopes, channel, Item::Source(item), mark, again)
+        let news = SourceNews::Blind { since: seen.source.since, severity, again };
+        let mark = Mark::Blind { key: seen.key.into(), severity };
+        self.draft(seen, channel, news, mark)
     }
 
     fn recovered(
         &self,
-        key: &str,
-        source: &Blind,
-        scopes: &[&'w Arc<Scope>],
-        facts: &SourceItem,
+        seen: &Sight<'_, 'w>,
         channel: &'w ChannelRules,
         until: DateTime<Utc>,
     ) -> Option<Draft<'w>> {
-        source.told.get(&channel.name)?;
-        let news = SourceNews::Recovered { since: source.since, until };
-        let item = SourceItem { news, ..facts.clone() };
-        self.draft(scopes, channel, Item::Source(item), Mark::Recovered { key: key.into() }, false)
+        seen.source.told.get(&channel.name)?;
+        let news = SourceNews::Recovered { since: seen.source.since, until };
+        self.draft(seen, channel, news, Mark::Recovered { key: seen.key.into() })
     }
 
     fn draft(
         &self,
-        scopes: &[&'w Arc<Scope>],
+        seen: &Sight<'_, 'w>,
         channel: &'w ChannelRules,
-        item: Item,
+        news: SourceNews,
         mark: Mark,
-        reminder: bool,
     ) -> Option<Draft<'w>> {
+        let reminder = matches!(news, SourceNews::Blind { again: true, .. });
+        let item = Item::Source(SourceItem { news, ..seen.facts.clone() });
         let severity = item.severity();
         let over = matches!(mark, Mark::Recovered { .. });
-        let means = |matcher: &Matcher| scopes.iter().any(|scope| self.means(scope, matcher, &item));
+        let means = |matcher: &Matcher| seen.scopes.iter().any(|scope| self.means(scope, matcher, &item));
         // good news takes the way of the bad, which may have been asked for by its severity
         let any_way = || self.world.routing.ways_to(&channel.name).next();
         let way = self.world.routing.way(&channel.name, |_, route| route.matcher.as_ref().is_none_or(means));
@@ -268,8 +258,9 @@ impl<'w> Lookout<'w> {
     }
 
     /// Critical where a certificate that nobody looks at is, or where nobody looks for a day.
-    fn severity(&self, source: &Blind, facts: &SourceItem) -> Severity {
-        let long = self.world.now - source.since >= LONG_BLIND && facts.certificates > 0;
+    fn severity(&self, seen: &Sight<'_, '_>) -> Severity {
+        let facts = seen.facts;
+        let long = self.world.now - seen.source.since >= LONG_BLIND && facts.certificates > 0;
         if facts.worst >= Stage::Critical || long { Severity::Critical } else { Severity::Warning }
     }
 

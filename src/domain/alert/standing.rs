@@ -10,8 +10,9 @@ use super::decide::World;
 use super::facts::{self, Subject};
 use super::judge::Judge;
 use super::memory::Memory;
-use super::message::{CertificateFacts, Item, Severity, SourceItem, SourceNews};
+use super::message::{CertificateFacts, CertificateItem, Item, News, Severity, SourceItem, SourceNews};
 use super::routing::ChannelRules;
+use crate::domain::finding::Stage;
 
 /// The present state.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +47,23 @@ pub struct Ended {
 
 /// What ended is told for so long.
 pub const TELL_ENDED: TimeDelta = TimeDelta::minutes(15);
+
+impl State {
+    /// The same things are wrong, in the same stages, and the same have ended.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let open =
+            |state: &Self| state.open.iter().map(|open| (key(open), stage_of(open))).collect::<Vec<_>>();
+        let ended = |state: &Self| state.ended.iter().map(|ended| key(&ended.was)).collect::<Vec<_>>();
+        open(self) == open(other) && ended(self) == ended(other)
+    }
+}
+
+fn stage_of(open: &Open) -> Option<Stage> {
+    match &open.item {
+        Item::Certificate(CertificateItem { news: News::Entered { stage, .. }, .. }) => Some(*stage),
+        _ => None,
+    }
+}
 
 /// What is wrong now, for one channel: every certificate in a stage that a route leads there, and every source that
 /// counts as blind.

@@ -12,8 +12,8 @@ fn time(hour: u32, minute: u32) -> NaiveTime {
     NaiveTime::from_hms_opt(hour, minute, 0).expect("a time")
 }
 
-fn daily(hour: u32, minute: u32) -> Option<Digest> {
-    Some(Digest { at: time(hour, minute), days: EVERY_DAY.to_vec(), send_empty: false })
+fn daily(hour: u32, minute: u32) -> Digest {
+    Digest { at: time(hour, minute), days: EVERY_DAY.to_vec(), send_empty: false }
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn quiet_hours_hold_what_can_wait() {
 #[test]
 fn a_digest_collects_what_can_wait() {
     let mut town = Town::new();
-    town.routing.routes = vec![Route { digest: daily(9, 37), ..route("", &["chat"]) }];
+    town.routing.routes = vec![Route { digest: Some(daily(9, 37)), ..route("", &["chat"]) }];
     town.round();
     let mut town = town.with("r-1", days(25)).with("r-2", days(12)).with("r-3", days(26));
     assert_eq!(town.told(), ["chat: r-2 entered warning"], "at 08:04");
@@ -304,7 +304,7 @@ fn a_digest_collects_what_can_wait() {
 #[test]
 fn a_digest_that_was_slept_through_comes_late_and_once() {
     let mut town = Town::new();
-    town.routing.routes = vec![Route { digest: daily(9, 37), ..route("", &["chat"]) }];
+    town.routing.routes = vec![Route { digest: Some(daily(9, 37)), ..route("", &["chat"]) }];
     town.round();
     let mut town = town.with("r-1", days(25));
     assert_eq!(town.wait(days(5)).told(), ["digest chat: r-1 entered info"]);
@@ -315,7 +315,7 @@ fn a_digest_that_was_slept_through_comes_late_and_once() {
 fn an_empty_digest_is_sent_only_where_it_is_wanted() {
     for (send_empty, want) in [(false, &NONE[..]), (true, &["digest chat: nothing"][..])] {
         let mut town = Town::new().with("r-1", days(300));
-        let digest = daily(9, 37).map(|digest| Digest { send_empty, ..digest });
+        let digest = Some(Digest { send_empty, ..daily(9, 37) });
         town.routing.routes = vec![Route { digest, ..route("", &["chat"]) }];
         town.round();
         assert_eq!(town.wait(TimeDelta::hours(2)).told(), want);
