@@ -103,7 +103,8 @@ impl Delivery {
     }
 
     fn with_outbox(parts: Parts, outbox: Arc<dyn Outbox>) -> Self {
-        let Parts { channels, words, mut rules, heartbeat, snapshots, store, metrics, telemetry, clock } = parts;
+        let Parts { channels, words, mut rules, heartbeat, snapshots, store, metrics, telemetry, clock } =
+            parts;
         rules.routing.channels = channels.iter().map(Channel::rules).collect();
         let paces = Pace::of_all(&channels, &clock).into();
         let lines: Vec<_> = channels.into_iter().map(|channel| Arc::new(Line::new(channel))).collect();
