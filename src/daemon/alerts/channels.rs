@@ -183,3 +183,47 @@ pub fn unused(config: &Config) -> Vec<&str> {
     let names = config.channels.iter().map(|channel| channel.name.as_str());
     names.filter(|name| !named.is_empty() && !named.contains(name) && Some(*name) != fallback).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        let account = "[[account]]\nname = \"prod\"\nprovider = \"alibaba\"\n\
+                       credentials = { access_key_id = { env = \"ID\" }, access_key_secret = { env = \"ID\" } }\n";
+        config::parse(&format!("{account}{text}"), "c.toml").unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
+    #[test]
+    fn a_template_that_cannot_be_used_says_why() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("words.txt");
+        let missing = template(&path).expect_err("missing");
+        assert!(missing.ends_with("words.txt: No such file or directory (os error 2)"), "{missing}");
+        fs::write(&path, [0xff, 0xfe]).expect("written");
+        assert!(template(&path).expect_err("no text").ends_with("words.txt: is not UTF-8"));
+        fs::write(&path, "{{ title ").expect("written");
+        let broken = template(&path).expect_err("broken");
+        assert!(broken.contains("words.txt") && broken.contains('1'), "{broken}");
+    }
+
+    #[test]
+    fn what_is_wrong_names_the_channel_once() {
+        let subject = || "channel `a`: `url`".to_owned();
+        let build = |source| ChannelError::Build { channel: "a".to_owned(), source }.to_string();
+        let odd = BuildError::OddSecret { subject: subject(), problem: "is no address".to_owned() };
+        assert_eq!(build(odd), "channel `a`: `url`: is no address");
+        assert_eq!(build(BuildError::Client("no TLS".to_owned())), "channel `a`: no TLS");
+    }
+
+    #[test]
+    fn a_channel_without_a_route_is_noticed_where_there_are_routes() {
+        let channels = ["a", "b", "c"].map(|name| {
+            format!("[[channel]]\nname = \"{name}\"\ntype = \"teams\"\nurl = {{ env = \"U\" }}\n")
+        });
+        let channels = channels.concat();
+        assert_eq!(unused(&config(&channels)), [] as [&str; 0]);
+        let routed = format!("[alert]\nfallback_channel = \"b\"\n{channels}[[route]]\nchannels = [\"a\"]\n");
+        assert_eq!(unused(&config(&routed)), ["c"]);
+    }
+}
