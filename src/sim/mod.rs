@@ -10,5 +10,6 @@ pub mod fleet;
 pub mod huawei;
 pub mod metadata;
 mod pem;
+pub mod receivers;
 pub mod ucloud;
 mod wire;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -19,6 +20,8 @@ pub(in crate::sim) trait Cloud: Send + Sync {
 pub(in crate::sim) enum Reaction {
     /// Send this.
     Reply(Box<Reply>),
+    /// Send this after a while.
+    Late(Duration, Box<Reply>),
     /// Keep the connection open and send nothing.
     Silence,
     /// Tear the connection down.

@@ -91,6 +91,10 @@ async fn respond(
             }
             response(*reply)
         }
+        Reaction::Late(wait, reply) => {
+            tokio::time::sleep(wait).await;
+            response(*reply)
+        }
         Reaction::Silence => std::future::pending().await,
         Reaction::Reset => {
             ending.reset.store(true, Ordering::Relaxed);

@@ -1,0 +1,34 @@
+//! Names are chosen by others.
+
+use notafter::domain::policy::Locale;
+use notafter::notifier::Outcome;
+use notafter::sim::receivers::Shown;
+
+use crate::samples;
+use crate::support::Line;
+use crate::table;
+
+#[tokio::test]
+async fn a_hostile_name_is_shown_literally_and_harms_nobody() {
+    for channel in table::all() {
+        for (sort, message) in samples::hostile() {
+            for locale in [Locale::En, Locale::Zh] {
+                let line = Line { locale, ..Line::open(&channel).await };
+                let told = format!("{}: {sort}", channel.name);
+                for outcome in line.say(&message).await {
+                    assert!(matches!(outcome, Outcome::Delivered(_)), "{told}: {outcome:?}");
+                }
+                let shown: Vec<_> =
+                    line.deliveries().into_iter().filter_map(|delivery| delivery.shown).collect();
+                let text = shown.iter().map(Shown::text).collect::<Vec<_>>().join("\n");
+                assert!(text.contains(channel.hostile), "{told}: not literally in\n{text}");
+                for shown in shown {
+                    assert!(shown.mentions.is_empty(), "{told}: calls {:?}", shown.mentions);
+                    let forged: Vec<_> =
+                        shown.links.iter().filter(|link| !link.starts_with("https://")).collect();
+                    assert!(forged.is_empty(), "{told}: leads to {forged:?}");
+                }
+            }
+        }
+    }
+}
