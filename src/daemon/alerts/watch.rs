@@ -266,7 +266,7 @@ impl Watch {
             tracing::info!(id, channel, kind, items = message.items.len(), "a message was written down");
         }
         if !decision.messages.is_empty() {
-            self.written.notify_waiters();
+            self.written.notify_one();
         }
         Ok(())
     }
