@@ -135,7 +135,10 @@ impl Daemon {
             })
         });
         let inside = Inside {
-            alerting: delivery.as_ref().zip(store.as_ref()).map(|(delivery, store)| alerting(delivery, store)),
+            alerting: delivery
+                .as_ref()
+                .zip(store.as_ref())
+                .map(|(delivery, store)| alerting(delivery, store)),
             store: store.as_ref().map(Found::handle),
             pace: Some(pace),
             ..Inside::default()

@@ -58,7 +58,11 @@ mod tests {
     fn what_another_site_sends_is_told_apart() {
         for (name, headers, want) in [
             ("a program", &[("host", "x")][..], false),
-            ("our own page", &[("host", "x:1"), ("origin", "http://x:1"), ("sec-fetch-site", "same-origin")], false),
+            (
+                "our own page",
+                &[("host", "x:1"), ("origin", "http://x:1"), ("sec-fetch-site", "same-origin")],
+                false,
+            ),
             ("typed by a person", &[("host", "x"), ("sec-fetch-site", "none")], false),
             ("another site", &[("host", "x"), ("sec-fetch-site", "cross-site")], true),
             ("another name of the domain", &[("host", "x"), ("sec-fetch-site", "same-site")], true),
@@ -67,9 +71,9 @@ mod tests {
             ("nowhere", &[("host", "x"), ("origin", "null")], true),
             ("no host", &[("origin", "http://x")], true),
         ] {
-            let pairs = headers.iter().map(|(name, value)| {
-                (HeaderName::from_static(name), HeaderValue::from_static(value))
-            });
+            let pairs = headers
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
             assert_eq!(is_foreign(&pairs.collect()), want, "{name}");
         }
     }

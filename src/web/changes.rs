@@ -74,7 +74,8 @@ async fn explain(State(shown): State<Shown>, RawQuery(query): RawQuery) -> Answe
     let view = Arc::clone(&shown.view);
     let text = shown.make(move |snapshot, now, context| {
         let inside = &view.inside;
-        let explainer = inside.explain.get().ok_or_else(|| Refusal::not_found("nothing is explained here"))?;
+        let explainer =
+            inside.explain.get().ok_or_else(|| Refusal::not_found("nothing is explained here"))?;
         let pace = |scope: &_| inside.pace.as_ref().and_then(|pace| pace(scope));
         let uptime = (now - context.timeline_start).to_std().unwrap_or_default();
         let asked = Asked { id: &id, snapshot, pace: &pace, uptime, alerts: None, now };
@@ -114,7 +115,9 @@ fn settled(found: bool, id: &str, state: &str) -> Answer {
         return Ok(list(&json!({"id": id, "state": state})));
     }
     let id = shortened(id, 60);
-    Err(Refusal::not_found(format!("no message with the id `{id}` was given up; GET /api/v1/notifications?state=dead lists them")))
+    Err(Refusal::not_found(format!(
+        "no message with the id `{id}` was given up; GET /api/v1/notifications?state=dead lists them"
+    )))
 }
 
 async fn test(_: MayChange, State(shown): State<Shown>, body: Bytes) -> Answer {

@@ -63,7 +63,9 @@ impl Socket {
         match UnixStream::connect(path).await {
             Ok(_) => return Err(SocketError::Taken(path.to_owned())),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => remove_left(path).map_err(unusable)?,
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                remove_left(path).map_err(unusable)?
+            }
             Err(error) => return Err(unusable(error)),
         }
         let listener = UnixListener::bind(path).map_err(unusable)?;

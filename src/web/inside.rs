@@ -97,8 +97,10 @@ impl Inside {
     pub(super) async fn telling(&self) -> Option<Telling> {
         let alerting = self.alerting.as_ref()?;
         let channels = alerting.desk.channels().await;
-        let has_dead = channels.as_ref().is_ok_and(|channels| channels.iter().any(|channel| channel.dead > 0));
-        let dead = if has_dead { alerting.desk.messages(&[State::Dead], DEAD, None).await } else { Ok(Vec::new()) };
+        let has_dead =
+            channels.as_ref().is_ok_and(|channels| channels.iter().any(|channel| channel.dead > 0));
+        let dead =
+            if has_dead { alerting.desk.messages(&[State::Dead], DEAD, None).await } else { Ok(Vec::new()) };
         let board = Arc::clone(&alerting.board.borrow());
         Some(Telling { channels, dead: dead.unwrap_or_default(), board })
     }

@@ -253,7 +253,8 @@ mod tests {
         if let Some((name, value)) = header {
             request = request.header(name, value);
         }
-        let response = router(view().0, Access::Port).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let response =
+            router(view().0, Access::Port).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         (head.status, head.headers, String::from_utf8(body.to_vec()).unwrap())

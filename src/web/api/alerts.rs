@@ -140,9 +140,11 @@ impl<'a> Walk<'a, '_> {
                 && resource.state() == TlsState::Enabled
                 && resource.certificates().iter().any(|certificate| {
                     certificate.not_after - world.now <= loosest
-                        || memory
-                            .certificates
-                            .contains_key(&fingerprint(scope, &resource.id, certificate.role))
+                        || memory.certificates.contains_key(&fingerprint(
+                            scope,
+                            &resource.id,
+                            certificate.role,
+                        ))
                 })
         })
     }

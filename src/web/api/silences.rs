@@ -140,7 +140,17 @@ impl NewSilence {
         }
         let (author, comment) = (self.author.into(), self.comment.into());
         let include_expired = self.include_expired;
-        Ok(SilenceRow { id, matcher, fingerprint, stage, starts_at, ends_at, author, comment, include_expired })
+        Ok(SilenceRow {
+            id,
+            matcher,
+            fingerprint,
+            stage,
+            starts_at,
+            ends_at,
+            author,
+            comment,
+            include_expired,
+        })
     }
 
     fn about(&self) -> Result<(Option<Box<str>>, Option<Fingerprint>, Option<Stage>), String> {

@@ -79,11 +79,11 @@ pub struct SilenceView {
 /// Builds what the page says of what is told.
 pub fn told(telling: &Telling, now: DateTime<Utc>, context: &PageContext<'_>, words: &'static Words) -> Told {
     let board = &*telling.board;
-    let looked = board.at.map_or_else(
-        || words.no_evaluation.to_owned(),
-        |at| fill(words.evaluated, &[&words.ago(now - at)]),
-    );
-    let waits = board.trouble.as_deref().map(|trouble| fill(words.alerts_wait, &[&shortened(trouble, STORY)]));
+    let looked = board
+        .at
+        .map_or_else(|| words.no_evaluation.to_owned(), |at| fill(words.evaluated, &[&words.ago(now - at)]));
+    let waits =
+        board.trouble.as_deref().map(|trouble| fill(words.alerts_wait, &[&shortened(trouble, STORY)]));
     let unknown =
         telling.channels.as_ref().err().map(|error| fill(words.channels_unknown, &[&error.to_string()]));
     let channels = telling.channels.as_deref().unwrap_or_default();
@@ -257,7 +257,11 @@ mod tests {
         let snapshot = small();
         let row = rows(&snapshot).find(|row| row.certificate.is_some()).expect("one");
         let certificate = row.certificate.expect("found by that");
-        let told = Told { not_after: certificate.not_after, stage: Stage::Critical, at: moment() - TimeDelta::hours(5) };
+        let told = Told {
+            not_after: certificate.not_after,
+            stage: Stage::Critical,
+            at: moment() - TimeDelta::hours(5),
+        };
         let past = Past {
             facts: samples::facts("a", "r-1", TimeDelta::days(1)),
             epoch: certificate.not_after,
@@ -275,7 +279,8 @@ mod tests {
             at: Some(moment() - TimeDelta::minutes(2)),
             ..Board::default()
         };
-        let html = html(&Telling { channels: Ok(vec![channel()]), dead: vec![letter()], board: Arc::new(board) });
+        let html =
+            html(&Telling { channels: Ok(vec![channel()]), dead: vec![letter()], board: Arc::new(board) });
         for want in [
             "<h2 id=\"channels\">Channels</h2>",
             "What is to be told was last looked at 2 min ago.",
@@ -296,7 +301,8 @@ mod tests {
     #[test]
     fn a_store_that_is_away_is_said() {
         let board = Board { trouble: Some("the store cannot be used".into()), ..Board::default() };
-        let html = html(&Telling { channels: Err(DeskError::StoreAway), dead: Vec::new(), board: Arc::new(board) });
+        let html =
+            html(&Telling { channels: Err(DeskError::StoreAway), dead: Vec::new(), board: Arc::new(board) });
         for want in [
             "What is to be told was not looked at yet.",
             "Alerts wait: the store cannot be used.",
