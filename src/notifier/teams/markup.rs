@@ -1,0 +1,93 @@
+//! The Markdown that a `TextBlock` understands: bold, italic, links, lists. Everything in foreign text that means
+//! something in it gets a backslash.
+
+use crate::domain::alert::message::Tone;
+use crate::notifier::script::{Markup, Span};
+use crate::visible::is_invisible;
+
+/// What a backslash makes plain.
+const SPECIAL: [char; 7] = ['\\', '*', '_', '[', ']', '(', ')'];
+
+/// Markdown of a `TextBlock`.
+#[derive(Debug, Clone, Copy)]
+pub struct Markdown;
+
+impl Markup for Markdown {
+    fn span(&self, span: &Span, out: &mut String) {
+        match span {
+            Span::Own(text) => out.push_str(&escape(text)),
+            Span::Strong(text) | Span::Name(text) => strong(text, out),
+            Span::Foreign(text) | Span::Code(text) => out.push_str(&escape(text)),
+            Span::Moment { shown, .. } => out.push_str(&escape(shown)),
+            Span::Link { label, url } => match web(url) {
+                Some(url) => out.extend(["[", &escape(label), "](", &url, ")"]),
+                None => out.push_str(&escape(label)),
+            },
+        }
+    }
+
+    fn before_entry(&self, _tone: Tone, out: &mut String) {
+        out.push_str("- ");
+    }
+
+    /// One newline does not break a line.
+    fn line_break(&self) -> &'static str {
+        "\n\n"
+    }
+}
+
+fn strong(text: &str, out: &mut String) {
+    let text = escape(text);
+    if !text.is_empty() {
+        out.extend(["**", &text, "**"]);
+    }
+}
+
+/// Foreign text as it is: on one line, nothing hidden, nothing that styles, no list where a line begins with it.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 8);
+    let text: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
+    let begins_list = text.starts_with(['-', '+', '#', '>']);
+    escaped.extend(begins_list.then_some('\\'));
+    for character in text.chars().filter(|c| !is_invisible(*c)) {
+        escaped.extend(SPECIAL.contains(&character).then_some('\\'));
+        escaped.push(character);
+    }
+    escaped
+}
+
+/// An address that can stand in a link and in an action.
+pub fn web(url: &str) -> Option<String> {
+    let is_web = url.starts_with("https://") || url.starts_with("http://");
+    let plain = is_web && !url.contains(char::is_whitespace);
+    plain.then(|| url.replace('(', "%28").replace(')', "%29").replace('\\', "%5C"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_shown_literally() {
+        for (name, text, want) in [
+            ("plain", "orders", "**orders**"),
+            ("a style", "*a* _b_", r"**\*a\* \_b\_**"),
+            ("a link", "[x](http://e)", r"**\[x\]\(http://e\)**"),
+            ("a function", "{{DATE(2026-01-01T00:00:00Z)}}", r"**{{DATE\(2026-01-01T00:00:00Z\)}}**"),
+            ("a backslash", r"\*", r"**\\\***"),
+            ("controls", "a\u{202e}\nb", "**a b**"),
+            ("nothing", "", ""),
+        ] {
+            let mut out = String::new();
+            Markdown.span(&Span::Name(text.into()), &mut out);
+            assert_eq!(out, want, "{name}");
+        }
+        assert_eq!(escape("- a"), r"\- a", "no list");
+    }
+
+    #[test]
+    fn a_link_ends_where_it_should() {
+        assert_eq!(web("https://h/a(b)"), Some("https://h/a%28b%29".to_owned()));
+        assert_eq!(web("javascript:alert(1)"), None);
+    }
+}
