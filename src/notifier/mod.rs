@@ -17,6 +17,8 @@ mod address;
 
 pub mod outcome;
 pub mod post;
+#[doc(hidden)]
+pub mod samples;
 pub mod script;
 pub mod text;
 

@@ -74,6 +74,8 @@ pub struct Entry {
     pub short: Line,
     /// Where to look at it, where known.
     pub link: Option<String>,
+    /// What it counts as where there is no room for it: its service, where it has one.
+    pub group: Option<String>,
 }
 
 /// So many entries are shown with all their lines; more become one line each.

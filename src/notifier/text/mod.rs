@@ -1,10 +1,30 @@
 //! From facts to words: what a message says, in English and Chinese.
+//!
+//! [`script`] makes words of facts, [`compose`] makes texts within a budget of words, and each channel brings its
+//! [`Markup`]. Nothing here decides whether something is said, or sends it. The same message may be put into words many
+//! times (each attempt makes it anew), so nothing but the arguments counts.
 
 pub mod compose;
 
+mod advice;
+mod certificate;
+mod channel;
+mod markup;
+mod moments;
+mod opening;
+mod phrase;
+mod source;
+mod title;
+mod words;
+
+pub use compose::compose;
+pub use markup::{PlainText, plain};
+pub use phrase::tidy;
+
+use self::moments::Voice;
 use super::Setting;
-use super::script::{Budget, Markup, Script};
-use crate::domain::alert::message::Message;
+use super::script::{Budget, Entry, Markup, Script};
+use crate::domain::alert::message::{Item, Message, Tone};
 
 /// Words of the operator's own, in place of ours.
 #[derive(Debug)]
@@ -20,21 +40,31 @@ pub struct Composed {
 }
 
 /// A message in words, for channels that build cards of it.
-pub fn script(_message: &Message, _setting: &Setting<'_>) -> Script {
-    unimplemented!("words come with the next commit")
+pub fn script(message: &Message, setting: &Setting<'_>) -> Script {
+    let voice = Voice::of(setting);
+    let entries: Vec<Entry> = message.items.iter().map(|item| entry(item, voice)).collect();
+    Script {
+        tone: entries.iter().map(|entry| entry.tone).max().unwrap_or(Tone::Health),
+        title: title::title(message, voice),
+        opening: opening::opening(message, voice),
+        entries,
+        left_out: message.left_out,
+        closing: opening::closing(setting.external_url, voice),
+        footer: opening::footer(message),
+        locale: setting.locale,
+    }
 }
 
 /// A message as texts within a budget: our words, or those of the operator's template.
-pub fn parts(
-    _message: &Message,
-    _setting: &Setting<'_>,
-    _markup: &dyn Markup,
-    _budget: Budget,
-) -> Vec<Composed> {
-    unimplemented!("words come with the next commit")
+pub fn parts(message: &Message, setting: &Setting<'_>, markup: &dyn Markup, budget: Budget) -> Vec<Composed> {
+    compose(&script(message, setting), markup, budget)
 }
 
-/// A line without any markup, not escaped: control characters out, newlines to spaces.
-pub fn plain(_line: &super::script::Line) -> String {
-    unimplemented!("words come with the next commit")
+fn entry(item: &Item, voice: Voice) -> Entry {
+    let tone = title::tone(item, voice);
+    match item {
+        Item::Certificate(item) => certificate::entry(item, tone, voice),
+        Item::Source(item) => source::entry(item, tone, voice),
+        Item::Channel(item) => channel::entry(item, tone, voice),
+    }
 }
