@@ -10,7 +10,6 @@ use crate::domain::alert::message::{
     CertificateFacts, CertificateItem, Item, Kind, Message, News, Severity, SourceItem,
 };
 use crate::notifier::{Part, Setting, text};
-use crate::visible::is_invisible;
 
 /// Characters of a summary; PagerDuty takes 1024.
 const SUMMARY: usize = 1000;
@@ -218,9 +217,8 @@ fn rfc3339(moment: chrono::DateTime<chrono::Utc>) -> String {
 }
 
 /// On one line, nothing hidden.
-fn line(text: &str) -> String {
-    let blank = |c: char| if c.is_whitespace() { ' ' } else { c };
-    text.chars().map(blank).filter(|c| !is_invisible(*c)).collect::<String>().trim().to_owned()
+fn line(value: &str) -> String {
+    text::tidy(value).trim().to_owned()
 }
 
 fn cut(text: String) -> String {

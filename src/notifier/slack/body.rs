@@ -1,48 +1,68 @@
 //! A message as blocks: heading, sections, small print, with a bar of colour beside them.
 //!
-//! Pure. Every limit of Slack is kept here, by leaving whole lines out and saying how many.
+//! Pure. Every limit of Slack is kept here: the text composer leaves whole items out, never half of one, and says how
+//! many; what is left to do is to lay its lines out in sections.
 
 use serde_json::{Value, json};
 
-use super::markup::{Mrkdwn, escape};
-use crate::domain::alert::message::Tone;
-use crate::domain::policy::Locale;
-use crate::notifier::script::{DETAILED, Entry, Line, Markup as _, Script, Span};
-use crate::notifier::text;
+use super::markup::{Mrkdwn, Simple, escape};
+use crate::domain::alert::message::{Message, Tone};
+use crate::notifier::script::{Budget, DETAILED, Markup, Script, Unit};
+use crate::notifier::{Setting, text};
 
 /// Characters of a heading.
 const HEADER: usize = 150;
 /// Characters of a section; Slack takes 3000.
-pub const SECTION: usize = 2900;
+const SECTION: usize = 2900;
 /// Characters of all blocks; Slack refuses more than about 13,100 without saying so in its documentation.
 const TOTAL: usize = 12_000;
-/// Kept for the line that says what is missing.
-const RESERVE: usize = 200;
 /// Characters of the line of a push notification.
 const PREVIEW: usize = 400;
+/// Characters of a message in the operator's own words. It may come in parts, since its items cannot be told apart.
+const WORDED: Budget = Budget { limit: 11_500, unit: Unit::Characters, parts: 3 };
+/// Short plain text.
+const SIMPLE: Budget = Budget { limit: 3500, unit: Unit::Characters, parts: 1 };
 
-/// The whole body of a message.
-pub fn body(script: &Script) -> Value {
+/// The body of a message in our words.
+pub fn body(message: &Message, setting: &Setting<'_>) -> Value {
+    let script = text::script(message, setting);
     let title = text::plain(&script.title);
-    wrapped(&title, script.tone, &blocks(script, &title))
+    let heading = json!({
+        "type": "header",
+        "text": { "type": "plain_text", "text": cut(shown(&title), HEADER), "emoji": false },
+    });
+    let markup = Mrkdwn { bullets: script.entries.len() > DETAILED };
+    let mut footer = String::new();
+    markup.line(&script.footer, &mut footer);
+    let footer = cut(&footer, SECTION);
+    let mut blocks = vec![heading];
+    blocks.extend(sections(&middle(&script, &markup, TOTAL - HEADER - length(&footer))));
+    if !footer.is_empty() {
+        blocks.push(json!({ "type": "context", "elements": [mrkdwn(&footer)] }));
+    }
+    wrapped(&title, script.tone, &blocks)
 }
 
-/// The body of a text in the operator's own words, which is escaped already.
-pub fn worded(title: &str, text: &str, tone: Tone) -> Value {
-    let text = if text.trim().is_empty() { escape(shown_title(title)) } else { text.to_owned() };
-    wrapped(title, tone, &[section(&cut(&text, SECTION))])
+/// The bodies of a message in the operator's own words.
+pub fn worded(message: &Message, setting: &Setting<'_>) -> Vec<Value> {
+    let composed = text::parts(message, setting, &Mrkdwn { bullets: true }, WORDED);
+    composed.iter().map(|part| wrapped(&part.title, message.tone(), &sections(&part.text))).collect()
 }
 
 /// The simplest body there is.
-pub fn simple(text: &str) -> Value {
-    let text = if text.trim().is_empty() { "notafter" } else { text };
-    json!({ "text": text, "unfurl_links": false, "unfurl_media": false })
+pub fn simple(message: &Message, setting: &Setting<'_>) -> Value {
+    let text = text::parts(message, setting, &Simple, SIMPLE).into_iter().next();
+    let text = text.map(|part| part.text).unwrap_or_default();
+    json!({ "text": shown(&text), "parse": "none", "unfurl_links": false, "unfurl_media": false })
 }
 
+/// `mrkdwn` and `parse`: nothing in the preview is styled or made into a link; the blocks have their own say.
 fn wrapped(title: &str, tone: Tone, blocks: &[Value]) -> Value {
-    let preview = escape(&cut(shown_title(title), PREVIEW));
+    let preview = escape(&cut(shown(title), PREVIEW));
     json!({
         "text": preview,
+        "mrkdwn": false,
+        "parse": "none",
         "unfurl_links": false,
         "unfurl_media": false,
         "attachments": [{ "color": colour(tone), "fallback": preview, "blocks": blocks }],
@@ -59,117 +79,37 @@ fn colour(tone: Tone) -> &'static str {
     }
 }
 
-/// An empty text is refused.
-fn shown_title(title: &str) -> &str {
-    if title.trim().is_empty() { "notafter" } else { title }
+/// Everything between the heading and the small print, which have blocks of their own.
+fn middle(script: &Script, markup: &Mrkdwn, limit: usize) -> String {
+    let middle = Script { title: Vec::new(), footer: Vec::new(), ..script.clone() };
+    let composed = text::compose(&middle, markup, Budget { limit, unit: Unit::Characters, parts: 1 });
+    composed.into_iter().next().map(|part| part.text).unwrap_or_default()
 }
 
-fn blocks(script: &Script, title: &str) -> Vec<Value> {
-    let opening = fitting(script.opening.iter().map(rendered));
-    let closing = fitting(script.closing.iter().map(rendered));
-    let footer = cut_markup(rendered(&script.footer), &script.footer);
-    let heading = cut(shown_title(title), HEADER);
-    let taken = [&heading, &opening, &closing, &footer].map(|text| length(text)).iter().sum::<usize>();
-    let mut blocks = vec![json!({
-        "type": "header",
-        "text": { "type": "plain_text", "text": heading, "emoji": false },
-    })];
-    blocks.extend(present(&opening));
-    blocks.extend(entries(script, TOTAL - RESERVE - taken).iter().flat_map(|text| present(text)));
-    blocks.extend(present(&closing));
-    if !footer.is_empty() {
-        blocks.push(json!({ "type": "context", "elements": [mrkdwn(&footer)] }));
-    }
-    blocks
-}
-
-/// The entries as sections: one each while there are few, many lines in one otherwise.
-fn entries(script: &Script, room: usize) -> Vec<String> {
-    let detailed = script.entries.len() <= DETAILED;
-    let texts = script
-        .entries
-        .iter()
-        .map(|entry| if detailed { details(entry, script.locale) } else { one_line(entry) });
+/// A section for each block of a text; more than one where a block is longer than a section may be.
+fn sections(text: &str) -> Vec<Value> {
     let mut sections: Vec<String> = Vec::new();
-    let (mut used, mut shown) = (0, 0);
-    for text in texts {
-        let wanted = length(&text) + 1;
-        if used + wanted > room {
-            break;
-        }
-        match sections.last_mut().filter(|last| !detailed && length(last) + wanted <= SECTION) {
-            Some(last) => last.extend(["\n", &text]),
-            None => sections.push(text),
-        }
-        (used, shown) = (used + wanted, shown + 1);
-    }
-    let missing = script.entries.len() - shown + script.left_out;
-    sections.extend((missing > 0).then(|| and_more(missing, script.locale)));
-    sections
-}
-
-fn details(entry: &Entry, locale: Locale) -> String {
-    let linked = entry.head.iter().chain(entry.lines.iter().flatten());
-    let linked = linked.into_iter().any(|span| matches!(span, Span::Link { .. }));
-    let mut head = cut_markup(rendered(&entry.head), &entry.head);
-    if let Some(url) = entry.link.as_ref().filter(|_| !linked) {
-        let label = match locale {
-            Locale::En => "console",
-            Locale::Zh => "控制台",
-        };
-        head.push_str(" · ");
-        Mrkdwn.span(&Span::Link { label: label.to_owned(), url: url.clone() }, &mut head);
-    }
-    fitting(std::iter::once(head).chain(entry.lines.iter().map(rendered)))
-}
-
-fn one_line(entry: &Entry) -> String {
-    let mut text = String::new();
-    Mrkdwn.before_entry(entry.tone, &mut text);
-    text + &cut_markup(rendered(&entry.short), &entry.short)
-}
-
-fn and_more(count: usize, locale: Locale) -> String {
-    match locale {
-        Locale::En => format!("… and {count} more"),
-        Locale::Zh => format!("…… 另有 {count} 项"),
-    }
-}
-
-/// As many of the lines as a section takes.
-fn fitting(lines: impl Iterator<Item = String>) -> String {
-    let mut text = String::new();
-    for line in lines.filter(|line| !line.is_empty()) {
-        if length(&text) + length(&line) < SECTION {
-            text.extend([if text.is_empty() { "" } else { "\n" }, &line]);
+    for block in text.split(Mrkdwn::BLOCK_BREAK) {
+        let mut open = false;
+        for line in block.lines().map(|line| cut(line, SECTION)).filter(|line| !line.trim().is_empty()) {
+            match sections.last_mut().filter(|last| open && length(last) + 1 + length(&line) <= SECTION) {
+                Some(last) => last.extend(["\n", &line]),
+                None => sections.push(line),
+            }
+            open = true;
         }
     }
-    text
-}
-
-fn rendered(line: &Line) -> String {
-    let mut text = String::new();
-    Mrkdwn.line(line, &mut text);
-    text
-}
-
-/// A line that alone would fill its section is shown without markup and cut.
-fn cut_markup(markup: String, line: &Line) -> String {
-    const LONGEST_LINE: usize = SECTION / 2;
-    if length(&markup) <= LONGEST_LINE { markup } else { escape(&cut(&text::plain(line), LONGEST_LINE / 5)) }
-}
-
-fn present(text: &str) -> Option<Value> {
-    (!text.is_empty()).then(|| section(text))
-}
-
-fn section(text: &str) -> Value {
-    json!({ "type": "section", "text": mrkdwn(text) })
+    sections.iter().map(|text| json!({ "type": "section", "text": mrkdwn(text) })).collect()
 }
 
 /// `verbatim`: addresses and names of channels within names are not made into links.
 fn mrkdwn(text: &str) -> Value {
     json!({ "type": "mrkdwn", "text": text, "verbatim": true })
+}
+
+/// An empty text is refused.
+fn shown(text: &str) -> &str {
+    if text.trim().is_empty() { "notafter" } else { text }
 }
 
 fn length(text: &str) -> usize {

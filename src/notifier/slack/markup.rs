@@ -5,14 +5,22 @@
 
 use crate::domain::alert::message::Tone;
 use crate::notifier::script::{Line, Markup, Span};
-use crate::visible::is_invisible;
+use crate::notifier::text::tidy;
 
 /// Longest address that a link may have.
 const LONGEST_LINK: usize = 3000;
 
 /// With bold, code, links and moments in the reader's own zone.
 #[derive(Debug, Clone, Copy)]
-pub struct Mrkdwn;
+pub struct Mrkdwn {
+    /// A bullet before each entry: where they are many, of one line each.
+    pub bullets: bool,
+}
+
+impl Mrkdwn {
+    /// Between two blocks; never within one.
+    pub const BLOCK_BREAK: &str = "\n\n";
+}
 
 /// Without any style, for when the styled form was refused.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +43,11 @@ impl Markup for Mrkdwn {
     }
 
     fn before_entry(&self, _tone: Tone, out: &mut String) {
-        out.push_str("• ");
+        out.push_str(if self.bullets { "• " } else { "" });
+    }
+
+    fn block_break(&self) -> &'static str {
+        Self::BLOCK_BREAK
     }
 
     /// A style ends only before something that is no part of a word.
@@ -73,10 +85,9 @@ pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Without characters that cannot be seen; those that break a line become blanks.
+/// On one line, and nothing hidden.
 fn one_line(text: &str) -> String {
-    let blank = |c: char| if c.is_whitespace() { ' ' } else { c };
-    text.chars().map(blank).filter(|c| !is_invisible(*c)).collect::<String>().trim().to_owned()
+    tidy(text).trim().to_owned()
 }
 
 fn foreign(text: &str, is_name: bool, out: &mut String) {
@@ -133,7 +144,7 @@ mod tests {
 
     fn rendered(line: Line) -> String {
         let mut out = String::new();
-        Mrkdwn.line(&line, &mut out);
+        Mrkdwn { bullets: false }.line(&line, &mut out);
         out
     }
 

@@ -18,12 +18,10 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
-use self::markup::{Mrkdwn, Simple};
 use self::settings::Settings;
 use super::address::{self, Address};
 use super::post::{Post, Reply};
-use super::script::{Budget, Unit};
-use super::{BuildError, Messenger, NotifierKind, Order, Outcome, Part, Sender, Setting, Stamp, text};
+use super::{BuildError, Messenger, NotifierKind, Order, Outcome, Part, Sender, Setting, Stamp};
 use crate::call::BoxFuture;
 use crate::domain::alert::message::{Message, Severity};
 use crate::domain::finding::Stage;
@@ -42,10 +40,6 @@ pub(super) const KIND: NotifierKind = NotifierKind {
 
 /// Where the Web API is.
 const API: &str = "https://slack.com";
-/// The operator's own words, one section for each part.
-const WORDED: Budget = Budget { limit: body::SECTION, unit: Unit::Characters, parts: 3 };
-/// Short plain text.
-const SIMPLE: Budget = Budget { limit: 3500, unit: Unit::Characters, parts: 1 };
 
 /// One channel of a workspace.
 #[derive(Debug)]
@@ -107,11 +101,9 @@ impl Api {
 
 impl Messenger for Slack {
     fn parts(&self, message: &Message, setting: &Setting<'_>) -> Vec<Part> {
-        let bodies = if setting.template.is_some() {
-            let composed = text::parts(message, setting, &Mrkdwn, WORDED);
-            composed.iter().map(|part| body::worded(&part.title, &part.text, message.tone())).collect()
-        } else {
-            vec![body::body(&text::script(message, setting))]
+        let bodies = match setting.template {
+            Some(_) => body::worded(message, setting),
+            None => vec![body::body(message, setting)],
         };
         let count = bodies.len();
         let part = |(index, body)| Part {
@@ -124,8 +116,8 @@ impl Messenger for Slack {
     /// Without blocks, without a template, and not in a thread: whatever of it was refused.
     fn plain(&self, message: &Message, setting: &Setting<'_>) -> Option<Part> {
         let own = Setting { template: None, notes: &|_| None, ..*setting };
-        let text = text::parts(message, &own, &Simple, SIMPLE).into_iter().next()?.text;
-        Some(Part { content: self.content(body::simple(&text), message, &own), name: "plain".to_owned() })
+        let body = body::simple(message, &own);
+        Some(Part { content: self.content(body, message, &own), name: "plain".to_owned() })
     }
 
     fn post<'a>(&'a self, part: &'a Part, _stamp: Stamp<'a>) -> BoxFuture<'a, Outcome> {

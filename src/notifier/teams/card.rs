@@ -1,45 +1,61 @@
 //! A message as an adaptive card 1.4, of the few elements that a workflow shows without fail.
 //!
-//! Pure. Teams judges the size after it has accepted a card, and then says nothing: so a card stays below the budget
-//! by leaving whole entries out and saying how many.
+//! Pure. Teams judges the size after it has accepted a card, and then says nothing: so the text composer gets a budget
+//! that leaves room for everything around the text, and leaves whole items out.
 
 use serde_json::{Value, json};
 
 use super::markup::{Markdown, escape, web};
-use crate::domain::alert::message::Tone;
+use crate::domain::alert::message::{Message, Tone};
 use crate::domain::policy::Locale;
-use crate::notifier::script::{DETAILED, Entry, Line, Markup as _, Script, Span};
-use crate::notifier::text;
+use crate::notifier::script::{Budget, DETAILED, Markup as _, Script, Unit};
+use crate::notifier::{Setting, text};
 
-/// Bytes of the whole body; Teams drops what is above about 28 KB.
-const BUDGET: usize = 24_000;
-/// Bytes of the text of a card in the operator's own words, as a JSON string.
-pub const TEXT: usize = 20_000;
-/// Kept for the line that says what is missing, and for commas.
-const RESERVE: usize = 600;
-/// Entries in one element, while there are many.
+/// Bytes of the text as JSON. The elements around it take up to 6,000 more; Teams drops what is above about 28,000.
+const MIDDLE: Budget = Budget { limit: 18_000, unit: Unit::JsonBytes, parts: 1 };
+/// Short text.
+const SIMPLE: Budget = Budget { limit: 3000, unit: Unit::JsonBytes, parts: 1 };
+/// Lines of a list in one element.
 const TOGETHER: usize = 10;
 /// Characters of a heading.
 const TITLE: usize = 300;
+/// Bytes of an address behind a button.
+const LONGEST_LINK: usize = 1000;
 
-/// The whole body of a message; `status_page` becomes a button.
-pub fn body(script: &Script, status_page: Option<&str>) -> Value {
-    let title = text::plain(&script.title);
-    let actions = actions(script, status_page);
-    let around = [vec![heading(&title, script.tone)], lines(&script.opening), last(script)];
-    let taken = size(&wrapped(around.concat(), actions.clone()));
-    let [mut elements, opening, last] = around;
-    elements.extend(opening);
-    elements.extend(entries(script, BUDGET.saturating_sub(taken + RESERVE)));
-    elements.extend(last);
-    wrapped(elements, actions)
+/// The body of a message in our words.
+pub fn body(message: &Message, setting: &Setting<'_>) -> Value {
+    let script = text::script(message, setting);
+    let markup = Markdown { bullets: script.entries.len() > DETAILED };
+    let mut footer = String::new();
+    markup.line(&script.footer, &mut footer);
+    let middle = Script { title: Vec::new(), footer: Vec::new(), closing: Vec::new(), ..script.clone() };
+    let composed = text::compose(&middle, &markup, MIDDLE);
+    let mut elements = vec![heading(&text::plain(&script.title), script.tone)];
+    elements.extend(composed.iter().flat_map(|part| blocks(&part.text)));
+    if !footer.is_empty() {
+        elements.push(json!({
+            "type": "TextBlock", "text": footer, "wrap": true, "size": "Small", "isSubtle": true, "separator": true,
+        }));
+    }
+    wrapped(elements, actions(&script, setting.external_url))
 }
 
-/// The body of a text that is escaped already.
-pub fn worded(title: &str, text: &str, tone: Tone) -> Value {
-    let paragraphs = text.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty());
-    let elements: Vec<_> = paragraphs.map(block).collect();
-    let elements = if elements.is_empty() { vec![heading(title, tone)] } else { elements };
+/// The body of a message in the operator's own words.
+pub fn worded(message: &Message, setting: &Setting<'_>) -> Value {
+    of_text(message, setting, MIDDLE)
+}
+
+/// The simplest body there is.
+pub fn simple(message: &Message, setting: &Setting<'_>) -> Value {
+    of_text(message, setting, SIMPLE)
+}
+
+fn of_text(message: &Message, setting: &Setting<'_>, budget: Budget) -> Value {
+    let composed = text::parts(message, setting, &Markdown { bullets: true }, budget);
+    let mut elements: Vec<_> = composed.iter().take(1).flat_map(|part| blocks(&part.text)).collect();
+    if elements.is_empty() {
+        elements.push(heading(&composed.first().map_or("", |part| &part.title), message.tone()));
+    }
     wrapped(elements, Vec::new())
 }
 
@@ -87,61 +103,28 @@ fn colour(tone: Tone) -> &'static str {
     }
 }
 
-fn lines(lines: &[Line]) -> Vec<Value> {
-    lines.iter().map(|line| rendered(line)).filter(|text| !text.is_empty()).map(|text| block(&text)).collect()
+/// A container for each block of a text. Within one, a list stays together, other lines stand apart: a newline alone
+/// breaks a line in lists only.
+fn blocks(text: &str) -> Vec<Value> {
+    let blocks = text.split(Markdown::BLOCK_BREAK).map(elements).filter(|elements| !elements.is_empty());
+    blocks.map(|items| json!({ "type": "Container", "separator": true, "items": items })).collect()
 }
 
-/// What stands below the entries.
-fn last(script: &Script) -> Vec<Value> {
-    let mut last = lines(&script.closing);
-    let footer = rendered(&script.footer);
-    if !footer.is_empty() {
-        last.push(json!({
-            "type": "TextBlock", "text": footer, "wrap": true, "size": "Small", "isSubtle": true, "separator": true,
-        }));
-    }
-    last
-}
-
-/// As many entries as there is room for: with all their lines while there are few, one line each otherwise.
-fn entries(script: &Script, room: usize) -> Vec<Value> {
-    let together = if script.entries.len() <= DETAILED { 1 } else { TOGETHER };
-    let (mut elements, mut used, mut shown) = (Vec::new(), 0, 0);
-    for group in script.entries.chunks(together) {
-        let element = if together == 1 { details(&group[0]) } else { list(group) };
-        let wanted = size(&element) + 1;
-        if used + wanted > room {
-            break;
+fn elements(block: &str) -> Vec<Value> {
+    let mut texts: Vec<(String, usize)> = Vec::new();
+    for line in block.lines().filter(|line| !line.trim().is_empty()) {
+        let in_list = line.starts_with(Markdown::BULLET);
+        match texts.last_mut().filter(|(_, lines)| in_list && (1..TOGETHER).contains(lines)) {
+            Some((text, lines)) => {
+                text.extend(["\n", line]);
+                *lines += 1;
+            }
+            None => texts.push((line.to_owned(), usize::from(in_list))),
         }
-        elements.push(element);
-        (used, shown) = (used + wanted, shown + group.len());
     }
-    let missing = script.entries.len() - shown + script.left_out;
-    elements.extend((missing > 0).then(|| block(&escape(&and_more(missing, script.locale)))));
-    elements
-}
-
-fn details(entry: &Entry) -> Value {
-    let mut items = vec![block(&rendered(&entry.head))];
-    items.extend(lines(&entry.lines).into_iter().map(|mut line| {
-        line["spacing"] = json!("Small");
-        line
-    }));
-    json!({ "type": "Container", "separator": true, "items": items })
-}
-
-fn list(entries: &[Entry]) -> Value {
-    let mut text = String::new();
-    for entry in entries {
-        text.push_str(if text.is_empty() { "" } else { "\n" });
-        Markdown.before_entry(entry.tone, &mut text);
-        Markdown.line(&entry.short, &mut text);
-    }
-    block(&text)
-}
-
-fn block(text: &str) -> Value {
-    json!({ "type": "TextBlock", "text": text, "wrap": true })
+    let text_block =
+        |(text, _)| json!({ "type": "TextBlock", "text": text, "wrap": true, "spacing": "Small" });
+    texts.into_iter().map(text_block).collect()
 }
 
 /// Where to look at it: the one certificate, and the status page.
@@ -156,22 +139,6 @@ fn actions(script: &Script, status_page: Option<&str>) -> Vec<Value> {
 }
 
 fn open(title: &str, url: &str) -> Option<Value> {
-    web(url).map(|url| json!({ "type": "Action.OpenUrl", "title": title, "url": url }))
-}
-
-fn and_more(count: usize, locale: Locale) -> String {
-    match locale {
-        Locale::En => format!("… and {count} more"),
-        Locale::Zh => format!("…… 另有 {count} 项"),
-    }
-}
-
-fn rendered(line: &[Span]) -> String {
-    let mut text = String::new();
-    line.iter().for_each(|span| Markdown.span(span, &mut text));
-    text
-}
-
-fn size(value: &Value) -> usize {
-    value.to_string().len()
+    let url = web(url).filter(|url| url.len() <= LONGEST_LINK)?;
+    Some(json!({ "type": "Action.OpenUrl", "title": title, "url": url }))
 }

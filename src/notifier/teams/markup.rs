@@ -3,21 +3,35 @@
 
 use crate::domain::alert::message::Tone;
 use crate::notifier::script::{Markup, Span};
-use crate::visible::is_invisible;
+use crate::notifier::text::tidy;
 
 /// What a backslash makes plain.
 const SPECIAL: [char; 7] = ['\\', '*', '_', '[', ']', '(', ')'];
 
 /// Markdown of a `TextBlock`.
 #[derive(Debug, Clone, Copy)]
-pub struct Markdown;
+pub struct Markdown {
+    /// A bullet before each entry: where they are many, of one line each.
+    pub bullets: bool,
+}
+
+impl Markdown {
+    /// Between two blocks; never within one.
+    pub const BLOCK_BREAK: &str = "\n\n";
+    /// What makes a line an item of a list.
+    pub const BULLET: &str = "- ";
+}
 
 impl Markup for Markdown {
     fn span(&self, span: &Span, out: &mut String) {
         match span {
             Span::Own(text) => out.push_str(&escape(text)),
             Span::Strong(text) | Span::Name(text) => strong(text, out),
-            Span::Foreign(text) | Span::Code(text) => out.push_str(&escape(text)),
+            Span::Foreign(text) | Span::Code(text) => {
+                let begins_list = out.is_empty() && text.starts_with(['-', '+', '#', '>']);
+                out.extend(begins_list.then_some('\\'));
+                out.push_str(&escape(text));
+            }
             Span::Moment { shown, .. } => out.push_str(&escape(shown)),
             Span::Link { label, url } => match web(url) {
                 Some(url) => out.extend(["[", &escape(label), "](", &url, ")"]),
@@ -27,12 +41,11 @@ impl Markup for Markdown {
     }
 
     fn before_entry(&self, _tone: Tone, out: &mut String) {
-        out.push_str("- ");
+        out.push_str(if self.bullets { Self::BULLET } else { "" });
     }
 
-    /// One newline does not break a line.
-    fn line_break(&self) -> &'static str {
-        "\n\n"
+    fn block_break(&self) -> &'static str {
+        Self::BLOCK_BREAK
     }
 }
 
@@ -43,13 +56,10 @@ fn strong(text: &str, out: &mut String) {
     }
 }
 
-/// Foreign text as it is: on one line, nothing hidden, nothing that styles, no list where a line begins with it.
+/// Foreign text as it is: on one line, nothing hidden, nothing that styles.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
-    let text: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
-    let begins_list = text.starts_with(['-', '+', '#', '>']);
-    escaped.extend(begins_list.then_some('\\'));
-    for character in text.chars().filter(|c| !is_invisible(*c)) {
+    for character in tidy(text).chars() {
         escaped.extend(SPECIAL.contains(&character).then_some('\\'));
         escaped.push(character);
     }
@@ -79,10 +89,12 @@ mod tests {
             ("nothing", "", ""),
         ] {
             let mut out = String::new();
-            Markdown.span(&Span::Name(text.into()), &mut out);
+            Markdown { bullets: false }.span(&Span::Name(text.into()), &mut out);
             assert_eq!(out, want, "{name}");
         }
-        assert_eq!(escape("- a"), r"\- a", "no list");
+        let mut out = String::new();
+        Markdown { bullets: false }.span(&Span::Foreign("- a".into()), &mut out);
+        assert_eq!(out, r"\- a", "no list");
     }
 
     #[test]

@@ -14,13 +14,11 @@ use bytes::Bytes;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 
-use self::markup::Markdown;
 use self::settings::Settings;
 use super::address::Address;
 use super::post::{Post, Reply, refused, retry};
-use super::script::{Budget, Unit};
 use super::{
-    BuildError, Messenger, NotifierKind, Order, Outcome, Part, Receipt, Refusal, Sender, Setting, Stamp, text,
+    BuildError, Messenger, NotifierKind, Order, Outcome, Part, Receipt, Refusal, Sender, Setting, Stamp,
 };
 use crate::call::BoxFuture;
 use crate::domain::alert::message::Message;
@@ -37,11 +35,6 @@ pub(super) const KIND: NotifierKind = NotifierKind {
     burst: 3,
     build: Some(build),
 };
-
-/// The operator's own words.
-const WORDED: Budget = Budget { limit: card::TEXT, unit: Unit::JsonBytes, parts: 1 };
-/// Short text.
-const SIMPLE: Budget = Budget { limit: 3000, unit: Unit::JsonBytes, parts: 1 };
 
 /// One workflow.
 #[derive(Debug)]
@@ -60,15 +53,16 @@ fn build(order: &Order<'_>) -> Result<Sender, BuildError> {
 
 impl Messenger for Teams {
     fn parts(&self, message: &Message, setting: &Setting<'_>) -> Vec<Part> {
-        if setting.template.is_some() {
-            return worded(message, setting, WORDED);
-        }
-        let body = card::body(&text::script(message, setting), setting.external_url);
+        let body = match setting.template {
+            Some(_) => card::worded(message, setting),
+            None => card::body(message, setting),
+        };
         vec![Part { content: body, name: "card".to_owned() }]
     }
 
     fn plain(&self, message: &Message, setting: &Setting<'_>) -> Option<Part> {
-        worded(message, &Setting { template: None, ..*setting }, SIMPLE).into_iter().next()
+        let body = card::simple(message, &Setting { template: None, ..*setting });
+        Some(Part { content: body, name: "plain".to_owned() })
     }
 
     fn post<'a>(&'a self, part: &'a Part, _stamp: Stamp<'a>) -> BoxFuture<'a, Outcome> {
@@ -88,14 +82,6 @@ impl Messenger for Teams {
     fn place(&self) -> &str {
         self.address.place()
     }
-}
-
-fn worded(message: &Message, setting: &Setting<'_>, budget: Budget) -> Vec<Part> {
-    let part = |part: &text::Composed| Part {
-        content: card::worded(&part.title, &part.text, message.tone()),
-        name: "text".to_owned(),
-    };
-    text::parts(message, setting, &Markdown, budget).iter().map(part).collect()
 }
 
 impl Teams {

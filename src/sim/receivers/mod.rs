@@ -4,6 +4,11 @@
 //! everything that comes, and goes wrong to order. They never use the code that writes the messages, so what they
 //! understand can be held against what was meant.
 
+pub mod pagerduty;
+pub mod slack;
+pub mod teams;
+pub mod webhook;
+
 mod fault;
 mod reception;
 
