@@ -4,6 +4,7 @@
 //! everything that comes, and goes wrong to order. They never use the code that writes the messages, so what they
 //! understand can be held against what was meant.
 
+pub mod alertmanager;
 pub mod pagerduty;
 pub mod slack;
 pub mod teams;

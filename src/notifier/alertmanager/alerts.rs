@@ -1,0 +1,197 @@
+//! The present state as alerts: what fires, what ended, and that somebody watches at all. Pure.
+//!
+//! An alert is its set of labels: whatever changes by itself (days, dates, names, errors) stands in the annotations.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+
+use super::words::{self, Texts};
+use crate::domain::alert::message::{
+    CertificateFacts, CertificateItem, Item, News, Severity, SourceItem, SourceNews,
+};
+use crate::domain::alert::standing::{Ended, Open, State, TELL_ENDED};
+use crate::notifier::Setting;
+
+/// A firing alert outlives so many resends that fail.
+const RESENDS: u32 = 4;
+
+/// Every severity below the worst.
+const SHALLOWER: [Severity; 2] = [Severity::Info, Severity::Warning];
+
+/// Names by which alerts are told apart.
+const EXPIRING: &str = "NotafterCertificateExpiring";
+const BLIND: &str = "NotafterSourceBlind";
+const WATCHDOG: &str = "NotafterWatchdog";
+
+/// One alert of `POST /api/v2/alerts`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Alert {
+    /// Who it is.
+    pub(super) labels: Texts,
+    /// What is known about it.
+    pub(super) annotations: Texts,
+    /// Since when; without it, the receiver takes `ends_at`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) starts_at: Option<String>,
+    /// Until when; what lies in the past has ended.
+    pub(super) ends_at: String,
+    /// The status page; may be empty.
+    #[serde(rename = "generatorURL")]
+    pub(super) generator_url: String,
+}
+
+impl Alert {
+    /// Which one it is, for people.
+    pub(super) fn title(&self) -> String {
+        let label = |name: &str| self.labels.get(name).map(String::as_str);
+        let rest = label("resource_id").or_else(|| label("cloud_account")).unwrap_or_default();
+        format!("{} {rest}", label("alertname").unwrap_or_default()).trim_end().to_owned()
+    }
+}
+
+/// Every alert of a state, each label set once, what fires before what ended.
+pub(super) fn alerts(state: &State, setting: &Setting<'_>, resend: Duration) -> Vec<Alert> {
+    let make = Make { state, setting, ends: state.now + resend * RESENDS };
+    let open = state.open.iter().filter_map(|open| make.open(open));
+    let ended = state.ended.iter().filter_map(|ended| make.ended(ended));
+    let outgrown = state.open.iter().flat_map(|open| make.outgrown(open));
+    let mut seen = BTreeSet::new();
+    let all = std::iter::once(make.watchdog()).chain(open).chain(ended).chain(outgrown);
+    all.filter(|alert| seen.insert(alert.labels.clone())).collect()
+}
+
+struct Make<'a> {
+    state: &'a State,
+    setting: &'a Setting<'a>,
+    ends: DateTime<Utc>,
+}
+
+impl Make<'_> {
+    fn alert(
+        &self,
+        labels: Texts,
+        annotations: Texts,
+        starts: Option<DateTime<Utc>>,
+        ends: DateTime<Utc>,
+    ) -> Alert {
+        Alert {
+            labels,
+            annotations,
+            starts_at: starts.map(|starts| moment(starts.min(ends))),
+            ends_at: moment(ends),
+            generator_url: self.setting.external_url.unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// Always fires: when it ends, nobody watches any more.
+    fn watchdog(&self) -> Alert {
+        let mut labels = texts([("alertname", WATCHDOG), ("severity", "none")]);
+        // Two daemons that tell the same receiver must not vouch for each other.
+        if let Some(address) = self.setting.external_url {
+            labels.insert("instance".to_owned(), address.to_owned());
+        }
+        let annotations = words::watchdog(self.setting.locale);
+        self.alert(labels, annotations, Some(self.state.now), self.ends)
+    }
+
+    fn open(&self, open: &Open) -> Option<Alert> {
+        let (labels, annotations) =
+            (labels(&open.item, open.item.severity())?, words::item(&open.item, self.setting));
+        Some(self.alert(labels, annotations, Some(open.since), self.ends))
+    }
+
+    /// What ended tells how, and what it was before.
+    fn ended(&self, ended: &Ended) -> Option<Alert> {
+        let was = &ended.was;
+        let annotations = words::ended(ended, self.setting);
+        let labels = labels(&was.item, was.item.severity())?;
+        Some(self.alert(labels, annotations, Some(was.since), ended.at.min(self.state.now)))
+    }
+
+    /// The severity is part of the name, so a deeper stage is another alert, and those before it have to end. When a
+    /// blind source became critical is not known, but ending what never fired is heard by nobody.
+    fn outgrown(&self, open: &Open) -> Vec<Alert> {
+        let (since, fresh) = match &open.item {
+            Item::Certificate(_) => (open.since, self.state.now - open.since <= TELL_ENDED),
+            _ => (self.state.now, true),
+        };
+        let severity = open.item.severity();
+        let shallower = SHALLOWER.into_iter().filter(|shallower| fresh && *shallower < severity);
+        let labels = shallower.filter_map(|shallower| labels(&open.item, shallower));
+        let annotations = words::item(&open.item, self.setting);
+        labels
+            .map(|labels| self.alert(labels, annotations.clone(), None, since.min(self.state.now)))
+            .collect()
+    }
+}
+
+/// The labels of something that stands; `None` for news that do not.
+fn labels(item: &Item, severity: Severity) -> Option<Texts> {
+    match item {
+        Item::Certificate(CertificateItem { news: News::Entered { .. }, facts }) => {
+            Some(certificate(facts, severity))
+        }
+        Item::Source(source) if matches!(source.news, SourceNews::Blind { .. }) => {
+            Some(blind(source, severity))
+        }
+        _ => None,
+    }
+}
+
+fn certificate(facts: &CertificateFacts, severity: Severity) -> Texts {
+    let own = texts([
+        ("alertname", EXPIRING),
+        ("severity", severity.as_str()),
+        ("cloud_provider", &facts.provider),
+        ("cloud_account", &facts.account),
+        ("cloud_project", &facts.project),
+        ("cloud_region", &facts.region),
+        ("cloud_service", &facts.service),
+        ("resource_id", &facts.resource_id),
+        ("cert_role", &facts.role),
+    ]);
+    let mut all = own.clone();
+    for (name, value) in facts.labels.iter().filter(|(_, value)| !value.is_empty()) {
+        let name = label_name(name);
+        let name = if is_reserved(&name) { format!("label_{name}") } else { name };
+        all.entry(name).or_insert_with(|| crate::call::clean(value));
+    }
+    all
+}
+
+fn blind(source: &SourceItem, severity: Severity) -> Texts {
+    texts([
+        ("alertname", BLIND),
+        ("severity", severity.as_str()),
+        ("cloud_provider", &source.provider),
+        ("cloud_account", &source.account),
+        ("reason", &source.reason),
+    ])
+}
+
+/// Whether a label of that name is ours, also where it happens to be empty.
+fn is_reserved(name: &str) -> bool {
+    ["alertname", "severity", "resource_id", "cert_role"].contains(&name) || name.starts_with("cloud_")
+}
+
+/// Letters, digits and underscores, no digit first: everything else of a label's name becomes an underscore.
+fn label_name(name: &str) -> String {
+    let sound = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let name: String = name.chars().map(sound).collect();
+    if name.starts_with(|c: char| c.is_ascii_digit()) || name.is_empty() { format!("_{name}") } else { name }
+}
+
+/// Names and values; those without a value are left out, because to the receiver they are not there.
+fn texts<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Texts {
+    let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>()
+}
+
+fn moment(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
