@@ -3,12 +3,15 @@ use std::time::Duration;
 
 use notafter::notifier::Refusal;
 use notafter::sim::receivers::pagerduty::PagerDuty;
-use notafter::sim::receivers::{Answer, JSON, Request};
+use notafter::sim::receivers::{Answer, JSON};
 use serde_json::{Value, json};
 
 use super::{Channel, Code, Far, Want};
 
 const ROUTING_KEY: &str = "0plantedroutingkey00000000000000";
+
+/// Minutes, not seconds.
+const FAULTS: &[(&str, Want)] = &[("429 with nothing", Want::RetryAfter(Duration::from_mins(2)))];
 
 pub(super) fn entries() -> Vec<Channel> {
     vec![Channel {
@@ -16,7 +19,7 @@ pub(super) fn entries() -> Vec<Channel> {
         secrets: &[ROUTING_KEY],
         // Hundreds that are over are closed one by one.
         most_requests: 210,
-        faults: &[("429 with nothing", Want::RetryAfter(Duration::from_mins(2)))],
+        faults: FAULTS,
         codes: codes(),
         same: |request| request.json().and_then(|event| key(&event)).into_iter().collect(),
         ..Channel::new("pagerduty", Far::Http(|| Arc::new(PagerDuty::new(ROUTING_KEY))))
