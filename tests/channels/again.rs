@@ -2,9 +2,9 @@
 
 use chrono::TimeDelta;
 use notafter::notifier::Sender;
+use notafter::notifier::samples::{self, now};
 
-use crate::samples;
-use crate::support::{Line, now};
+use crate::support::Line;
 use crate::table;
 
 #[tokio::test]
@@ -12,7 +12,7 @@ async fn a_repeat_keeps_its_identity_and_renews_its_stamp() {
     for channel in table::all() {
         let line = Line::open(&channel).await;
         let Sender::Messages(_) = &line.sender else { continue };
-        let message = samples::critical();
+        let message = samples::one_critical();
         let parts = line.parts(&message);
         line.post(&message, &parts, now()).await;
         line.post(&message, &parts, now() + TimeDelta::seconds(90)).await;

@@ -3,18 +3,18 @@
 use std::fmt::Write as _;
 
 use notafter::domain::policy::Locale;
-use notafter::notifier::Outcome;
+use notafter::notifier::{Outcome, samples};
 use notafter::sim::receivers::{Delivery, Request};
 
-use crate::samples;
+use crate::samples::{KEPT, many};
 use crate::support::{Line, expect};
 use crate::table::{self, Channel};
 
 /// Files of expectations show this much of a body; the rest is in the sum at its end.
-const SHOWN: usize = 12_000;
+const SHOWN: usize = 6_000;
 
 /// Headers that say nothing about the message.
-const DULL: [&str; 4] = ["host", "user-agent", "accept", "content-length"];
+const DULL: [&str; 5] = ["host", "user-agent", "accept", "accept-encoding", "content-length"];
 
 #[tokio::test]
 async fn every_body_is_as_expected_and_taken() {
@@ -25,6 +25,9 @@ async fn every_body_is_as_expected_and_taken() {
                 let outcomes = line.say(&message).await;
                 let told = format!("{} {name} {}", channel.name, locale.as_str());
                 taken(&channel, &line, &outcomes, &told);
+                if !KEPT.contains(&name) {
+                    continue;
+                }
                 let file = format!("{}/{name}.{}.txt", channel.name, locale.as_str());
                 expect(&file, &written(&line.deliveries()));
             }
@@ -38,7 +41,7 @@ async fn long_chinese_names_are_never_cut_apart() {
         for length in [1, 7, 40, 60] {
             for count in [3, 4, 50, 500] {
                 let line = Line { locale: Locale::Zh, ..Line::open(&channel).await };
-                let outcomes = line.say(&samples::many(count, &"订单数据库".repeat(length))).await;
+                let outcomes = line.say(&many(count, &"订单数据库".repeat(length))).await;
                 let told = format!("{}: {count} names of {} characters", channel.name, 5 * length);
                 taken(&channel, &line, &outcomes, &told);
             }

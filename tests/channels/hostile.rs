@@ -24,7 +24,7 @@ async fn a_hostile_name_is_shown_literally_and_harms_nobody() {
                 for shown in shown {
                     assert!(shown.mentions.is_empty(), "{told}: calls {:?}", shown.mentions);
                     let forged: Vec<_> =
-                        shown.links.iter().filter(|link| !link.contains("example.com")).collect();
+                        shown.links.iter().filter(|link| !link.starts_with("https://")).collect();
                     assert!(forged.is_empty(), "{told}: leads to {forged:?}");
                 }
             }

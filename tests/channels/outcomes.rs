@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
-use notafter::notifier::Refusal;
+use notafter::notifier::{Refusal, samples};
 use notafter::sim::receivers::{Answer, Fault, TEXT};
 use tokio::task::JoinSet;
 
-use crate::samples;
 use crate::support::{Line, agrees};
 use crate::table::{self, Channel, Want};
 
@@ -55,7 +54,7 @@ async fn each_fault_has_its_outcome() {
         for (name, fault, usual) in quick() {
             let want = wanted(&channel, name, usual);
             let began = Instant::now();
-            let outcome = line.meet(&samples::critical(), fault).await;
+            let outcome = line.meet(&samples::one_critical(), fault).await;
             assert!(agrees(&outcome, want), "{}: {name} became {outcome:?}, not {want:?}", channel.name);
             assert!(began.elapsed() < LONGEST_ATTEMPT, "{}: {name}: {:?}", channel.name, began.elapsed());
         }
@@ -72,7 +71,7 @@ async fn each_code_of_the_vendor_has_its_outcome() {
                 Some(times) => line.reception.script(std::iter::repeat_n(fault, times)),
                 None => line.reception.always(Some(fault)),
             }
-            let outcome = line.say(&samples::critical()).await.pop().expect("at least one part");
+            let outcome = line.say(&samples::one_critical()).await.pop().expect("at least one part");
             let want = code.want;
             assert!(
                 agrees(&outcome, want),
@@ -91,7 +90,7 @@ async fn redirects_are_not_followed() {
         for status in [301, 302, 303, 307, 308] {
             let elsewhere = format!("{}/elsewhere", line.reception.base_url());
             let moved = Answer::refused(status, TEXT, "").with("location", elsewhere);
-            let outcome = line.meet(&samples::critical(), Fault::Answer(moved)).await;
+            let outcome = line.meet(&samples::one_critical(), Fault::Answer(moved)).await;
             let told = format!("{}: {status}: {outcome:?}", channel.name);
             assert!(agrees(&outcome, Want::Refused(Refusal::Target)), "{told}");
             let deliveries = line.deliveries();
@@ -113,7 +112,7 @@ async fn silence_ends_and_a_slow_answer_counts() {
             let (told, want) = (format!("{}: {name}", channel.name), wanted(&channel, name, want));
             waiting.spawn(async move {
                 let began = Instant::now();
-                let outcome = line.meet(&samples::critical(), fault).await;
+                let outcome = line.meet(&samples::one_critical(), fault).await;
                 assert!(agrees(&outcome, want), "{told} became {outcome:?}, not {want:?}");
                 assert!(began.elapsed() < LONGEST_ATTEMPT, "{told}: {:?}", began.elapsed());
             });

@@ -3,12 +3,11 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use notafter::notifier::{Outcome, Sender};
+use notafter::notifier::{Outcome, Sender, samples};
 use notafter::sim::receivers::{Answer, Fault};
 use serde_json::Value;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::samples;
 use crate::support::{Line, built};
 use crate::table::{self, Channel};
 
@@ -73,20 +72,20 @@ async fn outcomes(channel: &Channel) -> Vec<(String, String)> {
         ("its place".to_owned(), place),
     ];
     let mut note = |what: &str, outcome: &Outcome| seen.push((what.to_owned(), format!("{outcome:?}")));
-    note("a delivery", &line.say(&samples::critical()).await[0]);
+    note("a delivery", &line.say(&samples::one_critical()).await[0]);
     for status in [200, 202, 400, 401, 403, 404, 422, 429, 500] {
-        let outcome = line.meet(&samples::critical(), Fault::Echo(status)).await;
+        let outcome = line.meet(&samples::one_critical(), Fault::Echo(status)).await;
         note(&format!("the echo with {status}"), &outcome);
     }
     for fault in [Fault::ResetBefore, Fault::Endless, Fault::redirect("/elsewhere")] {
-        note(fault.name(), &line.meet(&samples::critical(), fault.clone()).await);
+        note(fault.name(), &line.meet(&samples::one_critical(), fault.clone()).await);
     }
     for code in &channel.codes {
         let fault = Fault::Answer(leaky(&code.answer, &channel.secrets.join(" ")));
-        note(code.name, &line.meet(&samples::critical(), fault).await);
+        note(code.name, &line.meet(&samples::one_critical(), fault).await);
     }
     let nowhere = Line { sender: built(channel, "http://127.0.0.1:1").0, ..line };
-    seen.push(("a closed port".to_owned(), format!("{:?}", nowhere.say(&samples::critical()).await)));
+    seen.push(("a closed port".to_owned(), format!("{:?}", nowhere.say(&samples::one_critical()).await)));
     seen
 }
 

@@ -1,31 +1,27 @@
 //! A channel as the daemon builds it, and the receiver at its other end.
 
 use std::path::PathBuf;
-use std::sync::Once;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use notafter::config::{self, Config};
 use notafter::domain::alert::message::{Item, Message, News, SourceNews};
 use notafter::domain::alert::standing::{Open, State};
 use notafter::domain::policy::Locale;
-use notafter::notifier::{Order, Outcome, Part, Receipt, Sender, Setting, Stamp};
+use notafter::fields::{Fields, Sink};
+use notafter::notifier::samples::{now, setting};
+use notafter::notifier::{self, ChannelSettings, Order, Outcome, Part, Receipt, Sender, Stamp};
 use notafter::sim::receivers::{Delivery, Fault, Reception};
+use toml::de::DeTable;
 
 use crate::table::{Channel, Far, Want};
 
 /// How soon a channel that is told the state is told again.
 const RESEND: std::time::Duration = std::time::Duration::from_mins(1);
 
-/// The moment of these tests.
-pub(crate) fn now() -> DateTime<Utc> {
-    "2026-11-22T00:00:00Z".parse().expect("a moment")
-}
-
 /// A channel and its receiver.
 pub(crate) struct Line {
     pub(crate) sender: Sender,
     pub(crate) reception: Reception,
-    /// Debug form of the configuration that it was made of.
+    /// The settings that it was made of, as they show themselves.
     pub(crate) config: String,
     pub(crate) locale: Locale,
 }
@@ -104,48 +100,36 @@ impl Line {
     }
 }
 
-/// A channel as the daemon builds it: from text to settings to a sender. Also the Debug form of the configuration.
+/// A channel as the daemon builds it: from text to settings to a sender. Also what the settings show of themselves.
 pub(crate) fn built(channel: &Channel, base: &str) -> (Sender, String) {
-    static CRYPTO: Once = Once::new();
-    CRYPTO.call_once(|| {
-        rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
-    });
-    let config = parsed(channel, base);
-    let settings = &config.channels[0];
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    let kind = notifier::find(channel.kind).unwrap_or_else(|| panic!("no type {}", channel.kind));
+    let settings = settings(channel, base);
     let order = Order {
-        channel: &settings.name,
-        settings: &*settings.settings,
+        channel: "under-test",
+        settings: &*settings,
         proxy: None,
         secret: &|setting| setting.load(&|_| None, None),
     };
-    let build = settings.kind.build.unwrap_or_else(|| panic!("{} cannot be built", channel.kind));
+    let build = kind.build.unwrap_or_else(|| panic!("{} cannot be built", channel.kind));
     let sender = build(&order).unwrap_or_else(|error| panic!("{}: {error}", channel.name));
-    (sender, format!("{config:?}"))
+    (sender, format!("{settings:?} {:?}", settings.effective()))
 }
 
-fn parsed(channel: &Channel, base: &str) -> Config {
+/// The keys of its table, read by the type itself.
+fn settings(channel: &Channel, base: &str) -> Box<dyn ChannelSettings> {
     let address = base.trim_start_matches("http://");
     let (host, port) = address.rsplit_once(':').expect("an address with a port");
-    let settings = channel.settings.replace("{base}", base).replace("{host}", host).replace("{port}", port);
-    let text = format!(
-        "[[account]]\nname = \"prod\"\nprovider = \"alibaba\"\n\
-         credentials = {{ access_key_id = \"id\", access_key_secret = \"key\" }}\n\
-         [[channel]]\nname = \"under-test\"\ntype = \"{}\"\n{settings}",
-        channel.kind
-    );
-    config::parse(&text, channel.name).unwrap_or_else(|problems| panic!("{problems}"))
-}
-
-/// What messages of these tests are rendered for.
-pub(crate) fn setting(locale: Locale) -> Setting<'static> {
-    Setting {
-        now: now(),
-        timezone: chrono_tz::Asia::Shanghai,
-        locale,
-        external_url: Some("https://notafter.example.com"),
-        template: None,
-        notes: &|_| None,
-    }
+    let text = channel.settings.replace("{base}", base).replace("{host}", host).replace("{port}", port);
+    let table = DeTable::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", channel.name));
+    let mut sink = Sink::new(channel.name, &text);
+    let mut fields = Fields::root(table.get_ref(), &mut sink);
+    let kind = notifier::find(channel.kind).expect("it was found before");
+    let settings = (kind.settings)(&mut fields);
+    fields.finish();
+    let (problems, _) = sink.into_parts();
+    assert!(problems.is_empty(), "{problems}");
+    settings.unwrap_or_else(|| panic!("{}: no settings", channel.name))
 }
 
 /// A message as a state: what entered a stage stands, what else is told has no place in one.

@@ -2,8 +2,7 @@
 //!
 //! An alert is its set of labels: whatever changes by itself (days, dates, names, errors) stands in the annotations.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -116,17 +115,17 @@ impl Make<'_> {
     /// The severity is part of the name, so a deeper stage is another alert, and those before it have to end. When a
     /// blind source became critical is not known, but ending what never fired is heard by nobody.
     fn outgrown(&self, open: &Open) -> Vec<Alert> {
-        let (since, fresh) = match &open.item {
-            Item::Certificate(_) => (open.since, self.state.now - open.since <= TELL_ENDED),
-            _ => (self.state.now, true),
+        let (shallower, ends) = match &open.item {
+            Item::Certificate(_) if self.state.now - open.since <= TELL_ENDED => (&SHALLOWER[..], open.since),
+            Item::Source(_) => (&SHALLOWER[1..], self.state.now),
+            _ => return Vec::new(),
         };
         let severity = open.item.severity();
-        let shallower = SHALLOWER.into_iter().filter(|shallower| fresh && *shallower < severity);
-        let labels = shallower.filter_map(|shallower| labels(&open.item, shallower));
-        let annotations = words::item(&open.item, self.setting);
-        labels
-            .map(|labels| self.alert(labels, annotations.clone(), None, since.min(self.state.now)))
-            .collect()
+        let mut annotations = words::item(&open.item, self.setting);
+        annotations.insert("escalated_to".to_owned(), severity.as_str().to_owned());
+        let shallower = shallower.iter().filter(|shallower| **shallower < severity);
+        let labels = shallower.filter_map(|shallower| labels(&open.item, *shallower));
+        labels.map(|labels| self.alert(labels, annotations.clone(), None, ends.min(self.state.now))).collect()
     }
 }
 
@@ -194,4 +193,120 @@ fn texts<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Texts {
 
 fn moment(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::domain::finding::Stage;
+    use crate::domain::policy::Locale;
+    use crate::notifier::samples::{self, now};
+
+    fn open(item: Item, since: TimeDelta) -> Open {
+        Open { item, since: now() - since }
+    }
+
+    fn certificate_in(stage: Stage, days: i64) -> Item {
+        samples::entered(stage, None, samples::facts("订单库", "r-1", TimeDelta::days(days)))
+    }
+
+    fn blind(severity: Severity) -> Item {
+        let Some(Item::Source(mut source)) = samples::blind().items.pop() else { panic!("it is one") };
+        source.news = SourceNews::Blind { since: now() - TimeDelta::hours(3), severity, again: false };
+        Item::Source(source)
+    }
+
+    fn of(open: Vec<Open>, ended: Vec<Ended>) -> Vec<Alert> {
+        let state = State { open, ended, now: now() };
+        alerts(&state, &samples::setting(Locale::En), Duration::from_mins(1))
+    }
+
+    /// Severity, begin and end of all but the watchdog.
+    fn brief(alerts: &[Alert]) -> Vec<(&str, &str, &str)> {
+        alerts
+            .iter()
+            .filter(|alert| alert.labels["alertname"] != WATCHDOG)
+            .map(|alert| {
+                let starts = alert.starts_at.as_deref().unwrap_or("-");
+                (alert.labels["severity"].as_str(), starts, alert.ends_at.as_str())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_fires_outlives_four_resends_and_what_it_was_before_ends() {
+        let fresh = open(certificate_in(Stage::Critical, 7), TimeDelta::minutes(10));
+        let old = open(certificate_in(Stage::Critical, 7), TimeDelta::minutes(16));
+        let fires = ("critical", "2026-11-21T23:50:00Z", "2026-11-22T00:04:00Z");
+        let over = |severity| (severity, "-", "2026-11-21T23:50:00Z");
+        assert_eq!(brief(&of(vec![fresh], vec![])), [fires, over("info"), over("warning")]);
+        assert_eq!(
+            brief(&of(vec![old], vec![])),
+            [("critical", "2026-11-21T23:44:00Z", "2026-11-22T00:04:00Z")]
+        );
+    }
+
+    #[test]
+    fn a_blind_source_that_became_critical_ends_its_warning() {
+        let source = open(blind(Severity::Critical), TimeDelta::hours(3));
+        let want = [
+            ("critical", "2026-11-21T21:00:00Z", "2026-11-22T00:04:00Z"),
+            ("warning", "-", "2026-11-22T00:00:00Z"),
+        ];
+        assert_eq!(brief(&of(vec![source], vec![])), want);
+    }
+
+    #[test]
+    fn expired_stays_critical_and_says_so_in_an_annotation() {
+        let alerts = of(vec![open(certificate_in(Stage::Expired, -1), TimeDelta::days(1))], vec![]);
+        let [_, alert] = &alerts[..] else { panic!("{alerts:?}") };
+        assert_eq!(alert.labels["severity"], "critical");
+        assert_eq!((&*alert.annotations["stage"], &*alert.annotations["days_left"]), ("expired", "-1"));
+    }
+
+    #[test]
+    fn a_renewal_tells_both_dates() {
+        let was = open(certificate_in(Stage::Critical, 5), TimeDelta::days(2));
+        let renewed = samples::facts("订单库", "r-1", TimeDelta::days(370));
+        let at = now() - TimeDelta::minutes(3);
+        let alerts = of(vec![], vec![Ended { was, at, now: Some(renewed) }]);
+        assert_eq!(brief(&alerts), [("critical", "2026-11-20T00:00:00Z", "2026-11-21T23:57:00Z")]);
+        let annotations = &alerts[1].annotations;
+        assert_eq!(annotations["old_not_after"], "2026-11-27T00:00:00Z");
+        assert_eq!(annotations["not_after"], "2027-11-27T00:00:00Z");
+        let description = &annotations["description"];
+        assert!(description.contains("2026-11-27") && description.contains("2027-11-27"), "{description}");
+    }
+
+    #[test]
+    fn what_stands_again_is_not_ended() {
+        let was = open(certificate_in(Stage::Critical, 5), TimeDelta::days(2));
+        let again = open(certificate_in(Stage::Critical, 6), TimeDelta::hours(1));
+        let alerts = of(vec![again], vec![Ended { was, at: now(), now: None }]);
+        assert_eq!(brief(&alerts), [("critical", "2026-11-21T23:00:00Z", "2026-11-22T00:04:00Z")]);
+    }
+
+    #[test]
+    fn static_labels_become_names_that_are_allowed_and_never_take_ours() {
+        let mut facts = samples::facts("x", "r-1", TimeDelta::days(7));
+        let labels =
+            [("a-b", "1"), ("证书", "2"), ("7", "3"), ("severity", "4"), ("cloud_project", "5"), ("e", "")];
+        facts.labels = labels.map(|(name, value)| (name.into(), value.into())).into();
+        let made = certificate(&facts, Severity::Warning);
+        let got: Vec<_> = ["a_b", "__", "_7", "label_severity", "label_cloud_project", "e", "severity"]
+            .map(|name| made.get(name).map_or("-", String::as_str))
+            .into();
+        assert_eq!(got, ["1", "2", "3", "4", "5", "-", "warning"]);
+        assert!(!made.contains_key("cloud_project"), "{made:?}");
+    }
+
+    #[test]
+    fn somebody_always_says_that_we_live() {
+        let alerts = of(vec![], vec![]);
+        let [watchdog] = &alerts[..] else { panic!("{alerts:?}") };
+        assert_eq!(watchdog.labels["alertname"], WATCHDOG);
+        assert_eq!(watchdog.ends_at, "2026-11-22T00:04:00Z");
+    }
 }

@@ -1,9 +1,8 @@
 //! One instance of the cluster: posts alerts to it, and finds the one for which it refuses a whole batch.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use reqwest::header::HeaderMap;
 
 use super::alerts::Alert;
@@ -12,8 +11,31 @@ use crate::notifier::post::{self, Post};
 use crate::notifier::{Outcome, Refusal, Trouble};
 use crate::secret::Secret;
 
-/// So many alerts go in one request.
+/// So many alerts go in one request,
 const BATCH: usize = 200;
+/// and so many bytes; proxies in front of it often take a megabyte at most.
+const BATCH_BYTES: usize = 512 * 1024;
+
+/// An alert as it goes on the wire; the same for every instance.
+#[derive(Debug)]
+pub(super) struct Ready {
+    /// Which one it is, for people.
+    title: String,
+    /// Tells alerts apart by everything but time, which is new with each post.
+    key: String,
+    json: String,
+}
+
+impl Ready {
+    /// Of an alert.
+    pub(super) fn new(alert: &Alert) -> Self {
+        Self {
+            title: alert.title(),
+            key: format!("{:?} {:?}", alert.labels, alert.annotations),
+            json: serde_json::to_string(alert).expect("texts become JSON"),
+        }
+    }
+}
 
 /// One of the cluster.
 #[derive(Debug)]
@@ -44,33 +66,35 @@ impl Instance {
     ///
     /// # Errors
     /// The first thing that went wrong, unless only some of the alerts were refused.
-    pub(super) async fn tell(&self, alerts: &[Alert]) -> Result<Taken, Outcome> {
-        let mut bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let keys: Vec<_> = alerts.iter().map(key).collect();
-        bad.retain(|known, _| keys.contains(known));
-        let good: Vec<_> = alerts.iter().filter(|alert| !bad.contains_key(&key(alert))).collect();
-        for batch in good.chunks(BATCH) {
+    pub(super) async fn tell(&self, alerts: &[Ready]) -> Result<Taken, Outcome> {
+        let mut bad = self.bad().clone();
+        bad.retain(|known, _| alerts.iter().any(|alert| alert.key == *known));
+        let good: Vec<_> = alerts.iter().filter(|alert| !bad.contains_key(&alert.key)).collect();
+        for batch in batches(&good) {
             match self.post(batch).await {
-                Err(refusal) if is_content(&refusal) => {
-                    bad.extend(self.one_by_one(batch, refusal).await?);
-                }
+                Err(refusal) if is_content(&refusal) => bad.extend(self.one_by_one(batch, refusal).await?),
                 other => other?,
             }
         }
-        let left_out = alerts.iter().filter_map(|alert| Some((alert, bad.get(&key(alert))?)));
-        let left_out = left_out.map(|(alert, why)| format!("{}: {why}", alert.title())).collect();
-        *self.bad.lock().unwrap_or_else(PoisonError::into_inner) = bad;
+        let left_out = alerts.iter().filter_map(|alert| Some((alert, bad.get(&alert.key)?)));
+        let left_out = left_out.map(|(alert, why)| format!("{}: {why}", alert.title)).collect();
+        *self.bad() = bad;
         Ok(Taken { left_out })
     }
 
+    /// A defect while it was held leaves it whole all the same.
+    fn bad(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.bad.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The same batch would be refused again, so each goes alone, once; the refused ones come back with the reason.
-    async fn one_by_one(&self, batch: &[&Alert], refusal: Outcome) -> Result<Vec<(String, String)>, Outcome> {
+    async fn one_by_one(&self, batch: &[&Ready], refusal: Outcome) -> Result<Vec<(String, String)>, Outcome> {
         let [_, _, ..] = batch else { return Err(refusal) };
         let mut bad = Vec::new();
         for alert in batch {
             match self.post(&[alert]).await {
                 Err(Outcome::Refused { what: Refusal::Content, trouble }) => {
-                    bad.push((key(alert), trouble.text))
+                    bad.push((alert.key.clone(), trouble.text))
                 }
                 other => other?,
             }
@@ -78,9 +102,10 @@ impl Instance {
         if bad.len() == batch.len() { Err(refusal) } else { Ok(bad) }
     }
 
-    async fn post(&self, alerts: &[&Alert]) -> Result<(), Outcome> {
-        let body = Bytes::from(serde_json::to_vec(alerts).expect("texts become JSON"));
-        let reply = self.post.json(self.address.expose(), self.headers.clone(), body).await?;
+    async fn post(&self, alerts: &[&Ready]) -> Result<(), Outcome> {
+        let alerts: Vec<_> = alerts.iter().map(|alert| alert.json.as_str()).collect();
+        let body = format!("[{}]", alerts.join(","));
+        let reply = self.post.json(self.address.expose(), self.headers.clone(), body.into()).await?;
         if let Some(outcome) = self.post.usual(&reply) {
             return Err(outcome);
         }
@@ -99,9 +124,21 @@ fn is_content(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Refused { what: Refusal::Content, .. })
 }
 
-/// Tells alerts apart by everything but time, which is new with each post.
-fn key(alert: &Alert) -> String {
-    format!("{:?} {:?}", alert.labels, alert.annotations)
+/// Neither too many nor too large.
+fn batches<'a, 'b>(alerts: &'a [&'b Ready]) -> Vec<&'a [&'b Ready]> {
+    let (mut batches, mut rest) = (Vec::new(), alerts);
+    while !rest.is_empty() {
+        let mut size = 0;
+        let fits = |alert: &&&Ready| {
+            size += alert.json.len() + 1;
+            size <= BATCH_BYTES
+        };
+        let count = rest.iter().take(BATCH).take_while(fits).count().max(1);
+        let (batch, later) = rest.split_at(count);
+        batches.push(batch);
+        rest = later;
+    }
+    batches
 }
 
 /// What was said of an attempt that did not succeed.

@@ -19,8 +19,7 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use tokio_util::task::AbortOnDropHandle;
 
-use self::alerts::Alert;
-use self::instance::{Instance, Taken, trouble};
+use self::instance::{Instance, Ready, Taken, trouble};
 use self::settings::{Login, Settings};
 use super::post::Post;
 use super::{BuildError, NotifierKind, Order, Outcome, Receipt, Refusal, Replica, Sender, Setting};
@@ -135,7 +134,7 @@ impl Replica for Alertmanager {
         setting: &'a Setting<'a>,
         resend: Duration,
     ) -> BoxFuture<'a, Outcome> {
-        let alerts: Arc<[Alert]> = alerts::alerts(state, setting, resend).into();
+        let alerts: Arc<[Ready]> = alerts::alerts(state, setting, resend).iter().map(Ready::new).collect();
         Box::pin(async move {
             let answers = self.told(&alerts).await;
             self.summed_up(alerts.len(), &answers)
@@ -149,7 +148,7 @@ impl Replica for Alertmanager {
 
 impl Alertmanager {
     /// What each instance says, all of them asked at the same time.
-    async fn told(&self, alerts: &Arc<[Alert]>) -> Vec<Result<Taken, Outcome>> {
+    async fn told(&self, alerts: &Arc<[Ready]>) -> Vec<Result<Taken, Outcome>> {
         let tell = |instance: &Arc<Instance>| {
             let (instance, alerts) = (Arc::clone(instance), Arc::clone(alerts));
             AbortOnDropHandle::new(tokio::spawn(async move { instance.tell(&alerts).await }))
