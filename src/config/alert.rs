@@ -2,32 +2,45 @@
 
 use std::time::Duration;
 
+use chrono::Weekday;
+
 use crate::domain::duration::show_duration;
 use crate::domain::matcher::{LabelSet, Matcher};
-use crate::domain::policy::{AlertPolicy, Remind, Thresholds};
-use crate::fields::Fields;
+use crate::domain::policy::{AlertPolicy, Digest, Remind, Thresholds};
+use crate::fields::{Fault, Fields, Plain, SecretSetting, check_url};
 
-use super::times::timezone;
+use super::names::Names;
+use super::route::channel;
+use super::times::{days, time_of_day, timezone};
 
 const SECOND: Duration = Duration::from_secs(1);
 const YEAR: Duration = Duration::from_hours(365 * 24);
 const TEN_YEARS: Duration = Duration::from_hours(3_650 * 24);
 
-/// Reads the table.
-pub(super) fn read(fields: &mut Fields<'_>) -> AlertPolicy {
+/// What `[alert]` says: when to speak, and the address that is called while the daemon is alive.
+pub(super) type Alert = (AlertPolicy, Option<SecretSetting>);
+
+/// Reads the table. `channels` are the names of those that exist.
+pub(super) fn read(fields: &mut Fields<'_>, channels: &Names) -> Alert {
     let usual = AlertPolicy::default();
     let thresholds = thresholds(fields, usual.thresholds).unwrap_or(usual.thresholds);
     let remind = fields.table("remind", |fields| Some(remind(fields))).unwrap_or(usual.remind);
-    fields.not_built("remind", None, "leave it out: this version sends no messages");
     let blind_after = fields.duration("blind_after", SECOND..=YEAR).unwrap_or(usual.blind_after);
-    fields.not_built(
-        "blind_after",
-        None,
-        "leave it out; notafter_scope_up tells of scopes that cannot be read",
-    );
     let timezone = fields.parsed("timezone", timezone).unwrap_or(usual.timezone);
+    let fallback_channel = fields.parsed("fallback_channel", |text| channel(text, channels));
+    let heartbeat = fields.secret("heartbeat", heartbeat_url);
+    let test = fields.table("test", |fields| {
+        let at = fields.parsed("at", time_of_day).unwrap_or_else(Digest::default_time);
+        Some(Digest { at, days: days(fields, &[Weekday::Mon]), send_empty: true })
+    });
     let overrides = fields.tables("override", |number, fields| exception(number, fields, thresholds));
-    AlertPolicy { thresholds, overrides, remind, blind_after, timezone }
+    let policy = AlertPolicy { thresholds, overrides, remind, blind_after, timezone, fallback_channel, test };
+    (policy, heartbeat)
+}
+
+/// Often inside one's own network; whoever has it can pretend that the daemon is alive.
+fn heartbeat_url(text: &str) -> Result<(), Fault> {
+    check_url(text, Plain::Anywhere).map(drop)
 }
 
 /// The table `thresholds`; what is not named in it is as in `base`. `None` if there is none, or a broken one.

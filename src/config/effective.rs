@@ -5,10 +5,11 @@
 
 use std::fmt::Write as _;
 
+use chrono::{NaiveTime, Weekday};
 use toml::Value;
 
 use crate::domain::matcher::Matcher;
-use crate::domain::policy::{Digest, Hours, RenewalMode, RenewalRule, Route, Thresholds, Window};
+use crate::domain::policy::{Digest, Hours, Quiet, RenewalMode, RenewalRule, Route, Thresholds, Window};
 use crate::fields::show::{self, Entries, HIDDEN};
 
 use super::times::day_name;
@@ -65,6 +66,9 @@ impl Config {
             ("remind", told.then(remind)),
             ("blind_after", told.then(|| show::duration(self.alert.blind_after))),
             ("timezone", Some(Value::from(self.alert.timezone.name()))),
+            ("fallback_channel", self.alert.fallback_channel.as_deref().map(Value::from)),
+            ("heartbeat", self.heartbeat.as_ref().map(show::secret)),
+            ("test", self.alert.test.as_ref().map(|test| show::table(at_days(test.at, &test.days)))),
         ])
     }
 
@@ -155,7 +159,7 @@ fn effective_route(route: &Route) -> Entries {
         ("channels", Some(show::list(&route.channels))),
         ("group_wait", Some(show::duration(route.group_wait))),
         ("digest", route.digest.as_ref().map(digest)),
-        ("quiet", route.quiet.as_ref().map(|quiet| show::table(hours(quiet)))),
+        ("quiet", route.quiet.as_ref().map(quiet)),
         ("thresholds", route.thresholds.map(thresholds)),
         ("send_renewed", Some(Value::from(route.send_renewed))),
         ("continue", Some(Value::from(route.proceed))),
@@ -181,8 +185,18 @@ fn effective_rule(rule: &RenewalRule) -> Entries {
 }
 
 fn digest(digest: &Digest) -> Value {
-    let days = digest.days.iter().map(|day| day_name(*day));
-    show::table([("at", text(digest.at.format("%H:%M"))), ("days", show::list(days))])
+    let send_empty = ("send_empty", Value::from(digest.send_empty));
+    show::table(at_days(digest.at, &digest.days).into_iter().chain([send_empty]))
+}
+
+fn at_days(at: NaiveTime, days: &[Weekday]) -> Entries {
+    let days = days.iter().map(|day| day_name(*day));
+    vec![("at", text(at.format("%H:%M"))), ("days", show::list(days))]
+}
+
+fn quiet(quiet: &Quiet) -> Value {
+    let dates = (!quiet.dates.is_empty()).then(|| ("dates", show::list(&quiet.dates)));
+    show::table(quiet.hours.as_ref().map(hours).into_iter().flatten().chain(dates))
 }
 
 fn hours(Hours { from, to, days }: &Hours) -> Entries {

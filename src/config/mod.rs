@@ -39,6 +39,8 @@ pub struct Config {
     pub accounts: Vec<Account>,
     /// When something is worth telling.
     pub alert: AlertPolicy,
+    /// An address that is called again and again while the daemon is alive, so that its silence is noticed.
+    pub heartbeat: Option<SecretSetting>,
     /// Where messages can go; names are unique.
     pub channels: Vec<Channel>,
     /// Which messages go where, in order. Each names only channels that exist.
@@ -52,11 +54,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// Every secret of accounts, channels and store, with the position where it is written.
+    /// Every secret of accounts, channels, heartbeat and store, with the position where it is written.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretSetting> {
         let accounts = self.accounts.iter().flat_map(|account| account.settings.secrets());
         let channels = self.channels.iter().flat_map(|channel| channel.settings.secrets());
-        accounts.chain(channels).chain(self.store.as_ref().and_then(Store::secret))
+        accounts.chain(channels).chain(&self.heartbeat).chain(self.store.as_ref().and_then(Store::secret))
     }
 }
 
@@ -103,15 +105,13 @@ fn tables(mut fields: Fields<'_>) -> Config {
         fields.problem_here("no account is configured", BEGIN);
     }
     let accounts = account::read_all(&mut fields);
-    let alert = fields.table("alert", |fields| Some(alert::read(fields))).unwrap_or_default();
     let (channels, names) = channel::read_all(&mut fields);
+    let alert = fields.table("alert", |fields| Some(alert::read(fields, &names)));
+    let (alert, heartbeat) = alert.unwrap_or_default();
     let routes = route::read_all(&mut fields, &names, alert.thresholds);
     let renewal = fields.table("renewal", |fields| Some(renewal::read(fields))).unwrap_or_default();
     let web = fields.table("web", |fields| Some(web::read(fields))).unwrap_or_default();
     let store = Some(fields.table("store", |fields| Some(store::read(fields))).unwrap_or_default());
-    let silent = "leave it out; until then, Prometheus can alert from the series on /metrics";
-    fields.not_built("channel", None, silent);
-    fields.not_built("route", None, silent);
     fields.finish();
-    Config { poll, accounts, alert, channels, routes, renewal, web, store }
+    Config { poll, accounts, alert, heartbeat, channels, routes, renewal, web, store }
 }

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use chrono::NaiveDate;
+
 use crate::domain::matcher::{LabelSet, Matcher};
 use crate::domain::nearest::nearest;
-use crate::domain::policy::{Digest, Route, Thresholds};
+use crate::domain::policy::{Digest, EVERY_DAY, Quiet, Route, Thresholds};
 use crate::fields::{Fault, Fields};
 use crate::problem::quoted;
 
 use super::alert::thresholds;
 use super::names::{Names, unique};
-use super::times::{days, hours, time_of_day};
+use super::times::{date, days, hours, time_of_day};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -39,9 +41,11 @@ fn read(number: usize, fields: &mut Fields<'_>, channels: &Names, base: Threshol
     let group_wait = fields.duration("group_wait", SECOND..=DAY).unwrap_or(Route::GROUP_WAIT);
     let digest = fields.table("digest", |fields| {
         let at = fields.parsed("at", time_of_day).unwrap_or_else(Digest::default_time);
-        Some(Digest { at, days: days(fields) })
+        let days = days(fields, &EVERY_DAY);
+        let send_empty = fields.boolean("send_empty").unwrap_or(false);
+        Some(Digest { at, days, send_empty })
     });
-    let quiet = fields.table("quiet", hours);
+    let quiet = fields.table("quiet", quiet);
     let thresholds = thresholds(fields, base);
     let send_renewed = fields.boolean("send_renewed").unwrap_or(true);
     let proceed = fields.boolean("continue").unwrap_or(false);
@@ -49,7 +53,22 @@ fn read(number: usize, fields: &mut Fields<'_>, channels: &Names, base: Threshol
     Some(Route { matcher, channels: targets?, group_wait, digest, quiet, thresholds, send_renewed, proceed })
 }
 
-fn channel(text: &str, channels: &Names) -> Result<String, Fault> {
+/// Hours, or whole days, or both.
+fn quiet(fields: &mut Fields<'_>) -> Option<Quiet> {
+    let mut dates: Vec<NaiveDate> = fields.list("dates", unique(date)).unwrap_or_default();
+    dates.sort_unstable();
+    let only_dates = fields.has("dates") && !["from", "to", "days"].iter().any(|key| fields.has(key));
+    if only_dates {
+        for key in ["from", "to", "days"] {
+            fields.skip(key);
+        }
+        return Some(Quiet { hours: None, dates });
+    }
+    hours(fields).map(|hours| Quiet { hours: Some(hours), dates })
+}
+
+/// The name of a channel that exists.
+pub(super) fn channel(text: &str, channels: &Names) -> Result<String, Fault> {
     if channels.iter().any(|name| name == text) {
         return Ok(text.to_owned());
     }

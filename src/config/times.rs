@@ -1,6 +1,6 @@
 //! Zones, times of day and days, as several tables write them.
 
-use chrono::{NaiveTime, Weekday};
+use chrono::{NaiveDate, NaiveTime, Weekday};
 use chrono_tz::{TZ_VARIANTS, Tz};
 
 use crate::domain::nearest::nearest;
@@ -30,9 +30,18 @@ pub(super) fn time_of_day(text: &str) -> Result<NaiveTime, Fault> {
     })
 }
 
-/// The list `days`; every day where there is none.
-pub(super) fn days(fields: &mut Fields<'_>) -> Vec<Weekday> {
-    let mut days = fields.list("days", unique(day)).unwrap_or_else(|| EVERY_DAY.to_vec());
+/// `YYYY-MM-DD`
+pub(super) fn date(text: &str) -> Result<NaiveDate, Fault> {
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| text.len() == 10);
+    date.ok_or_else(|| {
+        let message = format!("is not a date: found {}", quoted(text));
+        Fault::new(message, "year, month and day: \"2026-10-01\"")
+    })
+}
+
+/// The list `days`; `usual` where there is none.
+pub(super) fn days(fields: &mut Fields<'_>, usual: &[Weekday]) -> Vec<Weekday> {
+    let mut days = fields.list("days", unique(day)).unwrap_or_else(|| usual.to_vec());
     days.sort_by_key(Weekday::num_days_from_monday);
     days
 }
@@ -57,7 +66,7 @@ pub(super) fn hours(fields: &mut Fields<'_>) -> Option<Hours> {
     let example = "from = \"22:00\", to = \"07:00\"";
     let from = fields.require("from", example).parsed("from", time_of_day);
     let to = fields.require("to", example).parsed("to", time_of_day);
-    let days = days(fields);
+    let days = days(fields, &EVERY_DAY);
     let (from, to) = (from?, to?);
     if from == to {
         fields.problem("to", "must be another time than `from`", "one in which at least a minute passes");

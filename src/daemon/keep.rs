@@ -2,7 +2,9 @@
 //!
 //! It only reads the snapshots, so it can be slow, or fail, without anybody else noticing. A store that cannot be used
 //! is told once, shown on the metrics page, and tried again with growing waits; meanwhile everything else goes on. It
-//! ends when the poll loop has ended, after a last save.
+//! ends when the poll loop has ended, after a last save, once nobody uses the store any more.
+//!
+//! It is also the one who opens and closes the store for everybody else: they have a [`Handle`], and report errors.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +19,7 @@ use crate::domain::identity::Scope;
 use crate::domain::snapshot::Snapshot;
 use crate::metrics::MetricsPage;
 use crate::secret::Secret;
-use crate::store::{Store, StoreError, Trouble};
+use crate::store::{self, Handle, Holder, Store, StoreError, Trouble};
 
 /// At most so often something is written.
 const SAVE_EVERY: Duration = Duration::from_secs(2);
@@ -25,13 +27,19 @@ const SAVE_EVERY: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_secs(2);
 /// A store is not waited for longer when it closes.
 const CLOSE_LIMIT: Duration = Duration::from_secs(3);
+/// At the end, others get this long to be done with the store.
+const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 /// The longest wait between two tries.
 const LONGEST_RETRY: Duration = Duration::from_mins(5);
+
+type Opened = Result<(Arc<Store>, Arc<Snapshot>), StoreError>;
 
 /// A store as it was found at the start of the daemon.
 pub(super) struct Found {
     url: Secret,
-    opened: Result<(Store, Arc<Snapshot>), StoreError>,
+    opened: Opened,
+    holder: Holder,
+    handle: Handle,
 }
 
 impl Found {
@@ -41,16 +49,21 @@ impl Found {
         env: &dyn Fn(&str) -> Option<String>,
         clock: &Clock,
     ) -> Self {
-        match store.address(env) {
-            Ok(url) => Self { opened: open(&url, clock).await, url },
+        let (url, opened) = match store.address(env) {
+            Ok(url) => (url.clone(), open(&url, clock, false).await),
             Err(error) => {
                 let trouble = Trouble::Address(error.to_string());
-                Self {
-                    url: Secret::new(""),
-                    opened: Err(StoreError { place: "`store.url`".into(), trouble }),
-                }
+                (Secret::new(""), Err(StoreError { place: "`store.url`".into(), trouble }))
             }
-        }
+        };
+        let (holder, handle) = store::handle();
+        holder.show(opened.as_ref().ok().map(|(store, _)| Arc::clone(store)));
+        Self { url, opened, holder, handle }
+    }
+
+    /// For those who use the store besides. It is closed when all handles are gone, or a little after the poll loop.
+    pub(super) fn handle(&self) -> Handle {
+        self.handle.clone()
     }
 
     /// What was known when it was last saved.
@@ -65,8 +78,11 @@ impl Found {
         metrics: Arc<MetricsPage>,
         clock: Clock,
     ) {
-        let Self { url, opened } = self;
-        Keeper { url, snapshots, metrics, clock, failures: 0, worked: false }.run(opened).await;
+        let Self { url, opened, holder, handle } = self;
+        drop(handle);
+        Keeper { url, snapshots, metrics, clock, holder, failures: 0, worked: false, damaged: false }
+            .run(opened)
+            .await;
     }
 }
 
@@ -75,18 +91,21 @@ struct Keeper {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     metrics: Arc<MetricsPage>,
     clock: Clock,
+    holder: Holder,
     /// Tries in a row that failed.
     failures: u32,
     /// It could be used at some time.
     worked: bool,
+    /// The last error said that it is damaged.
+    damaged: bool,
 }
 
 impl Keeper {
-    async fn run(mut self, mut opened: Result<(Store, Arc<Snapshot>), StoreError>) {
+    async fn run(mut self, mut opened: Opened) {
         loop {
             let last_try = self.has_ended();
             let error = match opened {
-                Ok((store, saved)) => match self.follow(store, saved).await {
+                Ok((store, saved)) => match self.use_up(&store, saved).await {
                     Ok(()) => return,
                     Err(error) => error,
                 },
@@ -97,56 +116,65 @@ impl Keeper {
                 return;
             }
             self.pause().await;
-            opened = open(&self.url, &self.clock).await;
+            opened = open(&self.url, &self.clock, self.damaged).await;
             if let Ok((_, saved)) = &mut opened {
                 spare_unseen(Arc::make_mut(saved), &self.snapshots.borrow());
             }
         }
     }
 
+    /// Lets everybody use the store until the end, or until somebody got an error from it.
+    async fn use_up(&mut self, store: &Arc<Store>, saved: Arc<Snapshot>) -> Result<(), StoreError> {
+        self.holder.show(Some(Arc::clone(store)));
+        let followed = self.follow(store, saved).await;
+        if followed.is_ok() {
+            // What is on its way is settled in the store: those who send get their time.
+            let _ = tokio::time::timeout(LEAVE_LIMIT, self.holder.unused()).await;
+        }
+        self.holder.show(None);
+        close(store).await;
+        followed
+    }
+
     /// Saves until the poll loop ends. After an error nobody knows what the store holds: it has to be read anew.
-    async fn follow(&mut self, store: Store, mut saved: Arc<Snapshot>) -> Result<(), StoreError> {
+    async fn follow(&mut self, store: &Store, mut saved: Arc<Snapshot>) -> Result<(), StoreError> {
         if self.failures == 0 {
             self.metrics.show_store(true);
             self.worked = true;
         }
+        // After trouble it has to do well for as long as it was waited for, lest one that always opens and never works
+        // is told as good and bad in turns.
+        let proven = Instant::now() + self.wait();
         loop {
             let began = Instant::now();
             let current = Arc::clone(&self.snapshots.borrow_and_update());
             let change = Difference::between(&saved, &current);
             if !change.is_empty() {
-                if let Err(error) = store.save(&change, self.clock.wall_of(Duration::ZERO)).await {
-                    close(store).await;
-                    return Err(error);
-                }
-                self.tell_success(&store, began.elapsed(), change.resources.len());
+                store.save(&change, self.clock.wall_of(Duration::ZERO)).await?;
+                let (resources, took) = (change.resources.len(), began.elapsed().as_millis());
+                tracing::debug!(store = store.place(), resources, took, "saved");
             }
             saved = current;
-            if !self.next(began + SAVE_EVERY).await {
-                close(store).await;
-                return Ok(());
+            let next = next(&mut self.snapshots, began + SAVE_EVERY);
+            tokio::select! {
+                more = next => if !more {
+                    return Ok(());
+                },
+                error = self.holder.broken() => return Err(error),
+                () = tokio::time::sleep_until(proven), if self.failures > 0 => self.tell_success(store),
             }
         }
-    }
-
-    /// Waits for something new, and until `earliest` unless the poll loop ends before. `false`: nothing will come.
-    async fn next(&mut self, earliest: Instant) -> bool {
-        if self.snapshots.changed().await.is_err() {
-            return false;
-        }
-        tokio::select! {
-            () = tokio::time::sleep_until(earliest) => {}
-            () = ended(self.snapshots.clone()) => {}
-        }
-        true
     }
 
     async fn pause(&self) {
-        let wait = RETRY.saturating_mul(1 << self.failures.saturating_sub(1).min(10)).min(LONGEST_RETRY);
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
+            () = tokio::time::sleep(self.wait()) => {}
             () = ended(self.snapshots.clone()) => {}
         }
+    }
+
+    fn wait(&self) -> Duration {
+        RETRY.saturating_mul(1 << self.failures.saturating_sub(1).min(10)).min(LONGEST_RETRY)
     }
 
     fn has_ended(&self) -> bool {
@@ -155,6 +183,7 @@ impl Keeper {
 
     fn tell(&mut self, error: &StoreError) {
         self.failures = self.failures.saturating_add(1);
+        self.damaged = matches!(error.trouble, Trouble::Damaged(_));
         self.metrics.show_store(false);
         let (store, error) = (&*error.place, error.to_string());
         match (self.failures, self.worked) {
@@ -172,29 +201,40 @@ impl Keeper {
         }
     }
 
-    fn tell_success(&mut self, store: &Store, took: Duration, resources: usize) {
+    fn tell_success(&mut self, store: &Store) {
         self.metrics.show_store(true);
-        self.worked = true;
-        if std::mem::take(&mut self.failures) > 0 {
-            tracing::info!(store = store.place(), "what is known is kept over a restart again");
-        }
-        let took = took.as_millis();
-        tracing::debug!(store = store.place(), resources, took, "saved");
+        (self.worked, self.failures) = (true, 0);
+        tracing::info!(store = store.place(), "what is known is kept over a restart again");
     }
 }
 
-async fn open(url: &Secret, clock: &Clock) -> Result<(Store, Arc<Snapshot>), StoreError> {
-    let store = Store::open(url.expose()).await?;
+/// Waits for something new, and until `earliest` unless the poll loop ends before. `false`: nothing will come.
+async fn next(snapshots: &mut watch::Receiver<Arc<Snapshot>>, earliest: Instant) -> bool {
+    if snapshots.changed().await.is_err() {
+        return false;
+    }
+    tokio::select! {
+        () = tokio::time::sleep_until(earliest) => {}
+        () = ended(snapshots.clone()) => {}
+    }
+    true
+}
+
+async fn open(url: &Secret, clock: &Clock, damaged: bool) -> Opened {
+    let store = match damaged {
+        false => Store::open(url.expose()).await?,
+        true => Store::open_damaged(url.expose()).await?,
+    };
     let loaded = store.load(clock.wall_of(Duration::ZERO)).await?;
     if let Some((rows, first)) = loaded.odd {
         let store = store.place();
         tracing::warn!(store, rows, first, "some rows are not of this program and were erased");
     }
-    Ok((store, Arc::new(loaded.snapshot)))
+    Ok((Arc::new(store), Arc::new(loaded.snapshot)))
 }
 
 /// A database that hangs is left to itself.
-async fn close(store: Store) {
+async fn close(store: &Store) {
     if tokio::time::timeout(CLOSE_LIMIT, store.close()).await.is_err() {
         tracing::warn!("the store did not close in time");
     }

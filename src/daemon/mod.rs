@@ -2,6 +2,7 @@
 //! each call to the metrics page. The first to end, or the request to stop, ends them all.
 
 mod accounts;
+pub mod alerts;
 pub mod doctor;
 mod keep;
 pub mod poll;
@@ -27,6 +28,7 @@ use crate::http::Http;
 use crate::metrics::{MetricsPage, RateLimit};
 use crate::provider::Provider;
 use crate::shutdown::{Shutdown, Stop};
+use crate::store;
 use crate::telemetry::Telemetry;
 use crate::web::context::AccountInfo;
 use crate::web::server::{self, BindError, Limits};
@@ -103,6 +105,12 @@ impl Daemon {
     /// Snapshots as they come.
     pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.poller.snapshots()
+    }
+
+    /// The store, for those who use it besides the daemon; `None`: none is configured. The daemon closes it when all
+    /// handles are gone, or a little after it was asked to stop.
+    pub fn store(&self) -> Option<store::Handle> {
+        self.store.as_ref().map(Found::handle)
     }
 
     /// Runs until asked to stop.

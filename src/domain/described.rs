@@ -19,7 +19,7 @@ pub struct DescribedScope<'v> {
 impl DescribedScope<'_> {
     /// Whether an expression means the scope itself: what only a resource has counts as the empty text.
     pub fn is(&self, matcher: &Matcher) -> bool {
-        matcher.matches(&|label| self.known(label).value())
+        matcher.matches(&|label| self.label(label))
     }
 
     /// Whether an expression may mean something in it. While the regions of an account are unknown, none is ruled
@@ -33,6 +33,11 @@ impl DescribedScope<'_> {
 }
 
 impl<'v> DescribedScope<'v> {
+    /// The value of a label; `None` for what only a resource has.
+    pub fn label(&self, label: &Label) -> Option<&'v str> {
+        self.known(label).value()
+    }
+
     fn known(&self, label: &Label) -> Known<'v> {
         let Self { scope, account_label } = *self;
         Known::Value(match label {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::policy::Thresholds;
@@ -45,16 +45,31 @@ impl Stage {
 /// For a short-lived certificate a threshold is at most a third, a sixth and a twelfth of its life, so that one of 47
 /// days is not "about to end" for most of it.
 pub fn stage(certificate: &Certificate, thresholds: &Thresholds, now: DateTime<Utc>) -> Stage {
-    let Ok(left) = (certificate.not_after - now).to_std() else { return Stage::Expired };
-    let life = certificate.not_before.and_then(|begin| (certificate.not_after - begin).to_std().ok());
-    let within =
-        |threshold: Duration, share: u32| left <= life.map_or(threshold, |life| threshold.min(life / share));
-    match () {
-        () if left.is_zero() => Stage::Expired,
-        () if within(thresholds.critical, 12) => Stage::Critical,
-        () if within(thresholds.warning, 6) => Stage::Warning,
-        () if within(thresholds.info, 3) => Stage::Info,
-        () => Stage::Ok,
+    let left = certificate.not_after - now;
+    let within = |stage: &&Stage| left <= threshold(certificate, thresholds, **stage);
+    *Stage::ALL.iter().rev().find(within).unwrap_or(&Stage::Ok)
+}
+
+/// When a certificate enters a stage, or entered it.
+pub fn entered_at(certificate: &Certificate, thresholds: &Thresholds, stage: Stage) -> DateTime<Utc> {
+    let before = threshold(certificate, thresholds, stage);
+    certificate.not_after.checked_sub_signed(before).unwrap_or(DateTime::UNIX_EPOCH)
+}
+
+/// How long before its end a certificate enters a stage.
+fn threshold(certificate: &Certificate, thresholds: &Thresholds, stage: Stage) -> TimeDelta {
+    let life = certificate.not_before.map(|begin| certificate.not_after - begin);
+    let life = life.filter(|life| *life >= TimeDelta::zero());
+    let at_most = |threshold: Duration, share: i32| {
+        let threshold = TimeDelta::from_std(threshold).unwrap_or(TimeDelta::MAX);
+        life.map_or(threshold, |life| threshold.min(life / share))
+    };
+    match stage {
+        Stage::Ok => TimeDelta::MAX,
+        Stage::Info => at_most(thresholds.info, 3),
+        Stage::Warning => at_most(thresholds.warning, 6),
+        Stage::Critical => at_most(thresholds.critical, 12),
+        Stage::Expired => TimeDelta::zero(),
     }
 }
 
@@ -65,8 +80,6 @@ pub fn resource_stage(resource: &Resource, thresholds: &Thresholds, now: DateTim
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
-
     use super::*;
     use crate::domain::testing::{certificate, moment};
 
@@ -86,6 +99,21 @@ mod tests {
         ] {
             let certificate = certificate(moment() + TimeDelta::seconds(seconds_left));
             assert_eq!(stage(&certificate, &Thresholds::default(), moment()), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_stage_was_entered_when_its_threshold_was_crossed() {
+        let mut certificate = certificate(moment());
+        certificate.not_before = Some(moment() - TimeDelta::days(60));
+        for short_lived in [false, true] {
+            certificate.not_before = certificate.not_before.filter(|_| short_lived);
+            for deeper in &Stage::ALL[1..] {
+                let at = entered_at(&certificate, &Thresholds::default(), *deeper);
+                let before = at - TimeDelta::seconds(1);
+                assert_eq!(stage(&certificate, &Thresholds::default(), at), *deeper, "{deeper:?}");
+                assert!(stage(&certificate, &Thresholds::default(), before) < *deeper, "{deeper:?}");
+            }
         }
     }
 

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::{NaiveTime, Weekday};
+use chrono::{NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
 
 use super::matcher::Matcher;
@@ -111,6 +111,10 @@ pub struct AlertPolicy {
     pub blind_after: Duration,
     /// Messages show UTC and this.
     pub timezone: Tz,
+    /// Through this channel people are told that another one does not deliver, where no other does it.
+    pub fallback_channel: Option<String>,
+    /// Every channel gets a message then, to see that it still arrives.
+    pub test: Option<Digest>,
 }
 
 impl Default for AlertPolicy {
@@ -121,6 +125,8 @@ impl Default for AlertPolicy {
             remind: Remind::default(),
             blind_after: Duration::from_secs(HOUR),
             timezone: Tz::UTC,
+            fallback_channel: None,
+            test: None,
         }
     }
 }
@@ -137,7 +143,7 @@ pub struct Route {
     /// Reminders and what can wait are collected until then.
     pub digest: Option<Digest>,
     /// Hours in which info and warning wait.
-    pub quiet: Option<Hours>,
+    pub quiet: Option<Quiet>,
     /// In place of those of [`AlertPolicy`].
     pub thresholds: Option<Thresholds>,
     /// Whether good news is told as well.
@@ -158,6 +164,17 @@ pub struct Digest {
     pub at: NaiveTime,
     /// On these days.
     pub days: Vec<Weekday>,
+    /// Also when there is nothing to say.
+    pub send_empty: bool,
+}
+
+/// When info and warning wait, in the zone of [`AlertPolicy`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quiet {
+    /// Hours of the week; `None`: only the dates.
+    pub hours: Option<Hours>,
+    /// Whole days, holidays mostly.
+    pub dates: Vec<NaiveDate>,
 }
 
 impl Digest {

@@ -44,6 +44,8 @@ pub struct ProviderKind {
     pub read_policy: &'static str,
     /// The policy that grants renewal, where there is such a thing.
     pub renew_policy: Option<&'static str>,
+    /// Where to look at a resource in the cloud's console: as near as an address is known to lead.
+    pub console: fn(&Scope, &str) -> String,
     /// Reads its own keys of an account table; reports what is wrong to the fields.
     pub settings: fn(&mut Fields<'_>) -> Option<Box<dyn AccountSettings>>,
     /// Makes an account of them; `None` while accounts of this cloud cannot be watched in this version.

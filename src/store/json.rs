@@ -180,6 +180,15 @@ fn one_of<T: Copy>(all: &[T], word: fn(T) -> &'static str, found: &str) -> Resul
     fitting.copied().ok_or_else(|| Odd::Word(found.into()))
 }
 
-fn to_text(value: &impl Serialize) -> String {
+/// A text as JSON: PostgreSQL takes no NUL in a text, JSON writes it as six characters.
+pub(super) fn write_text(text: &str) -> String {
+    to_text(&text)
+}
+
+pub(super) fn read_text(json: &str) -> Result<Box<str>, Odd> {
+    Ok(serde_json::from_str(json)?)
+}
+
+pub(super) fn to_text(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("texts, numbers and lists are always JSON")
 }

@@ -9,31 +9,44 @@
 //! accounts would erase the rows that it does not know.
 
 mod address;
+mod alerts;
+mod handle;
+mod history;
 mod json;
+mod kept;
 mod lock;
+mod outbox;
+mod pieces;
+mod prove;
 mod rows;
 mod schema;
+mod silences;
 mod statements;
 mod trouble;
 mod words;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::any::{Any, AnyConnectOptions, AnyPoolOptions, install_default_drivers};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Error, Transaction};
 
+pub use alerts::Alerts;
+pub use handle::{Handle, Holder, handle};
+pub use history::{Counts, Cursor, Waiting};
 pub use trouble::{StoreError, Trouble};
 
 use self::address::Address;
 use self::lock::Lock;
+use self::pieces::Piece;
+use self::prove::Check;
 use self::rows::Statement;
 use self::statements::{BATCHES, Batched};
 use self::trouble::Kind;
-use self::words::{Odd, Words};
+use self::words::{OddRows, Words};
 use crate::domain::difference::Difference;
 use crate::domain::identity::Scope;
 use crate::domain::resource::Resource;
@@ -54,8 +67,8 @@ pub struct Store {
     pool: AnyPool,
     kind: Kind,
     place: Box<str>,
-    /// Keeps other daemons away from the file.
-    _lock: Option<Lock>,
+    /// Keeps other daemons away from the file as long as the store is open.
+    lock: Mutex<Option<Lock>>,
 }
 
 /// What was in a store.
@@ -69,19 +82,32 @@ pub struct Loaded {
 
 impl Store {
     /// Opens the store at `sqlite:PATH` or `postgres://…`, makes it where there is none, and brings its tables up to
-    /// date.
+    /// date. A file is checked for damage, a large one without its history of messages.
     ///
     /// # Errors
     /// It cannot be read and written by this daemon now.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
+        Self::open_checked(url, Check::Quick).await
+    }
+
+    /// The same for a store that turned out to be damaged while it was used: every page of it is looked at first.
+    ///
+    /// # Errors
+    /// It cannot be read and written by this daemon now.
+    pub async fn open_damaged(url: &str) -> Result<Self, StoreError> {
+        Self::open_checked(url, Check::Whole).await
+    }
+
+    async fn open_checked(url: &str, check: Check) -> Result<Self, StoreError> {
         let address =
             Address::parse(url).map_err(|trouble| StoreError { place: "`store.url`".into(), trouble })?;
-        let opened = tokio::time::timeout(OPEN_LIMIT, Self::open_at(&address)).await;
+        let limit = if check == Check::Quick { OPEN_LIMIT } else { WORK_LIMIT };
+        let opened = tokio::time::timeout(limit, Self::open_at(&address, check)).await;
         let opened = opened.unwrap_or(Err(Trouble::Silent));
         opened.map_err(|trouble| StoreError { place: address.shown(), trouble })
     }
 
-    async fn open_at(address: &Address) -> Result<Self, Trouble> {
+    async fn open_at(address: &Address, check: Check) -> Result<Self, Trouble> {
         install_default_drivers();
         let (kind, place) = (address.kind(), address.shown());
         let lock = match address {
@@ -93,10 +119,10 @@ impl Store {
         // The pool would hide why it cannot connect.
         let mut first =
             AnyConnection::connect_with(&options).await.map_err(|error| Trouble::of(kind, &error))?;
-        prove(&mut first, kind).await.map_err(|error| Trouble::of(kind, &error))?;
+        prove::works(&mut first, kind, check).await.map_err(|error| Trouble::of(kind, &error))?;
         schema::migrate(&mut first, kind).await?;
         first.close().await.map_err(|error| Trouble::of(kind, &error))?;
-        Ok(Self { pool: pool(kind, options), kind, place, _lock: lock })
+        Ok(Self { pool: pool(kind, options), kind, place, lock: Mutex::new(lock) })
     }
 
     /// Reads everything. Looks that were planned are put on the timeline that began at `timeline_start`.
@@ -108,16 +134,16 @@ impl Store {
     pub async fn load(&self, timeline_start: DateTime<Utc>) -> Result<Loaded, StoreError> {
         self.within_limit(async {
             let mut work = self.begin().await?;
-            let mut reader = Reader { words: Words::default(), odd: None, timeline_start };
+            let mut reader = Reader { words: Words::default(), odd: OddRows::default(), timeline_start };
             let snapshot = reader.snapshot(&mut work).await?;
             work.commit().await?;
-            Ok(Loaded { snapshot, odd: reader.odd })
+            Ok(Loaded { snapshot, odd: reader.odd.found })
         })
         .await
     }
 
-    /// Writes what changed, all of it or nothing. `timeline_start` is the wall time at which the timeline of the looks
-    /// planned in it is zero.
+    /// Writes what changed: all of it or nothing, unless it is much (`pieces`). `timeline_start` is the wall time at which
+    /// the timeline of the looks planned in it is zero.
     ///
     /// # Errors
     /// The database cannot be written. After that, what it holds is to be read anew: an answer may have been lost.
@@ -127,15 +153,20 @@ impl Store {
         timeline_start: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.within_limit(async {
-            let mut work = self.begin().await?;
-            write(&mut work, change, timeline_start).await?;
-            work.commit().await
+            for piece in pieces::of(change) {
+                let mut work = self.begin().await?;
+                write(&mut work, &piece, timeline_start).await?;
+                work.commit().await?;
+            }
+            Ok(())
         })
         .await
     }
 
-    /// Lets go of the database, orderly.
-    pub async fn close(self) {
+    /// Lets go of the database, orderly: waits for what is under way. Whoever still has the store gets an error from it.
+    pub async fn close(&self) {
+        // Taken now, so that it goes also when nobody waits for the rest, and though others still have the store.
+        let _lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.pool.close().await;
     }
 
@@ -168,48 +199,27 @@ fn pool(kind: Kind, options: AnyConnectOptions) -> AnyPool {
         Kind::Sqlite => pool.max_connections(1).idle_timeout(None).max_lifetime(None),
         Kind::Postgres => pool.max_connections(CONNECTIONS),
     };
-    pool.after_connect(move |connection, _| Box::pin(set_up(connection, kind))).connect_lazy_with(options)
-}
-
-/// Sees whether the database can be read and written, before anything relies on it.
-async fn prove(connection: &mut AnyConnection, kind: Kind) -> Result<(), Error> {
-    set_up(connection, kind).await?;
-    if kind == Kind::Sqlite {
-        connection.begin_with("BEGIN IMMEDIATE").await?.rollback().await?;
-        let found: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut *connection).await?;
-        if found != "ok" {
-            return Err(Error::Decode(found.into()));
-        }
-    }
-    Ok(())
-}
-
-/// Every committed transaction is on the disk, also when the power goes.
-async fn set_up(connection: &mut AnyConnection, kind: Kind) -> Result<(), Error> {
-    if kind == Kind::Sqlite {
-        sqlx::query("PRAGMA journal_mode = WAL").execute(&mut *connection).await?;
-        sqlx::query("PRAGMA synchronous = FULL").execute(&mut *connection).await?;
-    }
-    Ok(())
+    pool.after_connect(move |connection, _| Box::pin(prove::set_up(connection, kind)))
+        .connect_lazy_with(options)
 }
 
 async fn write(
     connection: &mut AnyConnection,
-    change: &Difference<'_>,
+    change: &Piece<'_>,
     timeline_start: DateTime<Utc>,
 ) -> Result<(), Error> {
-    for scope in &change.gone_scopes {
+    for scope in change.gone_scopes {
         erase_scope(connection, &words::scope_key(scope)).await?;
     }
-    for placeholder in &change.gone_regions {
+    for placeholder in change.gone_regions {
         let key = words::scope_key(placeholder);
         sqlx::query(statements::ERASE_REGIONS).bind(key).execute(&mut *connection).await?;
     }
-    in_batches(connection, &statements::ERASE_SOME, &change.gone, rows::bind_id).await?;
-    in_batches(connection, &statements::WRITE_SCOPES, &change.scopes, rows::bind_scope).await?;
-    in_batches(connection, &statements::WRITE_REGIONS, &change.regions, rows::bind_regions).await?;
+    in_batches(connection, &statements::ERASE_SOME, change.gone, rows::bind_id).await?;
     let bind = |statement, row: &(&Scope, &Resource)| rows::bind_resource(statement, row, timeline_start);
-    in_batches(connection, &statements::WRITE_RESOURCES, &change.resources, bind).await
+    in_batches(connection, &statements::WRITE_RESOURCES, change.resources, bind).await?;
+    in_batches(connection, &statements::WRITE_SCOPES, change.scopes, rows::bind_scope).await?;
+    in_batches(connection, &statements::WRITE_REGIONS, change.regions, rows::bind_regions).await
 }
 
 async fn erase_scope(connection: &mut AnyConnection, key: &str) -> Result<(), Error> {
@@ -239,7 +249,7 @@ async fn in_batches<R>(
 /// Reads a whole store.
 struct Reader {
     words: Words,
-    odd: Option<(usize, String)>,
+    odd: OddRows,
     timeline_start: DateTime<Utc>,
 }
 
@@ -255,7 +265,7 @@ impl Reader {
                     scopes.insert(Arc::new(scope), Arc::new(view));
                 }
                 Err(odd) => {
-                    self.note(&key, &odd);
+                    self.odd.note(|| format!("{key}: {odd}"));
                     erase_scope(connection, &key).await?;
                 }
             }
@@ -278,7 +288,7 @@ impl Reader {
                     Ok(resource) => resources.push(resource),
                     Err(error) => {
                         let id = id_of(row)?;
-                        self.note(&format!("{key}/{id}"), &error);
+                        self.odd.note(|| format!("{key}/{id}: {error}"));
                         odd.push(id);
                     }
                 }
@@ -307,17 +317,12 @@ impl Reader {
             match rows::read_regions(&row, &mut self.words)? {
                 Ok((scope, list)) => drop(lists.insert(Arc::new(scope), list)),
                 Err(odd) => {
-                    self.note(&key, &odd);
+                    self.odd.note(|| format!("{key}: {odd}"));
                     sqlx::query(statements::ERASE_REGIONS).bind(key).execute(&mut *connection).await?;
                 }
             }
         }
         Ok(lists)
-    }
-
-    fn note(&mut self, key: &str, odd: &Odd) {
-        let (count, _) = self.odd.get_or_insert_with(|| (0, format!("{key}: {odd}")));
-        *count += 1;
     }
 }
 

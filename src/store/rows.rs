@@ -69,7 +69,7 @@ pub(super) struct Fields<'r> {
 }
 
 /// What a row held: a value, or something that this program did not write. An error is the database's.
-type Read<T> = Result<Result<T, Odd>, Error>;
+pub(super) type Read<T> = Result<Result<T, Odd>, Error>;
 
 impl<'r> Fields<'r> {
     pub(super) fn of(row: &'r AnyRow) -> Self {
@@ -81,17 +81,17 @@ impl<'r> Fields<'r> {
         self.row.try_get(self.next - 1)
     }
 
-    fn optional_text(&mut self) -> Result<Option<&'r str>, Error> {
+    pub(super) fn optional_text(&mut self) -> Result<Option<&'r str>, Error> {
         self.next += 1;
         self.row.try_get(self.next - 1)
     }
 
-    fn number(&mut self) -> Result<i64, Error> {
+    pub(super) fn number(&mut self) -> Result<i64, Error> {
         self.next += 1;
         self.row.try_get(self.next - 1)
     }
 
-    fn optional_number(&mut self) -> Result<Option<i64>, Error> {
+    pub(super) fn optional_number(&mut self) -> Result<Option<i64>, Error> {
         self.next += 1;
         self.row.try_get(self.next - 1)
     }

@@ -10,13 +10,18 @@ use sqlx::{AnyConnection, SqlSafeStr};
 use super::trouble::{Kind, Trouble};
 
 /// The newest migration that this version knows.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// Brings the database up to [`VERSION`].
 pub(super) async fn migrate(connection: &mut AnyConnection, kind: Kind) -> Result<(), Trouble> {
-    let known = include_str!("migrations/1_known.sql").into_sql_str();
-    let migrations = vec![Migration::new(1, "known".into(), MigrationType::Simple, known, false)];
-    let outcome = Migrator::with_migrations(migrations).run_direct(None, connection, false).await;
+    let migrations = [
+        (1, "known", include_str!("migrations/1_known.sql")),
+        (VERSION, "alerts", include_str!("migrations/2_alerts.sql")),
+    ];
+    let migrations = migrations.map(|(version, name, text)| {
+        Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)
+    });
+    let outcome = Migrator::with_migrations(migrations.into()).run_direct(None, connection, false).await;
     match outcome {
         Ok(()) => Ok(()),
         Err(MigrateError::VersionMissing(_)) => Err(newer(connection).await),
@@ -33,4 +38,49 @@ async fn newer(connection: &mut AnyConnection) -> Trouble {
     let applied = connection.list_applied_migrations("_sqlx_migrations").await;
     let newest = applied.ok().and_then(|applied| applied.iter().map(|migration| migration.version).max());
     Trouble::Newer { found: newest.unwrap_or(VERSION + 1), known: VERSION }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Connection;
+    use sqlx::any::install_default_drivers;
+
+    use super::*;
+    use crate::store::rows::Fields;
+    use crate::store::statements;
+
+    async fn plan(connection: &mut AnyConnection, statement: &str) -> String {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let steps = sqlx::query(explain).fetch_all(connection).await.expect("a plan");
+        let text = |row| {
+            let mut fields = Fields::of(row);
+            let _ = (fields.number(), fields.number(), fields.number());
+            fields.text().expect("what is done").to_owned()
+        };
+        steps.iter().map(text).collect::<Vec<_>>().join("; ")
+    }
+
+    #[tokio::test]
+    async fn what_couriers_ask_often_looks_only_at_what_waits() {
+        install_default_drivers();
+        let mut connection = AnyConnection::connect("sqlite::memory:").await.expect("memory");
+        migrate(&mut connection, Kind::Sqlite).await.expect("it is empty");
+        for (name, statement, want) in [
+            ("claim", statements::NEXT_MESSAGE, "outbox_waiting (state=? AND channel=?)"),
+            ("next due", statements::NEXT_DUE, "outbox_waiting (state=? AND channel=?)"),
+            ("queued", statements::QUEUED, "outbox_waiting (state=? AND channel=?)"),
+            ("postpone", statements::POSTPONE, "outbox_waiting (state=? AND channel=?)"),
+            ("undelivered", statements::UNDELIVERED, "outbox_waiting (state=?)"),
+            ("return sending", statements::RETURN_SENDING, "outbox_waiting (state=?)"),
+            ("count waiting", statements::COUNT_WAITING, "outbox_waiting (state=?)"),
+            ("count dead", statements::COUNT_DEAD, "outbox_history (state=?)"),
+            ("list", statements::HISTORY, "outbox_history (state=? AND (created_at,id)<(?,?))"),
+            ("prune", statements::PRUNE_OUTBOX, "outbox_history (state=? AND created_at<?)"),
+        ] {
+            let plan = plan(&mut connection, statement).await;
+            assert!(plan.contains(want) && !plan.contains("SCAN outbox"), "{name}: {plan}");
+        }
+        let claim = plan(&mut connection, statements::NEXT_MESSAGE).await;
+        assert!(!claim.contains("TEMP B-TREE"), "the index has the order: {claim}");
+    }
 }

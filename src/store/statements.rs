@@ -1,8 +1,8 @@
 //! The statements, one text for both databases, made once.
 //!
 //! Many rows go in one statement; the numbers of rows are few and fixed, so that each text is prepared once and kept.
-//! No statement needs to be alone: each row is written and erased as a whole, and the last word wins. Which daemon
-//! may write which rows is for leases to say, once several share a database.
+//! No statement needs to be alone unless it says so: each row is written and erased as a whole, and the last word wins.
+//! Which daemon may write which rows is for leases to say, once several share a database.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -39,6 +39,9 @@ const RESOURCE: &[&str] = &[
     "next_look_at",
     "carried",
 ];
+/// Columns of `outbox` that a new message fills.
+const MESSAGE: &[&str] =
+    &["id", "channel", "state", "urgency", "attempts", "parts_done", "created_at", "next_at", "message"];
 const REGIONS: &[&str] = &["scope", "listed_at", "asked_for"];
 
 pub(super) const READ_SCOPES: &str = "SELECT scope, attempted_at, listed_at, listing_took, key_failure, listing_failures, \
@@ -51,6 +54,81 @@ pub(super) const READ_REGIONS: &str = "SELECT scope, listed_at, asked_for FROM r
 pub(super) const ERASE_SCOPE: &str = "DELETE FROM scope WHERE scope = $1";
 pub(super) const ERASE_RESOURCES: &str = "DELETE FROM resource WHERE scope = $1";
 pub(super) const ERASE_REGIONS: &str = "DELETE FROM regions WHERE scope = $1";
+
+pub(super) const READ_MEMORY: &str =
+    "SELECT kind, key, value FROM alert_memory WHERE (kind, key) > ($1, $2) ORDER BY kind, key LIMIT $3";
+
+/// What waits has not settled: the words `settled_at IS NULL` let both databases use the small index of what waits. The
+/// state is written out, since a plan that is made once for every state would not fit this one.
+pub(super) const NEXT_MESSAGE: &str = "SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, message \
+     FROM outbox WHERE state = 'queued' AND settled_at IS NULL AND channel = $1 AND next_at <= $2 \
+     ORDER BY urgency, created_at, id LIMIT 1";
+/// Safe against anybody who takes the same row: only one of them finds it queued.
+pub(super) const TAKE_MESSAGE: &str =
+    "UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = $1 AND state = 'queued'";
+/// Assumes to be alone: what another daemon is sending at the moment would be sent twice.
+pub(super) const RETURN_SENDING: &str =
+    "UPDATE outbox SET state = 'queued', next_at = $1 WHERE state = 'sending' AND settled_at IS NULL";
+pub(super) const NOTE_PROGRESS: &str = "UPDATE outbox SET parts_done = $2 WHERE id = $1";
+pub(super) const CHANNEL_OF: &str = "SELECT channel FROM outbox WHERE id = $1";
+/// Also of what was given up meanwhile: it did arrive.
+pub(super) const DELIVERED: &str = "UPDATE outbox SET state = 'delivered', settled_at = $2, last_error = NULL WHERE id = $1 AND state <> 'delivered'";
+/// What has settled stays: a word that comes late does not take it back.
+pub(super) const AGAIN: &str =
+    "UPDATE outbox SET state = 'queued', next_at = $2, last_error = $3 WHERE id = $1 AND settled_at IS NULL";
+pub(super) const GIVE_UP: &str =
+    "UPDATE outbox SET state = 'dead', settled_at = $2, last_error = $3 WHERE id = $1 AND settled_at IS NULL";
+pub(super) const SUPERSEDE: &str =
+    "UPDATE outbox SET state = 'superseded', settled_at = $2 WHERE id = $1 AND settled_at IS NULL";
+/// Of a backlog: what somebody took meanwhile is sent after all.
+pub(super) const SUPERSEDE_QUEUED: &str = "UPDATE outbox SET state = 'superseded', settled_at = $3 WHERE id = $1 AND channel = $2 AND state = 'queued'";
+pub(super) const NEXT_DUE: &str = "SELECT next_at FROM outbox WHERE state = 'queued' AND settled_at IS NULL AND channel = $1 \
+     ORDER BY next_at LIMIT 1";
+pub(super) const QUEUED: &str = "SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, message \
+     FROM outbox WHERE state = 'queued' AND settled_at IS NULL AND channel = $1 ORDER BY urgency, created_at, id";
+pub(super) const UNDELIVERED: &str = "SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, message \
+     FROM outbox WHERE state = 'queued' AND settled_at IS NULL";
+pub(super) const POSTPONE: &str = "UPDATE outbox SET next_at = $2, last_error = COALESCE($3, last_error) \
+     WHERE state = 'queued' AND settled_at IS NULL AND channel = $1";
+
+/// A page of one state, the youngest first; before the one that was read last.
+pub(super) const HISTORY: &str = "SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, message \
+     FROM outbox WHERE state = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4";
+pub(super) const RETRY: &str = "UPDATE outbox SET state = 'queued', attempts = 0, next_at = $2, settled_at = NULL \
+     WHERE id = $1 AND state = 'dead'";
+pub(super) const DISCARD: &str = "UPDATE outbox SET state = 'superseded' WHERE id = $1 AND state = 'dead'";
+pub(super) const COUNT_WAITING: &str = "SELECT channel, COUNT(*) FROM outbox WHERE state IN ('queued', 'sending') AND settled_at IS NULL GROUP BY channel";
+pub(super) const COUNT_DEAD: &str =
+    "SELECT channel, COUNT(*) FROM outbox WHERE state = 'dead' GROUP BY channel";
+/// What has settled before a time was made before it, which the index knows.
+pub(super) const PRUNE_OUTBOX: &str = "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state = $1 AND created_at < $2 \
+     AND settled_at < $2 ORDER BY created_at LIMIT $3)";
+
+pub(super) const READ_SILENCES: &str = "SELECT id, silence FROM silence ORDER BY id";
+pub(super) const READ_SILENCE: &str = "SELECT id, silence FROM silence WHERE id = $1 AND ends_at > $2";
+pub(super) const ERASE_SILENCE: &str = "DELETE FROM silence WHERE id = $1";
+pub(super) const PRUNE_SILENCES: &str = "DELETE FROM silence WHERE ends_at < $1";
+
+pub(super) const READ_NOTES: &str = "SELECT key, value FROM channel_note WHERE channel = $1";
+pub(super) const PRUNE_NOTES: &str = "DELETE FROM channel_note WHERE written_at < $1";
+pub(super) const READ_KEPT: &str = "SELECT value FROM kept WHERE key = $1";
+
+pub(super) static WRITE_MEMORY: LazyLock<Batched> =
+    LazyLock::new(|| batched(|rows| upsert("alert_memory", &["kind", "key", "value"], 2, rows)));
+pub(super) static ERASE_MEMORY: LazyLock<Batched> = LazyLock::new(|| {
+    batched(|rows| format!("DELETE FROM alert_memory WHERE (kind, key) IN (VALUES {})", places(rows, 2)))
+});
+pub(super) static QUEUE: LazyLock<Batched> = LazyLock::new(|| {
+    batched(|rows| {
+        let (names, places) = (MESSAGE.join(", "), places(rows, MESSAGE.len()));
+        format!("INSERT INTO outbox ({names}) VALUES {places} ON CONFLICT (id) DO NOTHING")
+    })
+});
+pub(super) static WRITE_SILENCE: LazyLock<String> =
+    LazyLock::new(|| upsert("silence", &["id", "ends_at", "silence"], 1, 1));
+pub(super) static WRITE_NOTE: LazyLock<String> =
+    LazyLock::new(|| upsert("channel_note", &["channel", "key", "value", "written_at"], 2, 1));
+pub(super) static WRITE_KEPT: LazyLock<String> = LazyLock::new(|| upsert("kept", &["key", "value"], 1, 1));
 
 pub(super) static WRITE_SCOPES: LazyLock<Batched> =
     LazyLock::new(|| batched(|rows| upsert("scope", SCOPE, 1, rows)));

@@ -29,6 +29,19 @@ pub(super) enum Odd {
     Key,
 }
 
+/// Rows that this program did not write.
+#[derive(Debug, Default)]
+pub(super) struct OddRows {
+    /// How many, and what was odd about the first.
+    pub(super) found: Option<(usize, String)>,
+}
+
+impl OddRows {
+    pub(super) fn note(&mut self, what: impl FnOnce() -> String) {
+        self.found.get_or_insert_with(|| (0, what())).0 += 1;
+    }
+}
+
 /// Words and lists of tags that many rows share, kept once.
 #[derive(Debug, Default)]
 pub(super) struct Words {

@@ -1,23 +1,14 @@
 //! What the answers need to know beside the snapshot: settings, and the daemon's own beginnings.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+pub use crate::domain::alert::decide::AccountWords as AccountInfo;
 use crate::domain::identity::Scope;
 use crate::domain::policy::{PollPolicy, Thresholds};
 use crate::domain::resource::Resource;
-
-/// What the operator says about an account.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AccountInfo {
-    /// This tag of a resource names its owner.
-    pub owner_tag: Option<Box<str>>,
-    /// Labels that go along with everything of the account.
-    pub labels: BTreeMap<Box<str>, Box<str>>,
-}
 
 /// The surroundings of one answer.
 #[derive(Clone, Copy)]

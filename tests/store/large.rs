@@ -1,34 +1,63 @@
-//! A hundred thousand certificates: how long it takes is printed (`--nocapture`), not judged; a test run shares its
-//! machine.
+//! A hundred thousand certificates and a long history of messages: how long it takes is printed, not judged; a test run
+//! shares its machine.
+//!
+//! `NOTAFTER_HISTORY=1000000 cargo test --test store large -- --nocapture --test-threads 1` measures with a million
+//! delivered messages (a gigabyte for each database).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use notafter::domain::alert::memory::Memory;
+use notafter::domain::alert::outbox::{Settled, State};
 use notafter::domain::difference::Difference;
+use notafter::domain::finding::Stage;
 use notafter::domain::identity::{CertRole, Scope};
 use notafter::domain::listing::{Inspection, Listed, Listing};
 use notafter::domain::resource::{Certificate, DateSource, Facts, ManagedBy, Reading, Subject, TlsState};
 use notafter::domain::snapshot::Snapshot;
+use notafter::store::Store;
+use sqlx::{AnyConnection, Connection};
 
+use crate::alerts::{after, message, take};
 use crate::database::{Database, over_both};
 use crate::support::moment;
 
-over_both!(a_hundred_thousand_are_kept_and_one_change_is_one_row);
+over_both!(
+    a_hundred_thousand_are_kept_and_one_change_is_one_row,
+    a_long_history_holds_nothing_up,
+    an_alert_does_not_wait_for_a_large_save,
+);
 
 const SCOPES: usize = 20;
 const EACH: usize = 5000;
+/// Messages that were delivered, unless the environment says otherwise.
+const HISTORY: i64 = 20_000;
 
-async fn a_hundred_thousand_are_kept_and_one_change_is_one_row(database: Database) {
-    let mut snapshot = (0..SCOPES).fold(Snapshot::default(), |mut snapshot, n| {
+fn fleet() -> Snapshot {
+    (0..SCOPES).fold(Snapshot::default(), |mut snapshot, n| {
         add_scope(&mut snapshot, n);
         snapshot
-    });
-    let store = database.open().await;
+    })
+}
+
+fn kind(database: &Database) -> &'static str {
+    if database.name.is_some() { "PostgreSQL" } else { "SQLite" }
+}
+
+async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
     let began = Instant::now();
-    store.save(&Difference::between(&Snapshot::default(), &snapshot), moment()).await.unwrap();
-    let first_save = began.elapsed();
+    let done = work.await;
+    (done, began.elapsed())
+}
+
+async fn a_hundred_thousand_are_kept_and_one_change_is_one_row(database: Database) {
+    let mut snapshot = fleet();
+    let store = database.open().await;
     let saved = snapshot.clone();
+    let empty = Snapshot::default();
+    let (_, first_save) =
+        timed(async { store.save(&Difference::between(&empty, &saved), moment()).await.unwrap() }).await;
     let scope = Arc::clone(snapshot.scopes.keys().next().unwrap());
     snapshot.scope_mut(&scope).absorb_inspection("r-00-02500", Inspection::Read(reading(400)), moment());
     let began = Instant::now();
@@ -44,11 +73,108 @@ async fn a_hundred_thousand_are_kept_and_one_change_is_one_row(database: Databas
     let loaded = store.load(moment()).await.unwrap().snapshot;
     println!(
         "{}: first save {first_save:?}, one change {small_save:?}, open {opened:?}, open and read {:?}",
-        if database.name.is_some() { "PostgreSQL" } else { "SQLite" },
+        kind(&database),
         began.elapsed()
     );
     assert_eq!(loaded.resources().count(), SCOPES * EACH);
     assert!(loaded.resources().eq(snapshot.resources()), "each as it was");
+    store.close().await;
+}
+
+/// Makes delivered messages, one every second until the moment.
+pub(crate) async fn add_history(database: &Database, count: i64) {
+    let store = database.open().await;
+    let template = message("evt_template", "ops", Stage::Warning, 0);
+    store.commit_alerts(&[], &[template], moment()).await.unwrap();
+    store.settle("evt_template", &Settled::Delivered { notes: Vec::new() }, moment()).await.unwrap();
+    store.close().await;
+    let mut connection = AnyConnection::connect(&database.connect_url()).await.unwrap();
+    let statement = "INSERT INTO outbox (id, channel, state, urgency, attempts, parts_done, created_at, next_at, settled_at, message) \
+         WITH RECURSIVE number (n) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT n + 1 FROM number WHERE n < $1) \
+         SELECT 'evt_' || n, channel, state, urgency, 1, 0, created_at - 1000 * n, next_at - 1000 * n, \
+         settled_at - 1000 * n, REPLACE(message, 'evt_template', 'evt_' || n) FROM outbox CROSS JOIN number WHERE id = 'evt_template'";
+    sqlx::query(statement).bind(count).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+async fn a_long_history_holds_nothing_up(database: Database) {
+    let count = std::env::var("NOTAFTER_HISTORY").map_or(HISTORY, |text| text.parse().expect("a number"));
+    let store = database.open().await;
+    let snapshot = fleet();
+    store.save(&Difference::between(&Snapshot::default(), &snapshot), moment()).await.unwrap();
+    store.close().await;
+    add_history(&database, count).await;
+
+    let (store, opened) = timed(database.open()).await;
+    let (loaded, read) = timed(store.load(moment())).await;
+    assert_eq!(loaded.unwrap().snapshot.resources().count(), SCOPES * EACH);
+    let (alerts, told) = timed(store.load_alerts()).await;
+    assert!(alerts.unwrap().memory.is_empty());
+    let messages: Vec<_> =
+        (0..20).map(|n| message(&format!("evt_new_{n:02}"), "ops", Stage::Warning, n)).collect();
+    let (done, committed) = timed(store.commit_alerts(&[], &messages, moment())).await;
+    done.unwrap();
+    let (row, claimed) = timed(take(&store, "ops")).await;
+    let id = row.unwrap().message.id;
+    let (done, settled) = timed(store.settle(&id, &Settled::Delivered { notes: Vec::new() }, after(1))).await;
+    done.unwrap();
+    let (due, next) = timed(store.next_due("ops")).await;
+    assert_eq!(due.unwrap(), Some(moment()));
+    let (counts, counted) = timed(store.counts()).await;
+    assert_eq!(counts.unwrap()["ops"].queued, 19);
+    let (list, listed) = timed(store.messages(&State::ALL, 100, None)).await;
+    assert_eq!(list.unwrap().len(), 100);
+    let (undelivered, looked) = timed(store.undelivered()).await;
+    assert_eq!(undelivered.unwrap().len(), 1);
+    println!(
+        "{}, {count} delivered: open {opened:?}, read {read:?}, what was told {told:?}, commit 20 {committed:?}, claim \
+         {claimed:?}, settle {settled:?}, next due {next:?}, counts {counted:?}, 100 of the list {listed:?}, undelivered {looked:?}",
+        kind(&database),
+    );
+    let (gone, pruned) =
+        timed(store.prune(moment() + TimeDelta::days(30) - TimeDelta::seconds(count / 2))).await;
+    println!("{}: thrown away {} in {pruned:?}", kind(&database), gone.unwrap());
+    store.close().await;
+}
+
+/// Commits and claims again and again until `other` is done; the longest and the middle wait.
+async fn commit_meanwhile(store: &Store, other: impl Future<Output = ()>) -> (usize, Duration, Duration) {
+    let mut waits = Vec::new();
+    let commits = async {
+        loop {
+            let id = format!("evt_{:05}", waits.len());
+            let messages = [message(&id, "ops", Stage::Critical, 0)];
+            let rows = crate::alerts::memory(&[&id]).rows_since(&Memory::default());
+            let (done, wait) = timed(store.commit_alerts(&rows, &messages, moment())).await;
+            done.unwrap();
+            assert!(take(store, "ops").await.is_some());
+            waits.push(wait);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        () = other => {}
+        () = commits => {}
+    }
+    waits.sort();
+    (waits.len(), waits[waits.len() / 2], *waits.last().unwrap())
+}
+
+async fn an_alert_does_not_wait_for_a_large_save(database: Database) {
+    let store = database.open().await;
+    let snapshot = fleet();
+    let empty = Snapshot::default();
+    let began = Instant::now();
+    let save = async { store.save(&Difference::between(&empty, &snapshot), moment()).await.unwrap() };
+    let (commits, middle, longest) = commit_meanwhile(&store, save).await;
+    println!(
+        "{}: while 100,000 were saved in {:?}, {commits} commits waited {middle:?} in the middle, {longest:?} at most",
+        kind(&database),
+        began.elapsed(),
+    );
+    assert!(commits > 20, "they get their turns: {commits}");
+    let loaded = store.load(moment()).await.unwrap().snapshot;
+    assert_eq!(loaded.resources().count(), SCOPES * EACH);
     store.close().await;
 }
 

@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used)] // in a test, a panic is the message
 
+mod alert_crash;
+mod alert_trouble;
+mod alerts;
 mod crash;
 mod database;
+mod handle;
 mod large;
 mod postgres;
 mod program;

@@ -10,6 +10,7 @@ use notafter::domain::resource::Resource;
 use notafter::domain::snapshot::Snapshot;
 use notafter::shutdown::Stop;
 use notafter::sim::alibaba::{Account, AlibabaCloud, Engine, Fleet, Instance, Key, Region};
+use notafter::store::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -79,6 +80,7 @@ pub(crate) struct Running {
     pub(crate) snapshots: watch::Receiver<Arc<Snapshot>>,
     /// What was known before anything was asked.
     pub(crate) first: Arc<Snapshot>,
+    pub(crate) store: Handle,
     address: std::net::SocketAddr,
     stop: Stop,
     task: JoinHandle<()>,
@@ -92,10 +94,11 @@ impl Running {
         parsed.web.listen = vec!["127.0.0.1:0".parse().unwrap()];
         let daemon = Daemon::prepare(parsed, &|_| None).await.unwrap();
         let (snapshots, address, stop) = (daemon.snapshots(), daemon.addresses()[0], Stop::new());
+        let store = daemon.store().expect("one is configured");
         let first = Arc::clone(&snapshots.borrow());
         let asked = stop.listener();
         let task = tokio::spawn(async move { daemon.run(asked).await.unwrap() });
-        Self { snapshots, first, address, stop, task }
+        Self { snapshots, first, store, address, stop, task }
     }
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
@@ -137,6 +140,7 @@ impl Running {
 
     /// Stops it as SIGTERM does.
     pub(crate) async fn stop(self) {
+        drop(self.store);
         self.stop.request();
         tokio::time::timeout(Duration::from_secs(6), self.task).await.expect("it stops").unwrap();
     }

@@ -20,7 +20,7 @@ over_both!(
     a_store_that_heals_is_used_again_and_loses_nothing,
 );
 
-async fn refused(url: &str) -> StoreError {
+pub(crate) async fn refused(url: &str) -> StoreError {
     Store::open(url).await.expect_err("it cannot be used")
 }
 
@@ -38,14 +38,14 @@ async fn a_newer_store_is_left_alone(database: Database) {
     database
         .meddle(
             "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-             SELECT 7, 'later', success, checksum, 0 FROM _sqlx_migrations",
+             SELECT 7, 'later', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1",
         )
         .await;
     let error = refused(&database.url).await;
     let text = error.to_string();
     assert_eq!(error.trouble.reason(), "newer");
     assert!(
-        text.contains("written by a newer notafter (tables of version 7; this one knows version 1)"),
+        text.contains("written by a newer notafter (tables of version 7; this one knows version 2)"),
         "{text}"
     );
     assert!(text.contains("use that version again, or move it away"), "{text}");
@@ -207,7 +207,7 @@ async fn a_server_that_refuses_is_quoted() {
 }
 
 /// A file system of its own for the program: needs the right to mount one.
-fn can_mount() -> bool {
+pub(crate) fn can_mount() -> bool {
     let tried = Command::new("unshare").args(["-m", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
     let can = tried.is_ok_and(|output| output.status.success());
     if !can {
@@ -216,7 +216,7 @@ fn can_mount() -> bool {
     can
 }
 
-fn on_its_own_disk(size: &str, then: &str) -> String {
+pub(crate) fn on_its_own_disk(size: &str, then: &str) -> String {
     let inner = format!("mount -t tmpfs -o size={size} none \"$STORE\" && {then} exec \"$0\" \"$@\"");
     format!("exec unshare -m sh -c '{inner}' \"$0\" \"$@\"")
 }

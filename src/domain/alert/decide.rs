@@ -1,1 +1,409 @@
+//! What to tell now: one evaluation over everything that is known.
 //!
+//! Pure: the same world and the same memory give the same decision. The caller writes memory and messages down in one
+//! transaction and only then goes on from the new memory; if that fails, the next evaluation finds the same again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::calendar::quiet_until;
+use super::facts::Subject;
+use super::gather::{Draft, Gather, Mark};
+use super::judge::{Hold, Judge, Tell, Verdict, When};
+use super::memory::{ChannelPast, Doubt, Memory, Missing, Past, Told};
+use super::message::{CertificateItem, Fingerprint, Gone, Item, Message, News, RenewalNote};
+use super::routing::{ChannelRules, Routing};
+use super::silence::Silence;
+use super::sources;
+use crate::domain::finding::Stage;
+use crate::domain::identity::Scope;
+use crate::domain::policy::{AlertPolicy, PollPolicy};
+use crate::domain::resource::{Certificate, Resource, TlsState};
+use crate::domain::snapshot::Snapshot;
+
+/// A date that moved by less is the same end, told by another source; unless the serial number moved too.
+const SAME_END: TimeDelta = TimeDelta::days(1);
+/// So many ends of one certificate are remembered for each channel.
+const ENDS: usize = 16;
+/// Of a scope that is no longer watched at all, the past is kept for this long.
+const FORGET_AFTER: TimeDelta = TimeDelta::days(30);
+
+/// Everything that a decision looks at.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    /// What is known.
+    pub snapshot: &'a Snapshot,
+    /// What the configuration says of accounts, by name.
+    pub accounts: &'a BTreeMap<Box<str>, AccountWords>,
+    /// Thresholds, reminders, zone.
+    pub alert: &'a AlertPolicy,
+    /// For what counts as stale.
+    pub poll: &'a PollPolicy,
+    /// Channels and routes.
+    pub routing: &'a Routing,
+    /// What people do not want to hear.
+    pub silences: &'a [Silence],
+    /// What was written down for a channel and was never delivered: channel, certificate, end.
+    pub undelivered: &'a BTreeSet<(Box<str>, Fingerprint, DateTime<Utc>)>,
+    /// What is known of the renewal of a certificate: of a cloud, and of this one.
+    pub renewal: &'a (dyn Fn(&str, Fingerprint) -> Renewal + Sync),
+    /// Where to look at a resource in the cloud's console.
+    pub console: &'a (dyn Fn(&Scope, &str) -> Option<String> + Sync),
+    /// The moment of the decision.
+    pub now: DateTime<Utc>,
+}
+
+/// What the configuration says of an account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountWords {
+    /// Its labels.
+    pub labels: BTreeMap<Box<str>, Box<str>>,
+    /// The tag that names the owner of a resource.
+    pub owner_tag: Option<Box<str>>,
+}
+
+/// What is known of the renewal of a certificate.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Renewal {
+    /// What messages say.
+    pub note: RenewalNote,
+    /// The end that this daemon itself brought about, and read back.
+    pub ours: Option<DateTime<Utc>>,
+}
+
+/// What is to be written down.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// The memory, once that is done.
+    pub memory: Memory,
+    /// What is to be told.
+    pub messages: Vec<Message>,
+    /// Since when news waits for company, by channel and route; for the next evaluation.
+    pub waiting: Waiting,
+}
+
+/// Since when news waits for company, by channel and route. Not kept over a restart: it would only wait anew.
+pub type Waiting = BTreeMap<(Box<str>, Option<usize>), DateTime<Utc>>;
+
+/// The ends of all certificates that nobody was told of, so that one which moves forward is noticed. Small, and filled
+/// again from the snapshot after a restart.
+#[derive(Debug, Default)]
+pub struct Seen(HashMap<Fingerprint, (i64, Option<Doubt>)>);
+
+impl Seen {
+    /// Notes an end. Returns the one before, if this one is earlier and was read twice.
+    fn note(
+        &mut self,
+        fingerprint: Fingerprint,
+        certificate: &Certificate,
+        read_at: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let end = certificate.not_after;
+        let (known, doubt) = self.0.entry(fingerprint).or_insert((end.timestamp(), None));
+        let before = DateTime::from_timestamp(*known, 0).unwrap_or(end);
+        if before - end < SAME_END {
+            (*known, *doubt) = (end.timestamp(), None);
+            return None;
+        }
+        match doubt {
+            Some(first) if first.not_after == end && read_at > first.read_at => Some(before),
+            Some(first) if first.not_after == end => None,
+            _ => {
+                *doubt = Some(Doubt { not_after: end, read_at });
+                None
+            }
+        }
+    }
+}
+
+/// Decides. `new_id` makes an id for each message.
+pub fn decide(
+    world: &World<'_>,
+    memory: &Memory,
+    waiting: &Waiting,
+    seen: &mut Seen,
+    new_id: &mut dyn FnMut() -> Box<str>,
+) -> Decision {
+    let judge = Judge { world, memory };
+    let mut decider = Decider {
+        world,
+        judge,
+        loosest: TimeDelta::from_std(world.routing.loosest_info(world.alert)).unwrap_or(TimeDelta::MAX),
+        changes: BTreeMap::new(),
+        present: HashSet::new(),
+        drafts: Vec::new(),
+    };
+    decider.certificates(seen);
+    decider.missing();
+    let (troubles, blind) = sources::look(world, memory, &mut decider.drafts);
+    let Decider { changes, drafts, .. } = decider;
+    let mut next = memory.clone();
+    for (fingerprint, past) in changes {
+        next.certificates.insert(fingerprint, Arc::new(past));
+    }
+    (next.troubles, next.blind) = (troubles, blind);
+    Gather { world, judge, memory: next, waiting, new_id }.gather(drafts)
+}
+
+/// What would be told of one certificate, channel by channel, and why not.
+pub fn explain<'w>(
+    world: &'w World<'w>,
+    memory: &'w Memory,
+    scope: &Arc<Scope>,
+    resource: &Resource,
+    certificate: &Certificate,
+) -> Vec<(&'w ChannelRules, Verdict<'w>)> {
+    let subject = Subject::new(scope, resource, certificate);
+    let judge = Judge { world, memory };
+    let past = memory.certificates.get(&subject.fingerprint).map(|past| &**past);
+    let read_at = resource.reading.as_ref().map_or(world.now, |reading| reading.at);
+    let belief = past.map(|past| believe(past, certificate, read_at, world));
+    let channels = world.routing.channels.iter();
+    let verdict = |channel: &'w ChannelRules| match &belief {
+        Some(Belief::Doubted(doubt)) => Verdict::Hold(Hold::Doubted(doubt.read_at)),
+        Some(Belief::Certain(epoch)) => {
+            let believed = Certificate { not_after: *epoch, ..certificate.clone() };
+            judge.verdict(&Subject { certificate: &believed, ..subject }, past, channel, None)
+        }
+        None => judge.verdict(&subject, None, channel, None),
+    };
+    channels.map(|channel| (channel, verdict(channel))).collect()
+}
+
+/// Which end of a certificate is taken for true.
+enum Belief {
+    Certain(DateTime<Utc>),
+    Doubted(Doubt),
+}
+
+/// Another end is believed when it was read twice, or when this daemon brought it about. A doubt does not outlive the
+/// promise that every certificate is looked at within `max_age`: after twice that the old end counts again.
+fn believe(past: &Past, certificate: &Certificate, read_at: DateTime<Utc>, world: &World<'_>) -> Belief {
+    let end = certificate.not_after;
+    let other_serial = {
+        let (old, new) = (&past.facts.serial, &certificate.subject.serial);
+        past.facts.not_after == past.epoch && !old.is_empty() && !new.is_empty() && old != new
+    };
+    if end == past.epoch || ((end - past.epoch).abs() < SAME_END && !other_serial) {
+        return Belief::Certain(past.epoch);
+    }
+    let ours = (world.renewal)(&past.facts.provider, past.facts.fingerprint).ours == Some(end);
+    match past.doubt {
+        _ if ours => Belief::Certain(end),
+        Some(first) if first.not_after == end && read_at > first.read_at => Belief::Certain(end),
+        Some(first) if first.not_after == end => {
+            let patience = TimeDelta::from_std(world.poll.max_age * 2).unwrap_or(TimeDelta::MAX);
+            if world.now - first.read_at > patience {
+                Belief::Certain(past.epoch)
+            } else {
+                Belief::Doubted(first)
+            }
+        }
+        _ => Belief::Doubted(Doubt { not_after: end, read_at }),
+    }
+}
+
+struct Decider<'w> {
+    world: &'w World<'w>,
+    judge: Judge<'w>,
+    /// What ends later than this from now, and nobody was told of, is nobody's concern.
+    loosest: TimeDelta,
+    /// Pasts that changed without a message.
+    changes: BTreeMap<Fingerprint, Past>,
+    /// Certificates with a past that are there.
+    present: HashSet<Fingerprint>,
+    drafts: Vec<Draft<'w>>,
+}
+
+impl Decider<'_> {
+    fn certificates(&mut self, seen: &mut Seen) {
+        let world = self.world;
+        for (scope, resource) in world.snapshot.resources() {
+            let Some(reading) =
+                resource.reading.as_ref().filter(|reading| reading.state == TlsState::Enabled)
+            else {
+                continue;
+            };
+            for certificate in &reading.certificates {
+                let subject = Subject::new(scope, resource, certificate);
+                if let Some(past) = self.judge.memory.certificates.get(&subject.fingerprint) {
+                    seen.0.remove(&subject.fingerprint);
+                    self.told_before(&subject, past, reading.at);
+                    continue;
+                }
+                let changed_from = seen.note(subject.fingerprint, certificate, reading.at);
+                if changed_from.is_some() || certificate.not_after - world.now <= self.loosest {
+                    self.judge_all(&subject, None, changed_from);
+                }
+            }
+        }
+    }
+
+    fn told_before(&mut self, subject: &Subject<'_>, past: &Past, read_at: DateTime<Utc>) {
+        self.present.insert(subject.fingerprint);
+        let belief = believe(past, subject.certificate, read_at, self.world);
+        let (epoch, doubt) = match belief {
+            Belief::Certain(epoch) => (epoch, None),
+            Belief::Doubted(doubt) => (past.epoch, Some(doubt)),
+        };
+        // a doubt that was given up stays, so that the same answer does not begin a new one
+        let doubt = doubt.or(past.doubt.filter(|doubt| {
+            epoch == past.epoch
+                && doubt.not_after == subject.certificate.not_after
+                && doubt.not_after != epoch
+        }));
+        let certain = matches!(belief, Belief::Certain(_));
+        let now_known = Past { epoch, doubt, missing: None, ..past.clone() };
+        if certain {
+            let believed = Certificate { not_after: epoch, ..subject.certificate.clone() };
+            self.judge_all(&Subject { certificate: &believed, ..*subject }, Some(&now_known), None);
+        }
+        if now_known != *past {
+            let change = self.changes.remove(&subject.fingerprint);
+            let told = change.map_or(now_known.told, |change| change.told);
+            self.changes.insert(subject.fingerprint, Past { told, ..now_known });
+        }
+    }
+
+    fn judge_all(&mut self, subject: &Subject<'_>, past: Option<&Past>, changed_from: Option<DateTime<Utc>>) {
+        for channel in &self.world.routing.channels {
+            match self.judge.verdict(subject, past, channel, changed_from) {
+                Verdict::Tell(tell) => {
+                    let Tell { item, way, when, told } = *tell;
+                    let mark = Mark::Told { fingerprint: subject.fingerprint, told };
+                    self.drafts.push(Draft { channel, way, when, item, mark });
+                }
+                Verdict::Settle(_) => {
+                    let Some(past) = past else { continue };
+                    let told = Told {
+                        not_after: subject.certificate.not_after,
+                        stage: Stage::Ok,
+                        at: self.world.now,
+                    };
+                    let change = self.changes.entry(subject.fingerprint).or_insert_with(|| past.clone());
+                    note_told(change, &channel.name, told);
+                }
+                Verdict::Hold(_) => {}
+            }
+        }
+    }
+
+    /// What somebody was told of and is not there any more.
+    fn missing(&mut self) {
+        let memory = self.judge.memory;
+        for (fingerprint, past) in &memory.certificates {
+            if !self.present.contains(fingerprint) {
+                self.one_missing(*fingerprint, past);
+            }
+        }
+    }
+
+    fn one_missing(&mut self, fingerprint: Fingerprint, past: &Arc<Past>) {
+        let now = self.world.now;
+        let mut change = (**past).clone();
+        let missing =
+            change.missing.get_or_insert(Missing { since: now, answered_at: None, confirmed: None });
+        match self.absence(past) {
+            Absence::Answered(how, at) => match missing.answered_at {
+                Some(first) if at > first => missing.confirmed = Some(how),
+                Some(_) => {}
+                None => missing.answered_at = Some(at),
+            },
+            Absence::NotWatched if now - missing.since > FORGET_AFTER => change.told.clear(),
+            Absence::Unknown | Absence::NotWatched => {}
+        }
+        let confirmed = missing.confirmed;
+        if let Some(how) = confirmed {
+            self.tell_gone(fingerprint, &mut change, how);
+        }
+        if change != **past {
+            self.changes.insert(fingerprint, change);
+        }
+    }
+
+    fn tell_gone(&mut self, fingerprint: Fingerprint, past: &mut Past, how: Gone) {
+        let epoch = past.epoch;
+        let mut told = std::mem::take(&mut past.told);
+        told.retain(|name, ends| {
+            let last = ends.iter().max_by_key(|told| told.at).copied();
+            let channel = self.world.routing.channel(name).filter(|channel| !channel.replica);
+            let (Some(last), Some(channel)) = (last, channel) else { return false };
+            // a renewal that was never told, or an end in peace, needs no end
+            if last.stage == Stage::Ok || last.not_after != epoch {
+                return false;
+            }
+            let undelivered = (name.clone(), fingerprint, epoch);
+            if self.world.undelivered.contains(&undelivered) {
+                return false;
+            }
+            let news = News::Gone { how, told: last.stage };
+            let item = Item::Certificate(CertificateItem { news, facts: past.facts.clone() });
+            let Some(way) = self.world.routing.ways_to(&channel.name).next() else { return false };
+            let quiet = |quiet| quiet_until(quiet, self.world.alert.timezone, self.world.now);
+            if !channel.pager && way.quiet().and_then(quiet).is_some() {
+                return true;
+            }
+            let mark = Mark::Gone { fingerprint };
+            self.drafts.push(Draft { channel, way, when: When::Soon, item, mark });
+            true
+        });
+        past.told = told;
+    }
+
+    fn absence(&self, past: &Past) -> Absence {
+        let facts = &past.facts;
+        let scope = Scope {
+            provider: (&*facts.provider).into(),
+            account: (&*facts.account).into(),
+            project: (&*facts.project).into(),
+            region: (&*facts.region).into(),
+            service: (&*facts.service).into(),
+        };
+        let Some(view) = self.world.snapshot.scopes.get(&scope) else { return Absence::NotWatched };
+        let Some(resource) = view.resources.get(&facts.resource_id) else {
+            return view.listed_at.map_or(Absence::Unknown, |at| Absence::Answered(Gone::NotListed, at));
+        };
+        match resource.reading.as_ref() {
+            Some(reading) if reading.state == TlsState::Enabled && !reading.certificates.is_empty() => {
+                Absence::Answered(Gone::NotShown, reading.at)
+            }
+            Some(reading) if reading.state == TlsState::Disabled => {
+                Absence::Answered(Gone::TlsOff, reading.at)
+            }
+            _ => Absence::Unknown,
+        }
+    }
+}
+
+/// Why a certificate is not in the snapshot.
+enum Absence {
+    /// An answer did not have it.
+    Answered(Gone, DateTime<Utc>),
+    /// Nobody can tell.
+    Unknown,
+    /// Its scope is not watched.
+    NotWatched,
+}
+
+/// Notes what a channel knows.
+pub(super) fn note_told(past: &mut Past, channel: &str, told: Told) {
+    let ends = past.told.entry(channel.into()).or_default();
+    match ends.iter_mut().find(|known| known.not_after == told.not_after) {
+        Some(known) => {
+            known.stage = known.stage.max(told.stage);
+            known.at = told.at;
+        }
+        None => ends.push(told),
+    }
+    if ends.len() > ENDS {
+        ends.sort_unstable_by_key(|told| told.at);
+        ends.remove(0);
+    }
+}
+
+/// A channel that has its first message now.
+pub(super) fn new_channel(now: DateTime<Utc>) -> ChannelPast {
+    ChannelPast { since: now, digests: BTreeMap::new() }
+}

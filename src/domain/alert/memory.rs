@@ -1,11 +1,12 @@
 //! What was told to whom. Owned by the watch loop, written to the store together with the messages that change it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::message::{CertificateFacts, Fingerprint};
+use super::message::{CertificateFacts, Fingerprint, Gone, Severity, SourceItem};
 use crate::domain::finding::Stage;
 
 /// Everything that is remembered. Empty on the first start.
@@ -14,7 +15,7 @@ use crate::domain::finding::Stage;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Memory {
     /// Certificates that somebody was told of.
-    pub certificates: BTreeMap<Fingerprint, Past>,
+    pub certificates: BTreeMap<Fingerprint, Arc<Past>>,
     /// Scopes that fail, by the text of the scope (`prod/alibaba/redis/cn-hangzhou`).
     pub troubles: BTreeMap<Box<str>, Trouble>,
     /// Blind sources that somebody was told of, by `provider/account/reason`.
@@ -55,6 +56,8 @@ pub struct Missing {
     pub since: DateTime<Utc>,
     /// When the answer came (the listing, or the look) that did not have it.
     pub answered_at: Option<DateTime<Utc>>,
+    /// What became of it, once a second answer did not have it either.
+    pub confirmed: Option<Gone>,
 }
 
 /// What one channel was told of one end of one certificate.
@@ -75,19 +78,21 @@ pub struct Trouble {
     pub since: DateTime<Utc>,
     /// Attempts that failed since.
     pub rounds: u32,
-    /// The last of them.
-    pub last_attempt: Option<DateTime<Utc>>,
+    /// When the last of them failed.
+    pub last_failure: DateTime<Utc>,
 }
 
 /// A blind source that somebody was told of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Blind {
     /// As it was told last.
-    pub facts: super::message::SourceItem,
+    pub facts: SourceItem,
     /// Since when.
     pub since: DateTime<Utc>,
     /// The scopes, by their text.
     pub scopes: Vec<Box<str>>,
+    /// When all of them could be read again.
+    pub recovered_at: Option<DateTime<Utc>>,
     /// By channel: how bad it was said to be, and when that was said last.
     pub told: BTreeMap<Box<str>, ToldBlind>,
 }
@@ -96,7 +101,7 @@ pub struct Blind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToldBlind {
     /// How bad.
-    pub severity: super::message::Severity,
+    pub severity: Severity,
     /// When it was told last.
     pub at: DateTime<Utc>,
 }
@@ -139,10 +144,18 @@ impl Memory {
     /// The rows that turn a stored copy of `old` into a copy of `self`.
     pub fn rows_since(&self, old: &Self) -> Vec<Row> {
         let mut rows = Vec::new();
-        changed("certificate", &old.certificates, &self.certificates, &mut rows);
-        changed("trouble", &old.troubles, &self.troubles, &mut rows);
-        changed("blind", &old.blind, &self.blind, &mut rows);
-        changed("channel", &old.channels, &self.channels, &mut rows);
+        let same = |a: &Arc<Past>, b: &Arc<Past>| Arc::ptr_eq(a, b) || a == b;
+        changed(
+            "certificate",
+            &old.certificates,
+            &self.certificates,
+            same,
+            |past| to_json(&**past),
+            &mut rows,
+        );
+        changed("trouble", &old.troubles, &self.troubles, PartialEq::eq, to_json, &mut rows);
+        changed("blind", &old.blind, &self.blind, PartialEq::eq, to_json, &mut rows);
+        changed("channel", &old.channels, &self.channels, PartialEq::eq, to_json, &mut rows);
         rows
     }
 
@@ -155,7 +168,7 @@ impl Memory {
         match kind {
             "certificate" => {
                 let key = key.parse().map_err(|error: std::num::ParseIntError| odd(error.to_string()))?;
-                self.certificates.insert(key, json(value).map_err(odd)?);
+                self.certificates.insert(key, Arc::new(json(value).map_err(odd)?));
             }
             "trouble" => drop(self.troubles.insert(key.into(), json(value).map_err(odd)?)),
             "blind" => drop(self.blind.insert(key.into(), json(value).map_err(odd)?)),
@@ -170,15 +183,22 @@ fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
-fn changed<K: Ord + ToString, V: PartialEq + Serialize>(
+fn to_json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("maps with text keys become JSON")
+}
+
+fn changed<K: Ord + ToString, V>(
     kind: &'static str,
     old: &BTreeMap<K, V>,
     new: &BTreeMap<K, V>,
+    same: impl Fn(&V, &V) -> bool,
+    text: impl Fn(&V) -> String,
     rows: &mut Vec<Row>,
 ) {
-    for (key, value) in new.iter().filter(|(key, value)| old.get(key) != Some(value)) {
-        let value = serde_json::to_string(value).expect("maps with text keys become JSON");
-        rows.push(Row { kind, key: key.to_string().into(), value: Some(value) });
+    for (key, value) in new {
+        if !old.get(key).is_some_and(|old| same(old, value)) {
+            rows.push(Row { kind, key: key.to_string().into(), value: Some(text(value)) });
+        }
     }
     for key in old.keys().filter(|key| !new.contains_key(key)) {
         rows.push(Row { kind, key: key.to_string().into(), value: None });

@@ -371,8 +371,9 @@ impl Item {
     pub fn severity(&self) -> Severity {
         match self {
             Self::Certificate(item) => match item.news {
-                News::Entered { stage, .. } | News::Reminder { stage, .. } => Severity::of(stage),
-                News::Renewed { stage, .. } => Severity::of(stage),
+                News::Entered { stage, .. } | News::Reminder { stage, .. } | News::Renewed { stage, .. } => {
+                    Severity::of(stage)
+                }
                 News::Changed { stage, .. } => Severity::of(stage).max(Severity::Warning),
                 News::Gone { .. } => Severity::Info,
             },
@@ -398,9 +399,10 @@ impl Item {
         };
         match self {
             Self::Certificate(item) => match item.news {
-                News::Entered { stage, .. } | News::Reminder { stage, .. } => of(stage),
                 News::Renewed { stage: Stage::Ok, .. } => Tone::Good,
-                News::Renewed { stage, .. } => of(stage),
+                News::Entered { stage, .. } | News::Reminder { stage, .. } | News::Renewed { stage, .. } => {
+                    of(stage)
+                }
                 News::Changed { stage, .. } => of(stage).max(Tone::Warning),
                 News::Gone { .. } => Tone::Health,
             },

@@ -10,9 +10,16 @@
 
 pub mod calendar;
 pub mod decide;
+mod gather;
+pub mod delivery;
+pub mod facts;
+pub mod judge;
 pub mod memory;
 pub mod message;
 pub mod outbox;
 pub mod routing;
 pub mod silence;
+mod sources;
 pub mod standing;
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,17 @@
 //!
 //! No memory is needed: a stage was entered when its threshold was crossed, and what is no longer here has ended.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::message::{CertificateFacts, Item};
+use super::decide::World;
+use super::facts::{self, Subject};
+use super::judge::Judge;
+use super::memory::Memory;
+use super::message::{CertificateFacts, CertificateItem, Item, News, Severity, SourceItem, SourceNews};
+use super::routing::ChannelRules;
+use crate::domain::finding::Stage;
 
 /// The present state.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,3 +47,76 @@ pub struct Ended {
 
 /// What ended is told for so long.
 pub const TELL_ENDED: TimeDelta = TimeDelta::minutes(15);
+
+impl State {
+    /// The same things are wrong, in the same stages, and the same have ended.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let open =
+            |state: &Self| state.open.iter().map(|open| (key(open), stage_of(open))).collect::<Vec<_>>();
+        let ended = |state: &Self| state.ended.iter().map(|ended| key(&ended.was)).collect::<Vec<_>>();
+        open(self) == open(other) && ended(self) == ended(other)
+    }
+}
+
+fn stage_of(open: &Open) -> Option<Stage> {
+    match &open.item {
+        Item::Certificate(CertificateItem { news: News::Entered { stage, .. }, .. }) => Some(*stage),
+        _ => None,
+    }
+}
+
+/// What is wrong now, for one channel: every certificate in a stage that a route leads there, and every source that
+/// counts as blind.
+pub fn open(world: &World<'_>, memory: &Memory, channel: &ChannelRules) -> Vec<Open> {
+    let judge = Judge { world, memory };
+    let mut open = Vec::new();
+    for (scope, resource) in world.snapshot.resources() {
+        for certificate in resource.certificates() {
+            let subject = Subject::new(scope, resource, certificate);
+            open.extend(judge.standing(&subject, channel));
+        }
+    }
+    open.extend(memory.blind.values().filter(|source| source.recovered_at.is_none()).map(|source| {
+        let news = SourceNews::Blind { since: source.since, severity: Severity::Warning, again: false };
+        let item = Item::Source(SourceItem { news, ..source.facts.clone() });
+        Open { item, since: source.since.min(world.now) }
+    }));
+    open
+}
+
+/// What ended between two states, and what ended a moment before and is still told.
+pub fn ended(before: &State, open: &[Open], world: &World<'_>) -> Vec<Ended> {
+    let still = before.ended.iter().filter(|ended| world.now - ended.at < TELL_ENDED);
+    let mut ended: Vec<Ended> = still.cloned().collect();
+    let keys: HashSet<Key> = open.iter().map(key).collect();
+    let over = before.open.iter().filter(|was| !keys.contains(&key(was)));
+    ended.extend(over.map(|was| Ended { was: was.clone(), at: world.now, now: present(world, was) }));
+    // what is wrong again has not ended
+    ended.retain(|ended| !keys.contains(&key(&ended.was)));
+    ended
+}
+
+/// Identity of an alert: a severity is a part of it, because receivers see it as a label.
+type Key = (String, Severity);
+
+fn key(open: &Open) -> Key {
+    let name = match &open.item {
+        Item::Certificate(item) => item.facts.fingerprint.to_string(),
+        Item::Source(item) => format!("{}/{}/{}", item.provider, item.account, item.reason),
+        Item::Channel(item) => item.channel.to_string(),
+    };
+    (name, open.item.severity())
+}
+
+fn present(world: &World<'_>, was: &Open) -> Option<CertificateFacts> {
+    let Item::Certificate(item) = &was.item else { return None };
+    let mut subjects =
+        world.snapshot.resources().filter(|(_, resource)| *resource.id == *item.facts.resource_id);
+    subjects.find_map(|(scope, resource)| {
+        let mut certificates = resource.certificates().iter();
+        certificates.find_map(|certificate| {
+            let subject = Subject::new(scope, resource, certificate);
+            (subject.fingerprint == item.facts.fingerprint).then(|| facts::of(&subject, world))
+        })
+    })
+}

@@ -38,9 +38,21 @@ pub(super) const KIND: ProviderKind = ProviderKind {
     calls: Product::calls_of,
     read_policy: "policies/alibaba-read.json",
     renew_policy: Some("policies/alibaba-renew.json"),
+    console,
     settings: settings::read,
     build: Some(settings::build),
 };
+
+/// The page of an instance of RDS; for the others the list of their region, where the id can be searched for (seen in
+/// use; the vendor documents none of them).
+fn console(scope: &Scope, id: &str) -> String {
+    let region = &scope.region;
+    match &*scope.service {
+        "rds" => format!("https://rdsnext.console.aliyun.com/detail/{id}/basicInfo?region={region}"),
+        "mongodb" => format!("https://mongodb.console.aliyun.com/replicate/{region}/instances"),
+        _ => format!("https://kvstore.console.aliyun.com/Redis/instance/{region}"),
+    }
+}
 
 /// One account of Alibaba Cloud.
 #[derive(Debug)]

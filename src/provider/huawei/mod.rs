@@ -55,6 +55,11 @@ pub(super) const KIND: ProviderKind = ProviderKind {
     calls: |_| action::CALLS,
     read_policy: "policies/huawei-read.json",
     renew_policy: None,
+    // the list of caches of a region; the vendor documents no address of a single one
+    console: |scope, _| {
+        let region = &scope.region;
+        format!("https://console.huaweicloud.com/dcs/?region={region}#/dcs/manager/cacheList")
+    },
     settings: settings::read,
     build: Some(settings::build),
 };

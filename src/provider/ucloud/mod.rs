@@ -40,6 +40,8 @@ pub(super) const KIND: ProviderKind = ProviderKind {
     calls: calls_of,
     read_policy: "policies/ucloud-read.json",
     renew_policy: None,
+    // the list of balancers; no address of a single certificate is known
+    console: |_, _| "https://console.ucloud.cn/ulb".to_owned(),
     settings: settings::read,
     build: Some(settings::build),
 };

@@ -1,0 +1,3 @@
+//! Alerts: decided by the watch loop, written down, delivered by a courier for each channel.
+
+pub mod watch;

@@ -1,0 +1,370 @@
+//! The watch loop: looks at what is known, decides what to tell, writes it down, and wakes those who deliver.
+//!
+//! Nothing is told before it is written down. While the store cannot be used, alerts wait; receivers that are told the
+//! whole state (Alertmanager) are kept up to date all the same. The decision itself is `domain::alert::decide`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::rand;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use ulid::Ulid;
+
+use crate::clock::Clock;
+use crate::domain::alert::decide::{self, AccountWords, Decision, Renewal, Seen, Waiting, World};
+use crate::domain::alert::memory::Memory;
+use crate::domain::alert::message::{Fingerprint, RenewalNote};
+use crate::domain::alert::routing::Routing;
+use crate::domain::alert::silence::{About, Silence, SilenceRow};
+use crate::domain::alert::standing::{self, State};
+use crate::domain::identity::Scope;
+use crate::domain::matcher::{LabelSet, Matcher};
+use crate::domain::policy::{AlertPolicy, PollPolicy};
+use crate::domain::snapshot::Snapshot;
+use crate::provider;
+use crate::shutdown::Shutdown;
+use crate::store::{Handle, Store, StoreError};
+
+/// An evaluation takes this share of the time at most.
+const SHARE: u32 = 20;
+/// And comes at most so often.
+const SOONEST: Duration = Duration::from_secs(1);
+/// Stages change by time alone, so it comes at least so often.
+const LATEST: Duration = Duration::from_secs(15);
+/// The first evaluation waits so long for scopes that give no answer.
+const PATIENCE: Duration = Duration::from_mins(5);
+/// A clock that moved by more than this against the other has jumped.
+const JUMP: TimeDelta = TimeDelta::minutes(10);
+
+/// What the configuration says about alerts. Replaced as a whole.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Labels and owners, by account.
+    pub accounts: BTreeMap<Box<str>, AccountWords>,
+    /// Thresholds, reminders, zone.
+    pub alert: AlertPolicy,
+    /// For what counts as stale.
+    pub poll: PollPolicy,
+    /// Channels and routes.
+    pub routing: Routing,
+}
+
+/// What the last evaluation knew; for `explain`, the page and the API.
+#[derive(Debug, Clone, Default)]
+pub struct Board {
+    /// What was told to whom.
+    pub memory: Arc<Memory>,
+    /// Since when news waits for company.
+    pub waiting: Waiting,
+    /// Every silence that is kept, also those that ended.
+    pub silences: Arc<[SilenceRow]>,
+    /// When that was; `None`: there was no evaluation yet.
+    pub at: Option<DateTime<Utc>>,
+    /// Why nothing can be told at the moment.
+    pub trouble: Option<Box<str>>,
+}
+
+/// The present state for receivers that are told all of it, by channel.
+pub type States = BTreeMap<Box<str>, State>;
+
+/// The loop, and what it listens to.
+pub(super) struct Watch {
+    pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
+    pub(super) rules: watch::Receiver<Arc<Rules>>,
+    /// `None`: nothing is kept, so nothing can be told.
+    pub(super) store: Option<Handle>,
+    pub(super) clock: Clock,
+    pub(super) board: watch::Sender<Arc<Board>>,
+    pub(super) states: watch::Sender<Arc<States>>,
+    /// Somebody changed a silence, or wants to know now.
+    pub(super) ask: Arc<Notify>,
+    /// Something was written to the outbox.
+    pub(super) written: Arc<Notify>,
+}
+
+/// What goes from one evaluation to the next.
+#[derive(Default)]
+struct Course {
+    /// The store that the memory is of.
+    store: Option<Arc<Store>>,
+    memory: Arc<Memory>,
+    waiting: Waiting,
+    seen: Seen,
+    /// Wall and monotonic time of the last evaluation.
+    before: Option<(DateTime<Utc>, Instant)>,
+    told_waiting: bool,
+}
+
+/// What an evaluation looks at; owned, so that it can be thought over elsewhere.
+struct Question {
+    snapshot: Arc<Snapshot>,
+    rules: Arc<Rules>,
+    silences: Vec<Silence>,
+    undelivered: BTreeSet<(Box<str>, Fingerprint, DateTime<Utc>)>,
+    memory: Arc<Memory>,
+    waiting: Waiting,
+    states: Arc<States>,
+    now: DateTime<Utc>,
+    /// Messages are wanted too, not only the state.
+    decide: bool,
+}
+
+struct Answer {
+    decision: Option<Decision>,
+    states: States,
+    seen: Seen,
+}
+
+impl Watch {
+    /// Runs until asked to stop.
+    pub(super) async fn run(mut self, stop: Shutdown) {
+        let mut course = Course::default();
+        loop {
+            let began = Instant::now();
+            self.evaluate(&mut course).await;
+            let pause = (began.elapsed() * SHARE).clamp(SOONEST, LATEST);
+            tokio::select! {
+                () = stop.requested() => return,
+                () = self.next(pause) => {}
+            }
+        }
+    }
+
+    /// Waits for something new, or for time to make something new.
+    async fn next(&mut self, pause: Duration) {
+        tokio::time::sleep(pause).await;
+        let rest = LATEST.saturating_sub(pause);
+        tokio::select! {
+            () = tokio::time::sleep(rest) => {}
+            () = self.ask.notified() => {}
+            Ok(()) = self.snapshots.changed() => {}
+            Ok(()) = self.rules.changed() => {}
+        }
+    }
+
+    async fn evaluate(&mut self, course: &mut Course) {
+        if self.clock_jumped(course) {
+            return;
+        }
+        let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
+        if !snapshot.is_ready() && self.clock.elapsed() < PATIENCE {
+            return;
+        }
+        let store = self.store.as_ref().and_then(Handle::store);
+        let known = match &store {
+            Some(store) => self.known(store, course).await,
+            None => None,
+        };
+        let usable = known.is_some();
+        let (silences, undelivered) = known.unwrap_or_default();
+        let rows: Arc<[SilenceRow]> = silences.into();
+        let question = Question {
+            snapshot,
+            rules: Arc::clone(&self.rules.borrow_and_update()),
+            silences: rows.iter().filter_map(read_silence).collect(),
+            undelivered,
+            memory: Arc::clone(&course.memory),
+            waiting: course.waiting.clone(),
+            states: Arc::clone(&self.states.borrow()),
+            now: self.clock.now(),
+            decide: usable,
+        };
+        let now = question.now;
+        let seen = std::mem::take(&mut course.seen);
+        let answer = tokio::task::spawn_blocking(move || question.answer(seen)).await;
+        let Ok(Answer { decision, states, seen }) = answer else {
+            tracing::error!(
+                "an evaluation of alerts failed, which is a defect of notafter; it is tried again"
+            );
+            return;
+        };
+        course.seen = seen;
+        self.publish(states);
+        let trouble = match (store, decision) {
+            (Some(store), Some(decision)) => self.write(&store, course, decision, now).await.err(),
+            _ => Some("the store cannot be used".to_owned()),
+        };
+        self.tell_waiting(course, trouble.as_deref());
+        self.board.send_replace(Arc::new(Board {
+            memory: Arc::clone(&course.memory),
+            waiting: course.waiting.clone(),
+            silences: rows,
+            at: Some(now),
+            trouble: trouble.map(Into::into),
+        }));
+    }
+
+    /// An end is never concluded from one jump of the clock: this evaluation is left out, the next one believes it.
+    fn clock_jumped(&self, course: &mut Course) -> bool {
+        let (wall, monotonic) = (self.clock.now(), Instant::now());
+        let Some((wall_before, monotonic_before)) = course.before.replace((wall, monotonic)) else {
+            return false;
+        };
+        let passed = TimeDelta::from_std(monotonic - monotonic_before).unwrap_or(TimeDelta::MAX);
+        let jump = (wall - wall_before) - passed;
+        if jump.abs() <= JUMP {
+            return false;
+        }
+        let minutes = jump.num_minutes();
+        tracing::warn!(minutes, "the clock jumped; alerts are evaluated at the next round");
+        true
+    }
+
+    /// Silences, and what was never delivered. The memory is read anew whenever the store is another one.
+    async fn known(
+        &self,
+        store: &Arc<Store>,
+        course: &mut Course,
+    ) -> Option<(Vec<SilenceRow>, BTreeSet<(Box<str>, Fingerprint, DateTime<Utc>)>)> {
+        let known = async {
+            if course.store.as_ref().is_none_or(|known| !Arc::ptr_eq(known, store)) {
+                let alerts = store.load_alerts().await?;
+                if let Some((rows, first)) = alerts.odd {
+                    tracing::warn!(
+                        rows,
+                        first,
+                        "some rows about alerts are not of this program and were erased"
+                    );
+                }
+                course.memory = Arc::new(alerts.memory);
+                course.store = Some(Arc::clone(store));
+            }
+            Ok::<_, StoreError>((store.silences().await?, store.undelivered().await?))
+        };
+        match known.await {
+            Ok(known) => Some(known),
+            Err(error) => {
+                self.report(store, course, error);
+                None
+            }
+        }
+    }
+
+    /// Writes a decision down. Only then it counts.
+    async fn write(
+        &self,
+        store: &Arc<Store>,
+        course: &mut Course,
+        decision: Decision,
+        now: DateTime<Utc>,
+    ) -> Result<(), String> {
+        let rows = decision.memory.rows_since(&course.memory);
+        if !rows.is_empty() || !decision.messages.is_empty() {
+            if let Err(error) = store.commit_alerts(&rows, &decision.messages, now).await {
+                let text = error.to_string();
+                self.report(store, course, error);
+                return Err(text);
+            }
+            course.memory = Arc::new(decision.memory);
+        }
+        course.waiting = decision.waiting;
+        for message in &decision.messages {
+            let (id, channel, kind) = (&*message.id, &*message.channel, message.type_name());
+            tracing::info!(id, channel, kind, items = message.items.len(), "a message was written down");
+        }
+        if !decision.messages.is_empty() {
+            self.written.notify_waiters();
+        }
+        Ok(())
+    }
+
+    /// Nobody knows what the store holds after an error: it is read again before anything else is decided.
+    fn report(&self, store: &Arc<Store>, course: &mut Course, error: StoreError) {
+        course.store = None;
+        if let Some(handle) = &self.store {
+            handle.report(store, error);
+        }
+    }
+
+    /// Receivers wake up only for what they would say differently; what they say when they do is always of now.
+    fn publish(&self, states: States) {
+        self.states.send_if_modified(|known| {
+            let same = known.len() == states.len()
+                && states.iter().all(|(name, new)| known.get(name).is_some_and(|old| old.says_the_same(new)));
+            *known = Arc::new(states);
+            !same
+        });
+    }
+
+    fn tell_waiting(&self, course: &mut Course, trouble: Option<&str>) {
+        match (trouble, course.told_waiting) {
+            (Some(trouble), false) => {
+                tracing::error!(trouble, "alerts wait: what is told must be written down first");
+            }
+            (None, true) => tracing::info!("alerts go on"),
+            _ => {}
+        }
+        course.told_waiting = trouble.is_some();
+    }
+}
+
+impl Question {
+    fn answer(self, mut seen: Seen) -> Answer {
+        let console = |scope: &Scope, id: &str| Some((provider::find(&scope.provider)?.console)(scope, id));
+        let world = World {
+            snapshot: &self.snapshot,
+            accounts: &self.rules.accounts,
+            alert: &self.rules.alert,
+            poll: &self.rules.poll,
+            routing: &self.rules.routing,
+            silences: &self.silences,
+            undelivered: &self.undelivered,
+            renewal: &renewal,
+            console: &console,
+            now: self.now,
+        };
+        let replicas = self.rules.routing.channels.iter().filter(|channel| channel.replica);
+        let states = replicas.map(|channel| {
+            let open = standing::open(&world, &self.memory, channel);
+            let before = self.states.get(&channel.name);
+            let ended = before.map_or_else(Vec::new, |before| standing::ended(before, &open, &world));
+            (channel.name.clone(), State { open, ended, now: self.now })
+        });
+        let states = states.collect();
+        let decision = self.decide.then(|| {
+            let mut new_id = new_id(self.now);
+            decide::decide(&world, &self.memory, &self.waiting, &mut seen, &mut new_id)
+        });
+        Answer { decision, states, seen }
+    }
+}
+
+/// What is known of renewals while nothing is renewed by this daemon.
+pub(super) fn renewal(provider: &str, _: Fingerprint) -> Renewal {
+    let by_api = provider::find(provider).is_some_and(|kind| kind.renew_policy.is_some());
+    let note = if by_api { RenewalNote::Manual } else { RenewalNote::NoApi };
+    Renewal { note, ours: None }
+}
+
+/// `evt_` and a ULID for each message.
+fn new_id(now: DateTime<Utc>) -> impl FnMut() -> Box<str> {
+    let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
+    move || format!("evt_{}", Ulid::from_parts(millis, random())).into()
+}
+
+fn random() -> u128 {
+    let mut bytes = [0; 16];
+    rand::fill(&mut bytes).expect("the system gives random bytes");
+    u128::from_le_bytes(bytes)
+}
+
+/// A silence as the decision sees it; `None` for one that says nothing it can understand.
+pub(super) fn read_silence(row: &SilenceRow) -> Option<Silence> {
+    let about = match (&row.matcher, row.fingerprint, row.stage) {
+        (_, Some(fingerprint), Some(stage)) => About::Acknowledged { fingerprint, stage },
+        (Some(text), None, _) => About::Matching(Matcher::parse(text, LabelSet::ALERT).ok()?),
+        _ => return None,
+    };
+    Some(Silence {
+        id: row.id.clone(),
+        about,
+        starts_at: row.starts_at,
+        ends_at: row.ends_at,
+        author: row.author.clone(),
+        comment: row.comment.clone(),
+        include_expired: row.include_expired,
+    })
+}

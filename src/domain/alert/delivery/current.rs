@@ -1,0 +1,221 @@
+//! A message at the moment it is sent: what is no longer worth saying is out, what is known by now is in.
+//!
+//! The end that was decided about stays, so that nobody reads of another certificate than the one that was meant.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::domain::alert::message::{CertificateFacts, Item, Message, News};
+use crate::domain::identity::Scope;
+use crate::domain::policy::PollPolicy;
+use crate::domain::resource::{Certificate, Resource};
+use crate::domain::snapshot::Snapshot;
+
+/// A date that moved by less is the same end, told by another source.
+const SAME_END: TimeDelta = TimeDelta::days(1);
+
+/// What is known now.
+#[derive(Clone, Copy)]
+pub struct Present<'a> {
+    /// Everything.
+    pub snapshot: &'a Snapshot,
+    /// For what counts as stale.
+    pub poll: &'a PollPolicy,
+    /// The tag that names the owner of a resource, by account.
+    pub owner_tag: &'a (dyn Fn(&str) -> Option<&'a str> + Sync),
+    /// The moment.
+    pub now: DateTime<Utc>,
+}
+
+/// The message as of now; `None`: events have overtaken all of it.
+///
+/// Of a message that was sent in part nothing is left out: its parts would not fit together any more.
+pub fn current(message: Message, sent_in_part: bool, present: &Present<'_>) -> Option<Message> {
+    let had = message.items.len();
+    let worth = |item: &Item| sent_in_part || !present.overtook(item);
+    let items: Vec<Item> =
+        message.items.into_iter().filter(worth).map(|item| present.refreshed(item)).collect();
+    let says_more = had == 0 || message.left_out > 0 || message.overview.is_some();
+    (says_more || !items.is_empty()).then_some(Message { items, ..message })
+}
+
+impl<'a> Present<'a> {
+    /// Whether an item warns of an end that is not the end any more.
+    fn overtook(&self, item: &Item) -> bool {
+        let Item::Certificate(item) = item else { return false };
+        match item.news {
+            News::Entered { .. } | News::Reminder { .. } | News::Changed { .. } => {
+                let found = self.find(&item.facts);
+                found.is_some_and(|(_, certificate)| ends_later(certificate, &item.facts))
+            }
+            News::Renewed { .. } | News::Gone { .. } => false,
+        }
+    }
+
+    fn refreshed(&self, item: Item) -> Item {
+        let Item::Certificate(mut item) = item else { return item };
+        let Some(resource) = self.resource(&item.facts) else { return Item::Certificate(item) };
+        let facts = &mut item.facts;
+        facts.resource_name.clone_from(&resource.facts.name);
+        facts.in_use = resource.facts.in_use;
+        if let Some(tag) = (self.owner_tag)(&facts.account) {
+            facts.owner = resource.tag(tag).map(Into::into);
+        }
+        if let Some((reading_at, certificate)) = self.find(facts)
+            && certificate.not_after == facts.not_after
+        {
+            facts.last_seen = reading_at;
+            facts.stale = resource.is_stale(self.poll, self.now);
+        }
+        Item::Certificate(item)
+    }
+
+    fn resource(&self, facts: &CertificateFacts) -> Option<&'a Resource> {
+        let scope = Scope {
+            provider: (&*facts.provider).into(),
+            account: (&*facts.account).into(),
+            project: (&*facts.project).into(),
+            region: (&*facts.region).into(),
+            service: (&*facts.service).into(),
+        };
+        let view = self.snapshot.scopes.get(&scope)?;
+        view.resources.get(&facts.resource_id).map(|resource| &**resource)
+    }
+
+    /// The certificate, and when it was read. Of several with the same role it is the one that ends first.
+    fn find(&self, facts: &CertificateFacts) -> Option<(DateTime<Utc>, &'a Certificate)> {
+        let reading = self.resource(facts)?.reading.as_ref()?;
+        let same_role = reading.certificates.iter().filter(|one| one.role.as_str() == &*facts.role);
+        let certificate = same_role.min_by_key(|certificate| certificate.not_after)?;
+        Some((reading.at, certificate))
+    }
+}
+
+fn ends_later(certificate: &Certificate, facts: &CertificateFacts) -> bool {
+    let another = !facts.serial.is_empty() && certificate.subject.serial != facts.serial;
+    let later = certificate.not_after - facts.not_after;
+    later >= SAME_END || (another && later > TimeDelta::zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::alert::delivery::testing::{entered, item, message};
+    use crate::domain::alert::message::{Gone, Kind, Overview};
+    use crate::domain::finding::Stage;
+    use crate::domain::snapshot::ScopeView;
+    use crate::domain::testing::{certificate, moment, reading, resource, scope};
+
+    /// `r-1` ends in so many days, by the last look.
+    fn snapshot(days: i64) -> Snapshot {
+        let mut known = resource("r-1");
+        known.facts.name = "new name".into();
+        known.facts.tags = [("owner".into(), "ann".into())].into();
+        known.reading = Some(reading(vec![certificate(moment() + TimeDelta::days(days))]));
+        let view = ScopeView::default().with_resources([known]);
+        let mut snapshot = Snapshot::default();
+        snapshot.scopes.insert(Arc::new(scope("redis")), Arc::new(view));
+        snapshot
+    }
+
+    fn current_with(message: Message, sent_in_part: bool, snapshot: &Snapshot) -> Option<Message> {
+        let present =
+            Present { snapshot, poll: &PollPolicy::default(), owner_tag: &|_| Some("owner"), now: moment() };
+        current(message, sent_in_part, &present)
+    }
+
+    fn ids(message: Option<&Message>) -> Option<Vec<&str>> {
+        fn id(item: &Item) -> &str {
+            match item {
+                Item::Certificate(item) => &*item.facts.resource_id,
+                _ => panic!("a certificate"),
+            }
+        }
+        Some(message?.items.iter().map(id).collect())
+    }
+
+    #[test]
+    fn what_was_renewed_meanwhile_is_not_warned_of() {
+        let warned = || item("r-1", 7, entered(Stage::Critical, None));
+        let reminded = || item("r-1", 7, News::Reminder { stage: Stage::Critical, since: moment() });
+        let changed = || {
+            let old_not_after = moment() + TimeDelta::days(90);
+            item("r-1", 7, News::Changed { old_not_after, old_serial: "".into(), stage: Stage::Critical })
+        };
+        let gone = || item("r-1", 7, News::Gone { how: Gone::NotListed, told: Stage::Critical });
+        let other = || item("r-2", 7, entered(Stage::Critical, None));
+        for (name, items, in_part, days, want) in [
+            ("not renewed", vec![warned()], false, 7, Some(vec!["r-1"])),
+            ("renewed", vec![warned()], false, 300, None),
+            ("by hours, told by another source", vec![warned()], false, 7, Some(vec!["r-1"])),
+            ("a reminder", vec![reminded()], false, 300, None),
+            ("a change", vec![changed()], false, 300, None),
+            ("ends even earlier", vec![warned()], false, 3, Some(vec!["r-1"])),
+            ("that it went is still true", vec![gone()], false, 300, Some(vec!["r-1"])),
+            ("one of two", vec![warned(), other()], false, 300, Some(vec!["r-2"])),
+            ("sent in part", vec![warned(), other()], true, 300, Some(vec!["r-1", "r-2"])),
+            ("nothing in it from the start", vec![], false, 300, Some(vec![])),
+        ] {
+            let now = current_with(message(items), in_part, &snapshot(days));
+            assert_eq!(ids(now.as_ref()), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_more_than_its_items_is_always_worth_saying() {
+        let warned = || message(vec![item("r-1", 7, entered(Stage::Critical, None))]);
+        let digest = Message { kind: Kind::Digest, overview: Some(Overview::default()), ..warned() };
+        let long = Message { left_out: 3, ..warned() };
+        for message in [digest, long] {
+            assert_eq!(ids(current_with(message, false, &snapshot(300)).as_ref()), Some(vec![]));
+        }
+    }
+
+    #[test]
+    fn another_certificate_that_ends_an_hour_later_counts_and_the_same_one_does_not() {
+        let warned = message(vec![item("r-1", 7, entered(Stage::Critical, None))]);
+        let mut read = snapshot(7);
+        let mut known = resource("r-1");
+        let mut later = certificate(moment() + TimeDelta::days(7) + TimeDelta::hours(1));
+        later.subject.serial = "02".into();
+        known.reading = Some(reading(vec![later]));
+        let view = ScopeView::default().with_resources([known]);
+        read.scopes.insert(Arc::new(scope("redis")), Arc::new(view));
+        assert!(current_with(warned.clone(), false, &read).is_some(), "no serial number was known");
+        let mut numbered = warned;
+        let Item::Certificate(item) = &mut numbered.items[0] else { unreachable!() };
+        item.facts.serial = "01".into();
+        assert_eq!(current_with(numbered, false, &read), None);
+    }
+
+    #[test]
+    fn what_is_known_by_now_is_said_and_the_end_stays() {
+        let warned = message(vec![item("r-1", 7, entered(Stage::Critical, None))]);
+        let said = current_with(warned, false, &snapshot(7)).expect("still true");
+        let Item::Certificate(item) = &said.items[0] else { panic!("a certificate") };
+        let facts = &item.facts;
+        assert_eq!((&*facts.resource_name, facts.owner.as_deref()), ("new name", Some("ann")));
+        assert_eq!((facts.last_seen, facts.stale), (moment(), false));
+        assert_eq!(facts.not_after, moment() + TimeDelta::days(7));
+    }
+
+    #[test]
+    fn the_age_of_another_certificate_is_not_that_of_the_one_that_is_meant() {
+        let old_not_after = moment() + TimeDelta::days(3);
+        let by = crate::domain::alert::message::By::External;
+        let (stage, told) = (Stage::Ok, Stage::Critical);
+        let news = News::Renewed { old_not_after, old_serial: "".into(), by, stage, told };
+        let said = current_with(message(vec![item("r-1", 90, news)]), false, &snapshot(300)).expect("true");
+        let Item::Certificate(item) = &said.items[0] else { panic!("a certificate") };
+        assert_eq!(item.facts.last_seen, moment() - TimeDelta::days(3));
+        assert_eq!(&*item.facts.resource_name, "new name");
+    }
+
+    #[test]
+    fn what_is_no_longer_known_is_said_as_it_was_decided() {
+        let warned = message(vec![item("r-9", 7, entered(Stage::Critical, None))]);
+        assert_eq!(current_with(warned.clone(), false, &snapshot(7)), Some(warned.clone()));
+        assert_eq!(current_with(warned.clone(), false, &Snapshot::default()), Some(warned));
+    }
+}

@@ -1,0 +1,308 @@
+//! Sources that cannot be read: one message for each account and reason, and one when it is over.
+//!
+//! Until then every certificate behind them keeps its last known date, and its stages go on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::calendar::quiet_until;
+use super::decide::World;
+use super::gather::{Draft, Mark};
+use super::judge::When;
+use super::memory::{Blind, Memory, Trouble};
+use super::message::{Item, Severity, SourceItem, SourceNews};
+use super::routing::ChannelRules;
+use super::silence::About;
+use crate::domain::described::DescribedScope;
+use crate::domain::finding::{Stage, resource_stage};
+use crate::domain::identity::Scope;
+use crate::domain::matcher::{Known, Label, Matcher};
+use crate::domain::reason::{Failure, Reason};
+use crate::domain::snapshot::ScopeView;
+
+/// Failed rounds before a source counts as blind.
+const ROUNDS: u32 = 3;
+/// Where the key is refused: nothing gets better by waiting.
+const ROUNDS_DENIED: u32 = 2;
+/// A source with certificates that was blind for so long is critical, whatever their dates say.
+const LONG_BLIND: TimeDelta = TimeDelta::hours(24);
+
+type Troubles = BTreeMap<Box<str>, Trouble>;
+type BlindSources = BTreeMap<Box<str>, Blind>;
+
+/// Looks at every scope. Returns what is to be remembered of them; what is to be told goes to `drafts`.
+pub(super) fn look<'w>(
+    world: &'w World<'w>,
+    memory: &'w Memory,
+    drafts: &mut Vec<Draft<'w>>,
+) -> (Troubles, BlindSources) {
+    let troubles = troubles(world, memory);
+    let mut blind = memory.blind.clone();
+    cover(world, &troubles, &mut blind);
+    let lookout = Lookout { world, memory };
+    for (key, source) in &mut blind {
+        let scopes = lookout.scopes(source);
+        let failing = scopes.iter().any(|scope| troubles.contains_key(&*key_of(scope)));
+        match (failing, source.recovered_at) {
+            (true, _) => source.recovered_at = None,
+            (false, None) => source.recovered_at = Some(world.now),
+            (false, Some(_)) => {}
+        }
+        if scopes.is_empty() {
+            // nobody watches it any more, which is no recovery
+            source.told.clear();
+        }
+        let facts = lookout.facts(source, &scopes);
+        if source.recovered_at.is_none() && differs(&source.facts, &facts) {
+            source.facts = facts.clone();
+        }
+        lookout.tell(&Sight { key, source, scopes: &scopes, facts: &facts }, drafts);
+    }
+    (troubles, blind)
+}
+
+fn key_of(scope: &Scope) -> Box<str> {
+    scope.to_string().into()
+}
+
+/// Counts failed rounds by scope.
+fn troubles(world: &World<'_>, memory: &Memory) -> Troubles {
+    let failing = world.snapshot.scopes.iter().filter_map(|(scope, view)| Some((scope, view.failure()?)));
+    let counted = failing.map(|(scope, failure)| {
+        let key = key_of(scope);
+        let known = memory.troubles.get(&key);
+        let trouble = match known {
+            Some(known) if known.last_failure == failure.at => known.clone(),
+            Some(known) => Trouble {
+                since: known.since,
+                rounds: known.rounds.saturating_add(1),
+                last_failure: failure.at,
+            },
+            None => Trouble { since: failure.at, rounds: 1, last_failure: failure.at },
+        };
+        (key, trouble)
+    });
+    counted.collect()
+}
+
+/// Notes which blind source covers which scopes; opens new ones.
+fn cover(world: &World<'_>, troubles: &Troubles, blind: &mut BlindSources) {
+    for (scope, view) in &world.snapshot.scopes {
+        let (Some(failure), Some(trouble)) = (view.failure(), troubles.get(&*key_of(scope))) else {
+            continue;
+        };
+        let key = key_of(scope);
+        let covered =
+            blind.values().any(|source| source.scopes.contains(&key) && source.recovered_at.is_none());
+        if covered || !is_ripe(world, trouble, failure.reason) {
+            continue;
+        }
+        let name = format!("{}/{}/{}", scope.provider, scope.account, failure.reason.as_str());
+        match blind.get_mut(&*name) {
+            Some(source) if source.recovered_at.is_none() || !source.told.is_empty() => {
+                source.scopes.retain(|known| *known != key);
+                source.scopes.push(key);
+                source.since =
+                    if source.recovered_at.take().is_some() { trouble.since } else { source.since };
+            }
+            _ => {
+                let source = Blind {
+                    facts: nothing_yet(scope, failure),
+                    since: trouble.since,
+                    scopes: vec![key],
+                    recovered_at: None,
+                    told: BTreeMap::new(),
+                };
+                blind.insert(name.into(), source);
+            }
+        }
+    }
+}
+
+fn is_ripe(world: &World<'_>, trouble: &Trouble, reason: Reason) -> bool {
+    let patience = TimeDelta::from_std(world.alert.blind_after).unwrap_or(TimeDelta::MAX);
+    match reason {
+        Reason::Denied => trouble.rounds >= ROUNDS_DENIED,
+        _ => trouble.rounds >= ROUNDS && world.now - trouble.since >= patience,
+    }
+}
+
+fn nothing_yet(scope: &Scope, failure: &Failure) -> SourceItem {
+    SourceItem {
+        news: SourceNews::Recovered { since: failure.at, until: failure.at },
+        provider: (&*scope.provider).into(),
+        account: (&*scope.account).into(),
+        reason: failure.reason.as_str().into(),
+        services: Vec::new(),
+        regions: Vec::new(),
+        error: failure.text.clone(),
+        last_success: None,
+        certificates: 0,
+        worst: Stage::Ok,
+    }
+}
+
+/// A blind source as it is now.
+struct Sight<'s, 'w> {
+    key: &'s str,
+    source: &'s Blind,
+    scopes: &'s [&'w Arc<Scope>],
+    facts: &'s SourceItem,
+}
+
+struct Lookout<'w> {
+    world: &'w World<'w>,
+    memory: &'w Memory,
+}
+
+impl<'w> Lookout<'w> {
+    /// The scopes of a source that are still watched.
+    fn scopes(&self, source: &Blind) -> Vec<&'w Arc<Scope>> {
+        let scopes = self.world.snapshot.scopes.keys();
+        scopes.filter(|scope| source.scopes.contains(&key_of(scope))).collect()
+    }
+
+    fn tell(&self, seen: &Sight<'_, 'w>, drafts: &mut Vec<Draft<'w>>) {
+        for channel in self.world.routing.channels.iter().filter(|channel| !channel.replica) {
+            let draft = match seen.source.recovered_at {
+                Some(until) => self.recovered(seen, channel, until),
+                None => self.blind(seen, channel),
+            };
+            drafts.extend(draft);
+        }
+    }
+
+    fn blind(&self, seen: &Sight<'_, 'w>, channel: &'w ChannelRules) -> Option<Draft<'w>> {
+        let severity = self.severity(seen);
+        let told = seen.source.told.get(&channel.name);
+        let again = told.is_some();
+        if let Some(told) = told
+            && severity <= told.severity
+            && self.world.now - told.at < self.remind_every(severity)
+        {
+            return None;
+        }
+        let news = SourceNews::Blind { since: seen.source.since, severity, again };
+        let mark = Mark::Blind { key: seen.key.into(), severity };
+        self.draft(seen, channel, news, mark)
+    }
+
+    fn recovered(
+        &self,
+        seen: &Sight<'_, 'w>,
+        channel: &'w ChannelRules,
+        until: DateTime<Utc>,
+    ) -> Option<Draft<'w>> {
+        seen.source.told.get(&channel.name)?;
+        let news = SourceNews::Recovered { since: seen.source.since, until };
+        self.draft(seen, channel, news, Mark::Recovered { key: seen.key.into() })
+    }
+
+    fn draft(
+        &self,
+        seen: &Sight<'_, 'w>,
+        channel: &'w ChannelRules,
+        news: SourceNews,
+        mark: Mark,
+    ) -> Option<Draft<'w>> {
+        let reminder = matches!(news, SourceNews::Blind { again: true, .. });
+        let item = Item::Source(SourceItem { news, ..seen.facts.clone() });
+        let severity = item.severity();
+        let over = matches!(mark, Mark::Recovered { .. });
+        let means = |matcher: &Matcher| seen.scopes.iter().any(|scope| self.means(scope, matcher, &item));
+        // good news takes the way of the bad, which may have been asked for by its severity
+        let any_way = || self.world.routing.ways_to(&channel.name).next();
+        let way = self.world.routing.way(&channel.name, |_, route| route.matcher.as_ref().is_none_or(means));
+        let way = if over { way.or_else(any_way) } else { way }?;
+        if !over && channel.least >= Stage::Critical && severity < Severity::Critical {
+            return None;
+        }
+        if !over && self.is_silenced(&means) {
+            return None;
+        }
+        if !self.memory.channels.contains_key(&channel.name) {
+            return Some(Draft { channel, way, when: When::First, item, mark });
+        }
+        let quiet =
+            way.quiet().and_then(|quiet| quiet_until(quiet, self.world.alert.timezone, self.world.now));
+        if severity < Severity::Critical && quiet.is_some() && !(over && channel.pager) {
+            return None;
+        }
+        let digest = reminder && way.digest().is_some() && !channel.pager;
+        let when = if digest { When::Digest } else { When::Soon };
+        Some(Draft { channel, way, when, item, mark })
+    }
+
+    fn is_silenced(&self, means: &dyn Fn(&Matcher) -> bool) -> bool {
+        let active = self.world.silences.iter().filter(|silence| silence.is_active(self.world.now));
+        active.into_iter().any(|silence| match &silence.about {
+            About::Matching(matcher) => means(matcher),
+            About::Acknowledged { .. } => false,
+        })
+    }
+
+    fn means(&self, scope: &Scope, matcher: &Matcher, item: &Item) -> bool {
+        let account = self.world.accounts.get(&*scope.account);
+        let label = |key: &str| account?.labels.get(key).map(|value| &**value);
+        let described = DescribedScope { scope, account_label: &label };
+        matcher.may_match(&|label| match label {
+            Label::Severity => Known::Value(Some(item.severity().as_str())),
+            Label::Type => Known::Value(Some(item.type_name())),
+            Label::Stage => Known::Value(None),
+            Label::CloudProject | Label::CloudRegion if scope.is_placeholder() => Known::NotYet,
+            // a message about a source is no message about any one resource in it
+            other => Known::Value(described.label(other)),
+        })
+    }
+
+    /// Critical where a certificate that nobody looks at is, or where nobody looks for a day.
+    fn severity(&self, seen: &Sight<'_, '_>) -> Severity {
+        let facts = seen.facts;
+        let long = self.world.now - seen.source.since >= LONG_BLIND && facts.certificates > 0;
+        if facts.worst >= Stage::Critical || long { Severity::Critical } else { Severity::Warning }
+    }
+
+    fn remind_every(&self, severity: Severity) -> TimeDelta {
+        let remind = &self.world.alert.remind;
+        let every = if severity == Severity::Critical { remind.critical } else { remind.warning };
+        TimeDelta::from_std(every).unwrap_or(TimeDelta::MAX)
+    }
+
+    fn facts(&self, source: &Blind, scopes: &[&Arc<Scope>]) -> SourceItem {
+        let views: Vec<(&Scope, &ScopeView)> = scopes
+            .iter()
+            .filter_map(|scope| Some((&***scope, &**self.world.snapshot.scopes.get(*scope)?)))
+            .collect();
+        let mut facts = SourceItem { services: Vec::new(), regions: Vec::new(), ..source.facts.clone() };
+        for (scope, _) in &views {
+            push_once(&mut facts.services, &scope.service);
+            push_once(&mut facts.regions, &scope.region);
+        }
+        if let Some(failure) = views.iter().find_map(|(_, view)| view.failure()) {
+            facts.error.clone_from(&failure.text);
+        }
+        facts.last_success = views.iter().filter_map(|(_, view)| view.listed_at).max();
+        let resources = || views.iter().flat_map(|(_, view)| view.resources.iter());
+        facts.certificates = resources().map(|resource| resource.certificates().len()).sum();
+        let stages = resources()
+            .filter_map(|resource| resource_stage(resource, &self.world.alert.thresholds, self.world.now));
+        facts.worst = stages.max().unwrap_or(Stage::Ok);
+        facts
+    }
+}
+
+/// In more than what each failed round changes.
+fn differs(old: &SourceItem, new: &SourceItem) -> bool {
+    old.services != new.services
+        || old.regions != new.regions
+        || old.certificates != new.certificates
+        || old.worst != new.worst
+}
+
+fn push_once(list: &mut Vec<Box<str>>, text: &str) {
+    if !list.iter().any(|known| **known == *text) {
+        list.push(text.into());
+    }
+}

@@ -1,0 +1,472 @@
+use chrono::{NaiveTime, Weekday};
+
+use super::*;
+use crate::domain::alert::message::{By, RenewalNote, Severity};
+use crate::domain::alert::silence::About;
+use crate::domain::policy::{Digest, EVERY_DAY, Hours, Quiet, Thresholds};
+use crate::domain::resource::TlsState;
+
+const NONE: [&str; 0] = [];
+
+fn time(hour: u32, minute: u32) -> NaiveTime {
+    NaiveTime::from_hms_opt(hour, minute, 0).expect("a time")
+}
+
+fn daily(hour: u32, minute: u32) -> Digest {
+    Digest { at: time(hour, minute), days: EVERY_DAY.to_vec(), send_empty: false }
+}
+
+#[test]
+fn each_stage_is_told_once_and_then_only_reminded() {
+    let mut town = Town::new().with("r-1", days(31));
+    assert_eq!(town.told(), NONE, "31 days");
+    for (name, wait, want) in [
+        ("30 days", days(1), vec!["chat: r-1 entered info"]),
+        ("29 days: info is never repeated", days(1), vec![]),
+        ("14 days", days(15), vec!["chat: r-1 entered warning from info"]),
+        ("a day later", days(1), vec![]),
+        ("three days after it was told", days(2), vec!["chat: r-1 still warning"]),
+        ("7 days", days(4), vec!["chat: r-1 entered critical from warning"]),
+        ("the next day", days(1), vec!["chat: r-1 still critical"]),
+        ("the end", days(6), vec!["chat: r-1 entered expired from critical"]),
+        ("a day after", days(1), vec!["chat: r-1 still expired"]),
+        ("twelve hours later", TimeDelta::hours(12), vec![]),
+        ("a fortnight after", days(14), vec!["chat: r-1 still expired"]),
+        ("then weekly", days(6), vec![]),
+        ("a week later", days(1), vec!["chat: r-1 still expired"]),
+    ] {
+        assert_eq!(town.wait(wait).told(), want, "{name}");
+        assert_eq!(town.told(), NONE, "{name}, a minute later");
+    }
+}
+
+#[test]
+fn several_thresholds_at_once_are_one_message_of_the_deepest() {
+    let mut town = Town::new().with("r-1", days(40));
+    town.round();
+    assert_eq!(town.wait(days(34)).told(), ["chat: r-1 entered critical"]);
+}
+
+#[test]
+fn the_first_message_tells_how_things_stand() {
+    let mut town = Town::never_started().with("r-1", days(3)).with("r-2", days(-1)).with("r-3", days(300));
+    let messages = town.evaluate();
+    let [first] = &messages[..] else { panic!("{messages:?}") };
+    assert_eq!(shorten(first), ["first chat: r-2 entered expired", "first chat: r-1 entered critical"]);
+    let overview = first.overview.as_ref().expect("numbers");
+    assert_eq!(overview.stages[&Stage::Ok], 1);
+    assert_eq!(overview.services["redis"], 2);
+    assert_eq!(town.told(), NONE, "nothing is told twice");
+}
+
+#[test]
+fn a_channel_that_is_new_hears_how_things_stand_and_the_others_nothing() {
+    let mut town = Town::new().with("r-1", days(3));
+    town.round();
+    town.routing.channels.push(channel("new"));
+    assert_eq!(town.told(), ["first new: r-1 entered critical"]);
+}
+
+#[test]
+fn nothing_wrong_at_the_start_is_no_message() {
+    assert!(Town::never_started().with("r-1", days(300)).round().is_empty());
+}
+
+#[test]
+fn a_renewal_is_told_when_it_was_read_twice() {
+    let mut town = Town::new().with("r-1", days(6));
+    town.round();
+    let renewed = town.now + days(365);
+    town.read("r-1", renewed);
+    assert_eq!(town.wait(days(1)).told(), NONE, "read once; reminders wait as well");
+    town.read("r-1", renewed);
+    let messages = town.round();
+    assert_eq!(messages.iter().flat_map(shorten).collect::<Vec<_>>(), ["chat: r-1 renewed"]);
+    let Item::Certificate(item) = &messages[0].items[0] else { panic!() };
+    let News::Renewed { old_not_after, by, told, .. } = item.news else { panic!() };
+    assert_eq!((old_not_after, by, told), (moment() + COMPANY + days(6), By::External, Stage::Critical));
+    assert_eq!(town.wait(days(30)).told(), NONE);
+}
+
+#[test]
+fn our_own_renewal_is_believed_at_once() {
+    let mut town = Town::new().with("r-1", days(6));
+    town.round();
+    town.renewal.ours = Some(town.now + days(365));
+    town.read("r-1", town.now + days(365));
+    assert_eq!(town.told(), ["chat: r-1 renewed"]);
+}
+
+#[test]
+fn an_end_that_goes_back_and_forth_is_not_told_again_and_again() {
+    let mut town = Town::new().with("r-1", days(6));
+    let old = town.now + days(6);
+    town.round();
+    let new = town.now + days(365);
+    let mut told = Vec::new();
+    for _ in 0..20 {
+        for end in [new, old] {
+            town.read("r-1", end);
+            told.extend(town.wait(TimeDelta::minutes(2)).told());
+        }
+    }
+    assert_eq!(told, NONE, "no end was ever read twice in a row");
+    for end in [new, new, old, old, new, new, old, old] {
+        town.read("r-1", end);
+        told.extend(town.wait(TimeDelta::minutes(2)).told());
+    }
+    assert_eq!(told, ["chat: r-1 renewed"], "each end is told once");
+}
+
+#[test]
+fn the_old_certificate_that_comes_back_is_reminded_of() {
+    let mut town = Town::new().with("r-1", days(6));
+    let old = town.now + days(6);
+    town.round();
+    town.read_twice("r-1", moment() + days(365));
+    assert_eq!(town.told(), ["chat: r-1 renewed"]);
+    town.wait(days(2)).read_twice("r-1", old);
+    let mut told = town.told();
+    told.extend(town.wait(days(1)).told());
+    assert!(told.iter().any(|line| line == "chat: r-1 still critical"), "{told:?}");
+}
+
+#[test]
+fn a_renewal_that_is_short_says_so_and_is_not_told_twice() {
+    let mut town = Town::new().with("r-1", days(2));
+    town.round();
+    let renewed = town.now + days(10);
+    town.read_twice("r-1", renewed);
+    assert_eq!(town.told(), ["chat: r-1 renewed, warning"]);
+    assert_eq!(town.told(), NONE);
+    assert_eq!(town.wait(days(4)).told(), ["chat: r-1 entered critical from warning"]);
+}
+
+#[test]
+fn who_was_never_told_of_the_old_one_is_not_told_of_the_new_one() {
+    let mut town = Town::new().with("r-1", days(60));
+    town.routing.channels.push(channel("other"));
+    town.routing.routes =
+        vec![Route { proceed: true, ..route(r#"severity="critical""#, &["chat"]) }, route("", &["other"])];
+    town.round();
+    town.wait(days(40)).round();
+    let renewed = town.now + days(365);
+    town.read_twice("r-1", renewed);
+    assert_eq!(town.told(), ["other: r-1 renewed"]);
+}
+
+#[test]
+fn what_was_never_delivered_is_not_told_as_renewed() {
+    let mut town = Town::new().with("r-1", days(6));
+    let old = town.now + days(6);
+    town.round();
+    let key = crate::domain::alert::facts::fingerprint(
+        &town.scope,
+        "r-1",
+        crate::domain::identity::CertRole::Server,
+    );
+    town.undelivered.insert(("chat".into(), key, old));
+    let renewed = town.now + days(365);
+    town.read_twice("r-1", renewed);
+    assert_eq!(town.told(), NONE);
+    town.undelivered.clear();
+    assert_eq!(town.told(), NONE, "it stays settled");
+    assert_eq!(town.wait(days(352)).told(), ["chat: r-1 entered warning"], "the new end counts");
+}
+
+#[test]
+fn an_end_that_moves_forward_is_a_change() {
+    let mut town = Town::new().with("r-1", days(300));
+    town.round();
+    let sooner = town.now + days(100);
+    town.read("r-1", sooner);
+    assert_eq!(town.told(), NONE, "read once");
+    town.read("r-1", sooner);
+    assert_eq!(town.told(), ["chat: r-1 changed, ok"]);
+    assert_eq!(town.told(), NONE);
+}
+
+#[test]
+fn the_same_end_from_another_source_is_no_news() {
+    let mut town = Town::new().with("r-1", days(6));
+    let end = town.now + days(6);
+    town.round();
+    for _ in 0..3 {
+        town.read("r-1", end + TimeDelta::hours(8));
+        assert_eq!(town.wait(TimeDelta::minutes(2)).told(), NONE);
+    }
+}
+
+#[test]
+fn gone_is_told_once_two_listings_agree() {
+    let mut town = Town::new().with("r-1", days(6)).with("r-2", days(300)).with("r-3", days(300));
+    town.round();
+    town.list(&["r-2", "r-3"]);
+    assert_eq!(town.wait(days(1)).told(), NONE, "one listing; no reminder either");
+    town.list(&["r-2", "r-3"]);
+    assert_eq!(town.told(), ["chat: r-1 gone NotListed"]);
+    assert!(town.memory.certificates.is_empty());
+}
+
+#[test]
+fn gone_is_never_told_because_nobody_could_look() {
+    let mut town = Town::new().with("r-1", days(6)).with("r-2", days(300)).with("r-3", days(300));
+    town.round();
+    town.list(&["r-2", "r-3"]);
+    town.round();
+    for _ in 0..5 {
+        town.wait(TimeDelta::hours(1)).fail(Reason::Timeout);
+        assert!(town.told().iter().all(|line| !line.contains("gone")));
+    }
+    town.read("r-1", moment() + COMPANY + days(6));
+    assert!(town.told().iter().all(|line| !line.contains("gone")));
+}
+
+#[test]
+fn tls_that_was_switched_off_is_told_as_such() {
+    let mut town = Town::new().with("r-1", days(6));
+    town.round();
+    for want in [&NONE[..], &["chat: r-1 gone TlsOff"][..]] {
+        let off = Reading { state: TlsState::Disabled, at: town.now, ..reading(Vec::new()) };
+        town.look("r-1", off);
+        assert_eq!(town.told(), want);
+    }
+}
+
+#[test]
+fn routes_are_asked_in_order_and_the_first_wins() {
+    let mut town = Town::new().with("r-1", days(20)).with("r-2", days(3));
+    town.routing.channels = vec![channel("chat"), channel("night"), channel("all")];
+    town.memory = Memory::default();
+    town.evaluate();
+    town.memory.certificates.clear();
+    town.routing.routes = vec![
+        Route { proceed: true, ..route(r#"severity="critical""#, &["night"]) },
+        route(r#"resource_id="r-2""#, &["chat"]),
+        route("", &["all"]),
+    ];
+    let mut told = town.told();
+    told.sort();
+    assert_eq!(told, ["all: r-1 entered info", "chat: r-2 entered critical", "night: r-2 entered critical"]);
+}
+
+#[test]
+fn a_route_may_have_thresholds_of_its_own() {
+    let mut town = Town::new().with("r-1", days(50));
+    let thresholds = Thresholds {
+        info: Duration::from_hours(24 * 90),
+        warning: Duration::from_hours(24 * 60),
+        critical: Duration::from_hours(24 * 10),
+    };
+    town.routing.routes = vec![Route { thresholds: Some(thresholds), ..route("", &["chat"]) }];
+    assert_eq!(town.told(), ["chat: r-1 entered warning"]);
+}
+
+#[test]
+fn a_pager_is_told_from_critical_on_and_always_of_the_end() {
+    let mut town = Town::new().with("r-1", days(20));
+    town.routing.channels = vec![pager("pager")];
+    town.routing.routes = vec![Route { send_renewed: false, ..route("", &["pager"]) }];
+    assert_eq!(town.told(), NONE);
+    assert_eq!(town.wait(days(14)).told(), ["pager: r-1 entered critical"]);
+    let renewed = town.now + days(365);
+    town.read_twice("r-1", renewed);
+    assert_eq!(town.told(), ["pager: r-1 renewed"], "an incident must be closed");
+}
+
+#[test]
+fn quiet_hours_hold_what_can_wait() {
+    let night = Hours { from: time(22, 0), to: time(7, 0), days: EVERY_DAY.to_vec() };
+    let quiet = Some(Quiet { hours: Some(night), dates: Vec::new() });
+    let mut town = Town::new();
+    town.routing.routes = vec![Route { quiet, ..route("", &["chat"]) }];
+    town.now = moment() + TimeDelta::hours(15);
+    let mut town = town.with("r-1", days(14)).with("r-2", days(3));
+    assert_eq!(town.told(), ["chat: r-2 entered critical"], "at 23:00");
+    assert_eq!(town.wait(TimeDelta::hours(7)).told(), NONE, "at 06:00");
+    assert_eq!(town.wait(TimeDelta::hours(1)).told(), ["chat: r-1 entered warning"], "after 07:00");
+}
+
+#[test]
+fn a_digest_collects_what_can_wait() {
+    let mut town = Town::new();
+    town.routing.routes = vec![Route { digest: Some(daily(9, 37)), ..route("", &["chat"]) }];
+    town.round();
+    let mut town = town.with("r-1", days(25)).with("r-2", days(12)).with("r-3", days(26));
+    assert_eq!(town.told(), ["chat: r-2 entered warning"], "at 08:04");
+    let want = ["digest chat: r-1 entered info", "digest chat: r-3 entered info"];
+    assert_eq!(town.wait(TimeDelta::hours(2)).told(), want, "at 10:06");
+    for (day, want) in [(1, &NONE[..]), (2, &NONE[..]), (3, &["digest chat: r-2 still warning"][..])] {
+        assert_eq!(town.wait(days(1)).told(), want, "day {day}");
+    }
+}
+
+#[test]
+fn a_digest_that_was_slept_through_comes_late_and_once() {
+    let mut town = Town::new();
+    town.routing.routes = vec![Route { digest: Some(daily(9, 37)), ..route("", &["chat"]) }];
+    town.round();
+    let mut town = town.with("r-1", days(25));
+    assert_eq!(town.wait(days(5)).told(), ["digest chat: r-1 entered info"]);
+    assert_eq!(town.told(), NONE);
+}
+
+#[test]
+fn an_empty_digest_is_sent_only_where_it_is_wanted() {
+    for (send_empty, want) in [(false, &NONE[..]), (true, &["digest chat: nothing"][..])] {
+        let mut town = Town::new().with("r-1", days(300));
+        let digest = Some(Digest { send_empty, ..daily(9, 37) });
+        town.routing.routes = vec![Route { digest, ..route("", &["chat"]) }];
+        town.round();
+        assert_eq!(town.wait(TimeDelta::hours(2)).told(), want);
+    }
+}
+
+#[test]
+fn a_weekly_digest_does_not_slow_down_what_is_urgent() {
+    let mut town = Town::new();
+    let digest = Some(Digest { at: time(9, 37), days: vec![Weekday::Mon], send_empty: false });
+    town.routing.routes = vec![Route { digest, ..route("", &["chat"]) }];
+    town.now += days(2); // a Tuesday
+    town.round();
+    let mut town = town.with("r-1", days(3));
+    assert_eq!(town.told(), ["chat: r-1 entered critical"]);
+    assert_eq!(town.wait(days(1)).told(), ["chat: r-1 still critical"]);
+}
+
+#[test]
+fn reminders_travel_together() {
+    let mut town = Town::new().with("r-1", days(3));
+    town.round();
+    town.wait(TimeDelta::hours(4));
+    let mut town = town.with("r-2", days(3));
+    town.round();
+    let told = town.wait(TimeDelta::hours(20)).round();
+    let [message] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(message.items.len(), 2, "the second one is nearly due");
+}
+
+#[test]
+fn news_of_one_round_is_one_message() {
+    let mut town = Town::new();
+    for n in 0..500 {
+        town.read(&format!("r-{n:03}"), town.now + days(14) + TimeDelta::minutes(10));
+    }
+    town.round();
+    let messages = town.wait(TimeDelta::hours(1)).round();
+    assert_eq!(messages.len(), 1);
+    assert_eq!(messages[0].items.len(), 500);
+}
+
+#[test]
+fn news_waits_for_company() {
+    let mut town = Town::new().with("r-1", days(3));
+    assert!(town.evaluate().is_empty());
+    town.now += TimeDelta::seconds(30);
+    let mut town = town.with("r-2", days(3));
+    assert!(town.evaluate().is_empty());
+    town.now += TimeDelta::seconds(31);
+    let messages = town.evaluate();
+    assert_eq!(messages.iter().map(|message| message.items.len()).collect::<Vec<_>>(), [2]);
+}
+
+#[test]
+fn what_ended_while_it_waited_is_not_told() {
+    let mut town = Town::new().with("r-1", days(3));
+    assert!(town.evaluate().is_empty());
+    town.read("r-1", town.now + days(365));
+    assert_eq!(town.told(), NONE);
+}
+
+fn silence(about: About, town: &Town, length: TimeDelta) -> Silence {
+    Silence {
+        id: "sil_1".into(),
+        about,
+        starts_at: town.now,
+        ends_at: town.now + length,
+        author: "ada".into(),
+        comment: "moving".into(),
+        include_expired: false,
+    }
+}
+
+#[test]
+fn a_silence_holds_and_its_end_catches_up() {
+    let mut town = Town::new().with("r-1", days(16)).with("r-2", days(6));
+    let about = || About::Matching(matcher(r#"resource_id=~"r-.*""#));
+    town.silences = vec![silence(about(), &town, days(5))];
+    assert_eq!(town.told(), NONE);
+    assert_eq!(town.wait(days(4)).told(), NONE);
+    assert_eq!(
+        town.wait(days(1)).told(),
+        ["chat: r-2 entered critical", "chat: r-1 entered warning"],
+        "one message with how things stand then"
+    );
+    town.silences = vec![silence(about(), &town, days(30))];
+    assert_eq!(town.wait(days(2)).told(), ["chat: r-2 entered expired from critical"], "expired passes");
+    town.silences[0].include_expired = true;
+    assert_eq!(town.wait(days(2)).told(), NONE, "unless it is meant as well");
+}
+
+#[test]
+fn what_was_renewed_under_a_silence_is_not_told() {
+    let mut town = Town::new().with("r-1", days(16));
+    town.round();
+    town.silences = vec![silence(About::Matching(matcher(r#"resource_id="r-1""#)), &town, days(5))];
+    let renewed = town.now + days(365);
+    for _ in 0..2 {
+        town.read("r-1", renewed);
+        town.wait(TimeDelta::minutes(2)).round();
+    }
+    assert_eq!(town.wait(days(6)).told(), NONE);
+}
+
+#[test]
+fn an_acknowledged_certificate_is_quiet_until_it_gets_worse() {
+    let mut town = Town::new().with("r-1", days(13));
+    town.round();
+    let fingerprint = *town.memory.certificates.keys().next().expect("told");
+    town.silences =
+        vec![silence(About::Acknowledged { fingerprint, stage: Stage::Warning }, &town, days(100))];
+    assert_eq!(town.wait(days(4)).told(), NONE, "no reminder");
+    assert_eq!(town.wait(days(3)).told(), ["chat: r-1 entered critical from warning"]);
+}
+
+#[test]
+fn a_planned_renewal_holds_reminders_and_no_crossing() {
+    let mut town = Town::new().with("r-1", days(10));
+    town.round();
+    town.renewal.note = RenewalNote::Planned { at: town.now + days(8) };
+    assert_eq!(town.wait(days(3)).told(), ["chat: r-1 entered critical from warning"]);
+    assert_eq!(town.wait(days(1)).told(), NONE);
+    town.renewal.note = RenewalNote::Planned { at: town.now + days(30) };
+    assert_eq!(town.told(), ["chat: r-1 still critical"], "planned too late");
+}
+
+#[test]
+fn a_replica_gets_no_messages() {
+    let mut town = Town::new().with("r-1", days(3));
+    town.routing.channels = vec![ChannelRules { replica: true, ..channel("state") }];
+    assert_eq!(town.told(), NONE);
+    let open = town
+        .world(|world| crate::domain::alert::standing::open(world, &town.memory, &town.routing.channels[0]));
+    let [open] = &open[..] else { panic!("{open:?}") };
+    assert_eq!(open.item.severity(), Severity::Critical);
+    assert!(open.since <= town.now);
+}
+
+#[test]
+fn memory_comes_back_from_its_rows() {
+    let mut town = Town::new().with("r-1", days(6)).with("r-2", days(300));
+    town.round();
+    town.read("r-1", town.now + days(365));
+    town.fail(Reason::Denied);
+    town.round();
+    let mut copy = Memory::default();
+    for row in town.memory.rows_since(&Memory::default()) {
+        copy.take_in(row.kind, &row.key, &row.value.expect("nothing was taken away")).expect("own row");
+    }
+    assert_eq!(copy, town.memory);
+    assert!(town.memory.rows_since(&copy).is_empty());
+    assert!(!town.memory.certificates.is_empty() && !town.memory.troubles.is_empty());
+}

@@ -1,0 +1,213 @@
+//! Whatever happens, in whatever order: the promises of the decision.
+
+use std::collections::{BTreeMap, HashMap};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::finding::stage;
+use crate::domain::policy::Thresholds;
+
+#[derive(Debug, Clone)]
+enum Event {
+    /// A look at one of them.
+    Look(usize),
+    /// The cloud has another end from now on: so many days from now.
+    Moves(usize, i64),
+    /// The next look at it reads another end, once.
+    Glitch(usize, i64),
+    /// A listing without it.
+    Vanishes(usize),
+    /// Nobody can look.
+    Fails,
+    /// Time goes by, in hours.
+    Wait(i64),
+    /// The daemon starts again: only memory stays.
+    Restart,
+    /// What was decided cannot be written down.
+    Unwritten,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let id = 0..4_usize;
+    prop_oneof![
+        6 => id.clone().prop_map(Event::Look),
+        2 => (id.clone(), -2..60_i64).prop_map(|(id, days)| Event::Moves(id, days)),
+        1 => (id.clone(), -2..400_i64).prop_map(|(id, days)| Event::Glitch(id, days)),
+        1 => id.prop_map(Event::Vanishes),
+        1 => Just(Event::Fails),
+        5 => (1..80_i64).prop_map(Event::Wait),
+        1 => Just(Event::Restart),
+        1 => Just(Event::Unwritten),
+    ]
+}
+
+/// What the observer knows: the truth, and everything that was told.
+struct History {
+    town: Town,
+    truth: BTreeMap<usize, DateTime<Utc>>,
+    glitch: Option<(usize, DateTime<Utc>)>,
+    /// By resource: every end that was read, in order, with the moment.
+    reads: HashMap<String, Vec<DateTime<Utc>>>,
+    /// Crossings that were told: resource, end, stage.
+    crossings: Vec<(String, DateTime<Utc>, Stage)>,
+    /// By resource: when something was told of it last while it was expired.
+    log: Vec<(DateTime<Utc>, Message)>,
+}
+
+fn name(id: usize) -> String {
+    format!("r-{id}")
+}
+
+impl History {
+    fn new() -> Self {
+        let mut town = Town::new();
+        // one that never changes keeps listings from shrinking to nothing
+        for id in ["s-1", "s-2", "s-3", "s-4", "s-5"] {
+            town.read(id, town.now + days(4000));
+        }
+        Self {
+            town,
+            truth: BTreeMap::new(),
+            glitch: None,
+            reads: HashMap::new(),
+            crossings: Vec::new(),
+            log: Vec::new(),
+        }
+    }
+
+    fn happen(&mut self, event: &Event) {
+        self.town.wait(TimeDelta::minutes(1));
+        match *event {
+            Event::Look(id) => self.look(id),
+            Event::Moves(id, left) => {
+                let end = self.town.now + days(left);
+                self.truth.insert(id, end);
+            }
+            Event::Glitch(id, left) => self.glitch = Some((id, self.town.now + days(left))),
+            Event::Vanishes(id) => {
+                let keep: Vec<String> =
+                    self.town.snapshot.resources().map(|(_, r)| r.id.to_string()).collect();
+                let keep: Vec<&str> =
+                    keep.iter().map(String::as_str).filter(|known| *known != name(id)).collect();
+                self.town.list(&keep);
+            }
+            Event::Fails => self.town.fail(Reason::Timeout),
+            Event::Wait(hours) => drop(self.town.wait(TimeDelta::hours(hours))),
+            Event::Restart => {
+                self.town.waiting.clear();
+                self.town.seen = Seen::default();
+                let mut memory = Memory::default();
+                for row in self.town.memory.rows_since(&Memory::default()) {
+                    memory.take_in(row.kind, &row.key, &row.value.expect("new")).expect("own row");
+                }
+                self.town.memory = memory;
+            }
+            Event::Unwritten => {
+                let (memory, waiting) = (self.town.memory.clone(), self.town.waiting.clone());
+                self.town.round();
+                (self.town.memory, self.town.waiting) = (memory, waiting);
+            }
+        }
+        for message in self.town.round() {
+            self.check(&message);
+            self.log.push((self.town.now, message));
+        }
+    }
+
+    fn look(&mut self, id: usize) {
+        let now = self.town.now;
+        let truth = *self.truth.entry(id).or_insert(now + days(35));
+        let end = match self.glitch.take() {
+            Some((odd, end)) if odd == id => end,
+            other => {
+                self.glitch = other;
+                truth
+            }
+        };
+        self.town.read(&name(id), end);
+        self.reads.entry(name(id)).or_default().push(end);
+    }
+
+    fn check(&mut self, message: &Message) {
+        for item in &message.items {
+            let Item::Certificate(item) = item else { continue };
+            let (id, end) = (item.facts.resource_id.to_string(), item.facts.not_after);
+            match item.news {
+                News::Entered { stage, .. } => {
+                    let crossing = (id.clone(), end, stage);
+                    assert!(!self.crossings.contains(&crossing), "{id} was told twice to enter {stage:?}");
+                    self.crossings.push(crossing);
+                }
+                News::Renewed { old_not_after, .. } => {
+                    assert!(end > old_not_after, "{id} was renewed to an earlier end");
+                    let reads = &self.reads[&id];
+                    let twice = reads
+                        .windows(2)
+                        .any(|pair| (pair[0] - end).abs() < days(1) && (pair[1] - end).abs() < days(1));
+                    assert!(twice, "{id} was renewed by an end that was not read twice in a row");
+                    let known =
+                        self.crossings.iter().any(|(known, told, _)| *known == id && *told == old_not_after)
+                            || self.log.iter().flat_map(|(_, message)| &message.items).any(|told| {
+                                matches!(told, Item::Certificate(told)
+                                if *told.facts.resource_id == *id && told.facts.not_after == old_not_after)
+                            });
+                    assert!(known, "{id}: nobody was told of the old end");
+                }
+                // one that comes back after that is a new one
+                News::Gone { .. } => self.crossings.retain(|(known, ..)| *known != id),
+                _ => {}
+            }
+        }
+    }
+
+    /// Nobody is left alone with a certificate that is over.
+    fn check_expired(&mut self) {
+        self.town.fail(Reason::Timeout);
+        let deadline = self.town.now + TimeDelta::hours(26);
+        let mut reminded: Vec<String> = Vec::new();
+        while self.town.now < deadline {
+            self.town.wait(TimeDelta::minutes(30));
+            for message in self.town.round() {
+                self.check(&message);
+                reminded.extend(message.items.iter().filter_map(|item| match item {
+                    Item::Certificate(item) => Some(item.facts.resource_id.to_string()),
+                    _ => None,
+                }));
+            }
+        }
+        let now = self.town.now;
+        for (_, resource) in self.town.snapshot.resources() {
+            let [certificate] = resource.certificates() else { continue };
+            let past = self
+                .town
+                .memory
+                .certificates
+                .values()
+                .find(|past| past.facts.resource_id == (&*resource.id).into());
+            let over = now - certificate.not_after;
+            let fresh = past.is_none_or(|past| past.epoch == certificate.not_after);
+            if over > TimeDelta::hours(26) && over < days(14) && fresh {
+                assert!(
+                    reminded.contains(&resource.id.to_string()),
+                    "{}: expired and not a word",
+                    resource.id
+                );
+            }
+            assert!(stage(certificate, &Thresholds::default(), now) >= Stage::Ok);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_history_breaks_a_promise(events in prop::collection::vec(event(), 1..80)) {
+        let mut history = History::new();
+        for event in &events {
+            history.happen(event);
+        }
+        history.check_expired();
+    }
+}

@@ -1,0 +1,129 @@
+use super::*;
+
+fn blind_lines(messages: &[Message]) -> Vec<(&'static str, String)> {
+    let items = messages.iter().flat_map(|message| &message.items);
+    let of = |item: &Item| match item {
+        Item::Source(source) => Some((item.type_name(), format!("{}/{}", source.account, source.reason))),
+        _ => None,
+    };
+    items.filter_map(of).collect()
+}
+
+fn hour() -> TimeDelta {
+    TimeDelta::hours(1)
+}
+
+#[test]
+fn a_source_is_blind_after_three_rounds_and_an_hour() {
+    let mut town = Town::new().with("r-1", days(300));
+    for (minute, told) in [(0, 0), (10, 0), (20, 0), (30, 0), (70, 1), (80, 0)] {
+        town.now = moment() + hour() + TimeDelta::minutes(minute);
+        town.fail(Reason::Timeout);
+        assert_eq!(blind_lines(&town.round()).len(), told, "minute {minute}");
+    }
+}
+
+#[test]
+fn an_hour_with_one_failure_is_not_blind() {
+    let mut town = Town::new().with("r-1", days(300));
+    town.fail(Reason::Timeout);
+    for _ in 0..3 {
+        assert!(blind_lines(&town.wait(hour()).round()).is_empty());
+    }
+}
+
+#[test]
+fn a_refused_key_counts_after_two_rounds() {
+    let mut town = Town::new().with("r-1", days(300));
+    town.fail(Reason::Denied);
+    assert!(blind_lines(&town.round()).is_empty());
+    town.fail(Reason::Denied);
+    assert_eq!(blind_lines(&town.round()), [("source.blind", "prod/denied".to_owned())]);
+}
+
+fn blind_town() -> Town {
+    let mut town = Town::new().with("r-1", days(300));
+    for _ in 0..2 {
+        town.fail(Reason::Denied);
+        town.round();
+    }
+    town
+}
+
+#[test]
+fn recovery_is_told_once_with_its_length() {
+    let mut town = blind_town();
+    let since = moment() + COMPANY;
+    town.wait(hour() * 5).list(&["r-1"]);
+    let until = town.now;
+    let messages = town.round();
+    let Some(Item::Source(item)) = messages.first().and_then(|message| message.items.first()) else {
+        panic!("{messages:?}")
+    };
+    assert_eq!(item.news, super::super::message::SourceNews::Recovered { since, until });
+    assert!(blind_lines(&town.round()).is_empty());
+    assert!(town.memory.blind.is_empty());
+}
+
+#[test]
+fn stages_go_on_while_nobody_can_look() {
+    let mut town = Town::new().with("r-1", days(8));
+    town.round();
+    for _ in 0..2 {
+        town.fail(Reason::Denied);
+        town.round();
+    }
+    town.wait(days(2)).fail(Reason::Denied);
+    let messages = town.round();
+    let lines: Vec<String> = messages.iter().flat_map(shorten).collect();
+    assert!(lines.iter().any(|line| line == "chat: r-1 entered critical from warning"), "{lines:?}");
+    let Some(Item::Certificate(item)) =
+        messages[0].items.iter().find(|item| matches!(item, Item::Certificate(_)))
+    else {
+        panic!("{messages:?}")
+    };
+    assert!(item.facts.stale, "and say that it was not seen lately");
+}
+
+#[test]
+fn a_blind_source_becomes_critical_with_what_is_behind_it() {
+    let mut town = blind_town();
+    assert_eq!(blind_lines(&town.wait(hour() * 12).round()).len(), 0);
+    let messages = town.wait(hour() * 13).round();
+    let severities: Vec<_> = messages.iter().map(Message::severity).collect();
+    assert_eq!(severities, [super::super::message::Severity::Critical], "after a day");
+    assert_eq!(blind_lines(&town.wait(hour()).round()).len(), 0);
+    assert_eq!(blind_lines(&town.wait(hour() * 24).round()).len(), 1, "a reminder a day later");
+}
+
+#[test]
+fn another_reason_of_the_same_scope_is_no_second_message() {
+    let mut town = blind_town();
+    for reason in [Reason::Timeout, Reason::Unreachable, Reason::Denied] {
+        for _ in 0..4 {
+            town.wait(TimeDelta::minutes(20)).fail(reason);
+            assert!(blind_lines(&town.round()).is_empty(), "{reason:?}");
+        }
+    }
+}
+
+#[test]
+fn every_region_of_an_account_is_one_message() {
+    let mut town = Town::new();
+    let regions = ["cn-beijing", "cn-shanghai", "eu-central-1"];
+    let scopes = regions.map(|region| Arc::new(Scope { region: region.into(), ..scope("redis") }));
+    for _ in 0..2 {
+        for scope in &scopes {
+            let failure = Failure { reason: Reason::Denied, text: "no".into(), at: town.now };
+            town.snapshot.scope_mut(scope).listing_failed(failure);
+        }
+        town.wait(TimeDelta::minutes(1));
+        let _ = town.evaluate();
+    }
+    let messages = town.round();
+    let Some(Item::Source(item)) = messages.first().and_then(|message| message.items.first()) else {
+        panic!("{messages:?}")
+    };
+    assert_eq!(blind_lines(&messages).len(), 1);
+    assert_eq!(item.regions, regions.map(Box::<str>::from));
+}

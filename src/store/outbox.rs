@@ -1,0 +1,258 @@
+//! Messages on their way: taken by a courier, settled, postponed, collapsed.
+//!
+//! What became of a message is for the courier to say; in here it is only made sure that nobody takes a message that
+//! another one has taken, and that what has settled stays so.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Error};
+
+use super::rows::{Fields, Read, Statement};
+use super::words::{Odd, id_key, id_of, moment, number, stamp};
+use super::{Store, StoreError, json, kept, statements};
+use crate::domain::alert::message::{Fingerprint, Item, Message, Severity};
+use crate::domain::alert::outbox::{Row, Settled, State};
+
+impl Store {
+    /// For the start of a daemon, once, before anything is claimed: what was being sent when it ended is queued again,
+    /// due at once. Nobody knows whether it arrived. Tells how many there were.
+    ///
+    /// Assumes that no other daemon sends at the moment.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn return_sending(&self, now: DateTime<Utc>) -> Result<usize, StoreError> {
+        self.within_limit(async {
+            let returned =
+                sqlx::query(statements::RETURN_SENDING).bind(stamp(now)).execute(&self.pool).await?;
+            Ok(usize::try_from(returned.rows_affected()).unwrap_or(usize::MAX))
+        })
+        .await
+    }
+
+    /// Takes the next message of a channel that is due: critical ones first, then the oldest. It is `sending` from then
+    /// on, with one more attempt, and nobody else gets it. One that cannot be read is given up.
+    ///
+    /// # Errors
+    /// The database cannot be read or written. A message that was taken all the same is `sending` until it is settled or
+    /// [returned](Self::return_sending).
+    pub async fn claim(&self, channel: &str, now: DateTime<Utc>) -> Result<Option<Row>, StoreError> {
+        self.within_limit(async {
+            loop {
+                let next = sqlx::query(statements::NEXT_MESSAGE).bind(id_key(channel)).bind(stamp(now));
+                let Some(next) = next.fetch_optional(&self.pool).await? else { return Ok(None) };
+                let key = Fields::of(&next).text()?.to_owned();
+                match read(&next)? {
+                    Ok(row) => {
+                        let taken =
+                            sqlx::query(statements::TAKE_MESSAGE).bind(key).execute(&self.pool).await?;
+                        if taken.rows_affected() == 1 {
+                            return Ok(Some(Row {
+                                state: State::Sending,
+                                attempts: row.attempts + 1,
+                                ..row
+                            }));
+                        }
+                    }
+                    Err(odd) => {
+                        let given_up = sqlx::query(statements::GIVE_UP).bind(key).bind(stamp(now));
+                        let why = format!("not a message of this program: {odd}");
+                        given_up.bind(json::write_text(&why)).execute(&self.pool).await?;
+                    }
+                }
+            }
+        })
+        .await
+    }
+
+    /// Remembers how many parts of a message the other side has already.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn progress(&self, id: &str, parts_done: u32) -> Result<(), StoreError> {
+        self.within_limit(async {
+            let noted = sqlx::query(statements::NOTE_PROGRESS).bind(id_key(id)).bind(i64::from(parts_done));
+            noted.execute(&self.pool).await.map(drop)
+        })
+        .await
+    }
+
+    /// Writes what became of an attempt, and what the other side left behind, in one transaction. It may be repeated. A
+    /// message that has settled stays as it is, unless it turns out to have arrived.
+    ///
+    /// # Errors
+    /// The database cannot be written. Nobody knows whether it was.
+    pub async fn settle(&self, id: &str, settled: &Settled, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.within_limit(async {
+            let mut work = self.begin().await?;
+            settle(&mut work, id_key(id), settled, now).await?;
+            work.commit().await
+        })
+        .await
+    }
+
+    /// When the earliest queued message of a channel is due; `None`: none is queued.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn next_due(&self, channel: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.within_limit(async {
+            let next = sqlx::query(statements::NEXT_DUE).bind(id_key(channel));
+            let Some(row) = next.fetch_optional(&self.pool).await? else { return Ok(None) };
+            let at = Fields::of(&row).number()?;
+            moment(at).map(Some).map_err(|odd| Error::Decode(odd.into()))
+        })
+        .await
+    }
+
+    /// What is remembered as told, and did not arrive yet: channel, certificate and end, for each certificate in a
+    /// queued message, tried before or not. What is being sent is not among it: it may have arrived.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn undelivered(&self) -> Result<BTreeSet<(Box<str>, Fingerprint, DateTime<Utc>)>, StoreError> {
+        let rows = self.readable(sqlx::query(statements::UNDELIVERED)).await?;
+        let items =
+            rows.iter().flat_map(|row| row.message.items.iter().map(|item| (&row.message.channel, item)));
+        let certificates = items.filter_map(|(channel, item)| match item {
+            Item::Certificate(item) => Some((channel.clone(), item.facts.fingerprint, item.facts.not_after)),
+            _ => None,
+        });
+        Ok(certificates.collect())
+    }
+
+    /// Everything that is queued for a channel, due or not, in the order in which it would be sent.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn queued(&self, channel: &str) -> Result<Vec<Row>, StoreError> {
+        self.readable(sqlx::query(statements::QUEUED).bind(id_key(channel))).await
+    }
+
+    /// One message in the place of several: `into` is queued, due at `now`, and those that it stands for are
+    /// superseded, unless somebody took one of them meanwhile. It may be repeated.
+    ///
+    /// # Errors
+    /// The database cannot be written. Nobody knows whether it was.
+    pub async fn collapse(
+        &self,
+        channel: &str,
+        into: &Message,
+        superseded: &[Box<str>],
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.within_limit(async {
+            let mut work = self.begin().await?;
+            for id in superseded {
+                let overtaken =
+                    sqlx::query(statements::SUPERSEDE_QUEUED).bind(id_key(id)).bind(id_key(channel));
+                overtaken.bind(stamp(now)).execute(&mut *work).await?;
+            }
+            let [.., one] = &*statements::QUEUE;
+            bind_new(sqlx::query(one.as_str()), into, now).execute(&mut *work).await?;
+            work.commit().await
+        })
+        .await
+    }
+
+    /// Everything that is queued for a channel is due at `until`, be it later or earlier than before. `error` says why;
+    /// `None` leaves what was said before.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn postpone(
+        &self,
+        channel: &str,
+        until: DateTime<Utc>,
+        error: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.within_limit(async {
+            let postponed = sqlx::query(statements::POSTPONE).bind(id_key(channel)).bind(stamp(until));
+            postponed.bind(error.map(json::write_text)).execute(&self.pool).await.map(drop)
+        })
+        .await
+    }
+
+    /// Rows that can be read; the others are given up when their turn comes.
+    async fn readable(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        self.within_limit(async {
+            let mut rows = Vec::new();
+            for row in statement.fetch_all(&self.pool).await? {
+                rows.extend(read(&row)?.ok());
+            }
+            Ok(rows)
+        })
+        .await
+    }
+}
+
+async fn settle(
+    connection: &mut AnyConnection,
+    key: String,
+    settled: &Settled,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let statement = match settled {
+        Settled::Delivered { notes } => {
+            kept::write_notes(connection, &key, notes, now).await?;
+            sqlx::query(statements::DELIVERED).bind(key).bind(stamp(now))
+        }
+        Settled::Again { next_at, error } => {
+            sqlx::query(statements::AGAIN).bind(key).bind(stamp(*next_at)).bind(json::write_text(error))
+        }
+        Settled::Dead { error } => {
+            sqlx::query(statements::GIVE_UP).bind(key).bind(stamp(now)).bind(json::write_text(error))
+        }
+        Settled::Superseded => sqlx::query(statements::SUPERSEDE).bind(key).bind(stamp(now)),
+    };
+    statement.execute(&mut *connection).await.map(drop)
+}
+
+/// Binds a message that nobody has taken yet.
+pub(super) fn bind_new(statement: Statement, message: &Message, now: DateTime<Utc>) -> Statement {
+    statement
+        .bind(id_key(&message.id))
+        .bind(id_key(&message.channel))
+        .bind(State::Queued.as_str())
+        .bind(i64::from(message.severity() < Severity::Critical))
+        .bind(0_i64)
+        .bind(0_i64)
+        .bind(stamp(message.at))
+        .bind(stamp(now))
+        .bind(json::to_text(message))
+}
+
+/// A row of `outbox`.
+pub(super) fn read(row: &AnyRow) -> Read<Row> {
+    read_with(row, |_, _, _, text| Ok(serde_json::from_str(text)?))
+}
+
+/// A row of `outbox` whose message `message` makes, from id, channel, time and text.
+pub(super) fn read_with(
+    row: &AnyRow,
+    message: impl FnOnce(Box<str>, Box<str>, DateTime<Utc>, &str) -> Result<Message, Odd>,
+) -> Read<Row> {
+    let mut fields = Fields::of(row);
+    let (id, channel, state) = (fields.text()?, fields.text()?, fields.text()?);
+    let (attempts, parts_done) = (fields.number()?, fields.number()?);
+    let (created_at, next_at) = (fields.number()?, fields.number()?);
+    let (settled_at, last_error) = (fields.optional_number()?, fields.optional_text()?);
+    let text = fields.text()?;
+    let read = || {
+        Ok(Row {
+            message: message((*id_of(id)?).into(), (*id_of(channel)?).into(), moment(created_at)?, text)?,
+            state: State::ALL
+                .into_iter()
+                .find(|known| known.as_str() == state)
+                .ok_or_else(|| Odd::Word(state.into()))?,
+            attempts: number(attempts)?,
+            parts_done: number(parts_done)?,
+            next_at: moment(next_at)?,
+            last_error: last_error.map(json::read_text).transpose()?,
+            settled_at: settled_at.map(moment).transpose()?,
+        })
+    };
+    Ok(read())
+}
