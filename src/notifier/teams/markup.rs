@@ -5,8 +5,10 @@ use crate::domain::alert::message::Tone;
 use crate::notifier::script::{Markup, Span};
 use crate::notifier::text::tidy;
 
-/// What a backslash makes plain.
-const SPECIAL: [char; 7] = ['\\', '*', '_', '[', ']', '(', ')'];
+/// What a backslash makes plain, in names.
+const SPECIAL: &[char] = &['\\', '*', '_', '[', ']', '(', ')'];
+/// The same in our own words: their underscores stand within words only (`evt_…`), where they mean nothing.
+const SPECIAL_IN_OWN: &[char] = &['\\', '*', '[', ']', '(', ')'];
 
 /// Markdown of a `TextBlock`.
 #[derive(Debug, Clone, Copy)]
@@ -25,17 +27,17 @@ impl Markdown {
 impl Markup for Markdown {
     fn span(&self, span: &Span, out: &mut String) {
         match span {
-            Span::Own(text) => out.push_str(&escape(text)),
-            Span::Strong(text) | Span::Name(text) => strong(text, out),
+            Span::Own(text) | Span::Moment { shown: text, .. } => out.push_str(&own(text)),
+            Span::Strong(text) => strong(&own(text), out),
+            Span::Name(text) => strong(&escape(text), out),
             Span::Foreign(text) | Span::Code(text) => {
                 let begins_list = out.is_empty() && text.starts_with(['-', '+', '#', '>']);
                 out.extend(begins_list.then_some('\\'));
                 out.push_str(&escape(text));
             }
-            Span::Moment { shown, .. } => out.push_str(&escape(shown)),
             Span::Link { label, url } => match web(url) {
-                Some(url) => out.extend(["[", &escape(label), "](", &url, ")"]),
-                None => out.push_str(&escape(label)),
+                Some(url) => out.extend(["[", &own(label), "](", &url, ")"]),
+                None => out.push_str(&own(label)),
             },
         }
     }
@@ -49,18 +51,25 @@ impl Markup for Markdown {
     }
 }
 
-fn strong(text: &str, out: &mut String) {
-    let text = escape(text);
-    if !text.is_empty() {
-        out.extend(["**", &text, "**"]);
+fn strong(escaped: &str, out: &mut String) {
+    if !escaped.is_empty() {
+        out.extend(["**", escaped, "**"]);
     }
 }
 
 /// Foreign text as it is: on one line, nothing hidden, nothing that styles.
 pub fn escape(text: &str) -> String {
+    with_backslashes(text, SPECIAL)
+}
+
+fn own(text: &str) -> String {
+    with_backslashes(text, SPECIAL_IN_OWN)
+}
+
+fn with_backslashes(text: &str, special: &[char]) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
     for character in tidy(text).chars() {
-        escaped.extend(SPECIAL.contains(&character).then_some('\\'));
+        escaped.extend(special.contains(&character).then_some('\\'));
         escaped.push(character);
     }
     escaped

@@ -102,7 +102,11 @@ impl Teams {
     }
 }
 
+/// No workflow says more than this.
+const LONGEST_ANSWER: usize = 16 * 1024;
+
 fn is_page(reply: &Reply) -> bool {
     let kind = reply.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    kind.starts_with("text/html") || reply.body.trim_ascii_start().starts_with(b"<")
+    let is_long = reply.body.len() > LONGEST_ANSWER;
+    is_long || kind.starts_with("text/html") || reply.body.trim_ascii_start().starts_with(b"<")
 }

@@ -19,6 +19,7 @@ pub(super) fn entries() -> Vec<Channel> {
         secrets: &[ROUTING_KEY],
         // Hundreds that are over are closed one by one.
         most_requests: 210,
+        quiet: &["digest_fine"],
         faults: FAULTS,
         codes: codes(),
         same: |request| request.json().and_then(|event| key(&event)).into_iter().collect(),
@@ -31,7 +32,8 @@ fn key(event: &Value) -> Option<String> {
 }
 
 fn codes() -> Vec<Code> {
-    let invalid = |errors: Value| json!({ "status": "invalid event", "message": "invalid", "errors": errors });
+    let invalid =
+        |errors: Value| json!({ "status": "invalid event", "message": "invalid", "errors": errors });
     let length = "Length of 'routing_key' is incorrect (should be 32 characters)";
     let (credentials, content) = (Want::Refused(Refusal::Credentials), Want::Refused(Refusal::Content));
     let answer = |status, body: &Value| Answer::refused(status, JSON, body.to_string());

@@ -19,6 +19,8 @@ fn webhook() -> Channel {
     Channel {
         settings: "url = \"{base}/services/T0PLANTED/B0PLANTED/x0plantedHookToken\"\n",
         secrets: &["T0PLANTED", "B0PLANTED", "x0plantedHookToken"],
+        // 12,000 characters, which Chinese writes in three bytes each.
+        budget: 40_000,
         most_requests: 1,
         faults: &[("404", Want::Refused(Refusal::Credentials))],
         codes: words(),
@@ -66,6 +68,8 @@ fn api() -> Channel {
         name: "slack-api",
         settings: "token = \"xoxb-0-planted-bot-token\"\nchannel_id = \"C024BE91L\"\nbase_url = \"{base}\"\n",
         secrets: &[TOKEN],
+        // 12,000 characters, which Chinese writes in three bytes each.
+        budget: 40_000,
         most_requests: 1,
         codes: errors(),
         ..Channel::new("slack", Far::Http(|| Arc::new(Slack::api(TOKEN, "C024BE91L"))))
@@ -104,9 +108,9 @@ fn errors() -> Vec<Code> {
             ],
         ),
     ];
-    let codes = table.into_iter().flat_map(|(want, errors)| {
-        errors.iter().map(move |error| Code::new(error, answer(error), want))
-    });
+    let codes = table
+        .into_iter()
+        .flat_map(|(want, errors)| errors.iter().map(move |error| Code::new(error, answer(error), want)));
     let limited = answer("ratelimited").with("retry-after", "30");
     let limited = Code::new("ratelimited with a time", limited, Want::RetryAfter(Duration::from_secs(30)));
     let bare = Answer::error(200, &json!({ "ok": true }));

@@ -18,17 +18,15 @@ pub(super) fn entries() -> Vec<Channel> {
         secrets: &["0plantedWorkflow", "0planted-Signature_x%2Bz"],
         budget: 24_000,
         most_requests: 1,
-        faults: &[
-            ("200 empty", Want::Delivered),
-            ("404", Want::Refused(Refusal::Credentials)),
-        ],
+        faults: &[("200 empty", Want::Delivered), ("404", Want::Refused(Refusal::Credentials))],
         codes: codes(),
         ..Channel::new("teams", Far::Http(|| Arc::new(Teams::new(PATH, QUERY))))
     }]
 }
 
 fn codes() -> Vec<Code> {
-    let error = |status, code: &str| Answer::error(status, &json!({ "error": { "code": code, "message": "…" } }));
+    let error =
+        |status, code: &str| Answer::error(status, &json!({ "error": { "code": code, "message": "…" } }));
     let code = |status, name, what| Code::new(name, error(status, name), Want::Refused(what));
     vec![
         code(400, "TriggerInputSchemaMismatch", Refusal::Content),

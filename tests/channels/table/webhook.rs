@@ -34,7 +34,7 @@ fn signed() -> Channel {
             "y5menHpXlo+1GnGItpjxMs5W94ZMXVflY+CzH7XPCRE=",
             "planted-bearer-token",
         ],
-        budget: 120_000,
+        budget: 200_000,
         most_requests: 1,
         faults: FAULTS,
         codes: codes(),
@@ -67,7 +67,7 @@ fn rotated() -> Channel {
                    secret = [\"whsec_y5menHpXlo+1GnGItpjxMs5W94ZMXVflY+CzH7XPCRE=\", \
                    \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"]\n",
         secrets: &["planted-path", NEW, OLD],
-        budget: 120_000,
+        budget: 200_000,
         most_requests: 1,
         faults: FAULTS,
         same: id,
@@ -82,7 +82,7 @@ fn alertmanager() -> Channel {
         settings: "url = \"{base}/planted-path\"\nformat = \"alertmanager\"\n\
                    secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n",
         secrets: &["planted-path", OLD],
-        budget: 250_000,
+        budget: 600_000,
         most_requests: 1,
         faults: FAULTS,
         same: id,
