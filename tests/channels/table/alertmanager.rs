@@ -15,7 +15,7 @@ pub(super) fn entries() -> Vec<Channel> {
         settings,
         secrets,
         // No limit is known; a request has 200 alerts at most.
-        budget: 520_000,
+        budget: 530_000,
         most_requests: 20,
         faults: &[("200 empty", Want::Delivered)],
         ..Channel::new("alertmanager", far)
