@@ -8,6 +8,7 @@ mod complete;
 mod golden;
 mod hostile;
 mod outcomes;
+mod plain;
 mod samples;
 mod secrets;
 mod support;

@@ -156,3 +156,6 @@ fn delivered(part: &Part, said: &str) -> Outcome {
 fn text(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests;

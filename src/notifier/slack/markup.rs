@@ -50,13 +50,13 @@ impl Markup for Mrkdwn {
         Self::BLOCK_BREAK
     }
 
-    /// A style ends only before something that is no part of a word.
+    /// A style ends only before a blank or an ASCII mark; full-width ones do not count.
     fn line(&self, line: &Line, out: &mut String) {
         for span in line {
             let start = out.len();
             self.span(span, out);
-            let begins_with_word = out[start..].starts_with(char::is_alphanumeric);
-            if begins_with_word && out[..start].ends_with(['*', '`']) {
+            let touches = out[start..].starts_with(|c| !is_border(c));
+            if touches && out[..start].ends_with(['*', '`']) {
                 out.insert(start, ' ');
             }
         }
@@ -117,12 +117,16 @@ fn code(text: &str, out: &mut String) {
     }
 }
 
-/// A style begins only behind something that is no part of a word.
+/// A style begins only behind a blank or an ASCII mark that is no style itself.
 fn styled(text: &str, out: &mut String) {
-    if out.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '*' | '`')) {
+    if out.ends_with(|c| !is_border(c) || matches!(c, '*' | '`')) {
         out.push(' ');
     }
     out.push_str(text);
+}
+
+fn is_border(character: char) -> bool {
+    character.is_whitespace() || character.is_ascii_punctuation()
 }
 
 /// An address in angle brackets ends at `|` and `>`; a label without `|`.
@@ -176,8 +180,10 @@ mod tests {
             Span::Own("到期".into()),
             Span::Code("r-1".into()),
             Span::Own(", then".into()),
+            Span::Strong("now".into()),
+            Span::Own("\u{ff0c}".into()),
         ];
-        assert_eq!(rendered(line), "证书 *订单库* 到期 `r-1`, then");
+        assert_eq!(rendered(line), "证书 *订单库* 到期 `r-1`, then *now* \u{ff0c}");
     }
 
     #[test]

@@ -51,3 +51,43 @@ fn noted(item: &Item, channel: &str, setting: &Setting<'_>) -> Option<String> {
 fn key(fingerprint: &str) -> String {
     format!("thread:{fingerprint}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::policy::Locale;
+    use crate::notifier::samples;
+
+    fn thread(message: &Message, noted: Option<&str>) -> Option<String> {
+        let noted = noted.map(str::to_owned);
+        let notes = |key: &str| noted.clone().filter(|_| key.starts_with("thread:"));
+        of(message, "C1", &Setting { notes: &notes, ..samples::setting(Locale::En) })
+    }
+
+    #[test]
+    fn what_continues_a_story_goes_below_its_beginning() {
+        let noted = Some("C1 1503435956.000247");
+        for (name, message, noted, threaded) in [
+            ("a reminder", samples::reminder(), noted, true),
+            ("good news", samples::renewed(), noted, true),
+            ("gone", samples::gone(crate::domain::alert::message::Gone::NotListed), noted, true),
+            ("never told here", samples::reminder(), None, false),
+            ("told in another channel", samples::reminder(), Some("C2 1503435956.000247"), false),
+            ("a deeper stage", samples::one_critical(), noted, false),
+            ("a source", samples::blind(), noted, false),
+            ("a digest", samples::digest(), noted, false),
+            ("several, some of them new", samples::five_mixed(), noted, false),
+        ] {
+            assert_eq!(thread(&message, noted).is_some(), threaded, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_new_message_is_noted_for_every_certificate_in_it() {
+        let begun = begun(&samples::one_critical());
+        let notes = notes(begun.iter().map(String::as_str), "C1", "1503435956.000247");
+        let want = ("thread:9f86d081884c7d65".to_owned(), "C1 1503435956.000247".to_owned());
+        assert_eq!(notes, [want]);
+        assert!(super::begun(&samples::renewed()).is_empty(), "good news begins nothing");
+    }
+}

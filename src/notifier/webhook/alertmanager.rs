@@ -286,6 +286,38 @@ fn fingerprint(labels: &Pairs) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::policy::Locale;
+    use crate::notifier::samples;
+
+    fn alerts(message: &Message) -> Vec<(String, String)> {
+        let body = body(message, &samples::setting(Locale::En));
+        let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        let pair = |alert: &serde_json::Value| {
+            let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
+            (text(&alert["status"]), text(&alert["labels"]["severity"]))
+        };
+        body["alerts"].as_array().expect("a list").iter().map(pair).collect()
+    }
+
+    #[test]
+    fn an_alert_ends_under_the_labels_under_which_it_began() {
+        for (name, message, want) in [
+            (
+                "a deeper severity",
+                samples::one_critical(),
+                &[("resolved", "warning"), ("firing", "critical")][..],
+            ),
+            ("a first notice", samples::first_notice(), &[("firing", "warning")]),
+            ("renewed", samples::renewed(), &[("resolved", "critical")]),
+            ("blind", samples::blind(), &[("firing", "warning")]),
+            ("can be read again", samples::recovered(), &[("resolved", "warning"), ("resolved", "critical")]),
+            ("a test", samples::test(), &[("firing", "info")]),
+        ] {
+            let alerts = alerts(&message);
+            let alerts: Vec<_> = alerts.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+            assert_eq!(alerts, want, "{name}");
+        }
+    }
 
     #[test]
     fn a_fingerprint_is_the_one_that_prometheus_computes() {

@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use super::super::Setting;
 use crate::domain::alert::message::{
-    By, CertificateFacts, CertificateItem, ChannelItem, ChannelNews, Item, Kind, Message, News, Overview,
-    RenewalNote, SourceItem, SourceNews,
+    By, CertificateFacts, CertificateItem, ChannelItem, ChannelNews, Gone, Item, Kind, Message, News,
+    Overview, RenewalNote, SourceItem, SourceNews,
 };
 use crate::domain::finding::Stage;
 
@@ -288,7 +288,6 @@ fn by(news: &News) -> Option<&'static str> {
 }
 
 fn how(news: &News) -> Option<&'static str> {
-    use crate::domain::alert::message::Gone;
     match news {
         News::Gone { how: Gone::NotListed, .. } => Some("not_listed"),
         News::Gone { how: Gone::TlsOff, .. } => Some("tls_off"),
@@ -350,5 +349,94 @@ fn overview(overview: &Overview) -> Numbers<'_> {
         services: &overview.services,
         blind: overview.blind,
         planned: overview.planned,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::domain::policy::Locale;
+    use crate::notifier::samples;
+
+    fn read(message: &Message) -> Value {
+        serde_json::from_str(&body(message, &samples::setting(Locale::Zh))).expect("JSON")
+    }
+
+    #[test]
+    fn fields_come_in_the_promised_order() {
+        let body = body(&samples::one_critical(), &samples::setting(Locale::Zh));
+        let order = [
+            "version",
+            "type",
+            "timestamp",
+            "data",
+            "id",
+            "status",
+            "severity",
+            "route",
+            "locale",
+            "total",
+            "truncated",
+            "alerts",
+            "fingerprint",
+            "stage",
+            "previous_stage",
+            "since",
+            "labels",
+            "cloud_provider",
+            "cloud_account",
+            "cloud_project",
+            "cloud_region",
+            "cloud_service",
+            "resource_id",
+            "cert_role",
+            "resource_name",
+            "not_before",
+            "not_after",
+            "not_after_unix",
+            "seconds_left",
+            "serial",
+            "sha256",
+            "last_seen",
+            "renewal",
+            "links",
+        ];
+        let mut rest = body.as_str();
+        for name in order {
+            let at = rest.find(&format!("\"{name}\":"));
+            rest = &rest[at.unwrap_or_else(|| panic!("{name} is not where it belongs: {body}"))..];
+        }
+        assert!(body.contains("\"resource_name\":\"订单库\""), "as UTF-8: {body}");
+    }
+
+    #[test]
+    fn type_and_status_say_what_to_do_with_it() {
+        for (name, message, r#type, status) in [
+            ("critical", samples::one_critical(), "certificate.expiring", "firing"),
+            ("expired", samples::expired(), "certificate.expired", "firing"),
+            ("reminder", samples::reminder(), "certificate.reminder", "reminder"),
+            ("renewed", samples::renewed(), "certificate.renewed", "renewed"),
+            ("changed", samples::changed(), "certificate.changed", "firing"),
+            ("gone", samples::gone(Gone::NotListed), "certificate.gone", "health"),
+            ("blind", samples::blind(), "source.blind", "health"),
+            ("recovered", samples::recovered(), "source.recovered", "health"),
+            ("failing", samples::channel_failing(), "channel.failing", "health"),
+            ("digest", samples::digest_fine(), "digest", "health"),
+            ("test", samples::test(), "test", "test"),
+        ] {
+            let body = read(&message);
+            assert_eq!((&body["type"], &body["data"]["status"]), (&r#type.into(), &status.into()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_long_list_is_cut_and_says_so() {
+        let message = samples::five_hundred();
+        let data = read(&message)["data"].take();
+        let total = message.items.len() + message.left_out;
+        assert_eq!(data["alerts"].as_array().map(Vec::len), Some(MAX_ALERTS));
+        assert_eq!((&data["total"], &data["truncated"]), (&total.into(), &(total - MAX_ALERTS).into()));
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn read(line: &str, reading: &Reading, shown: &mut Shown) -> String {
     let mut open: Vec<char> = Vec::new();
     while let Some(first) = rest.chars().next() {
         let behind = &rest[first.len_utf8()..];
-        let apart = !seen.ends_with(char::is_alphanumeric);
+        let apart = !seen.ends_with(is_word);
         if first == '<'
             && let Some((inner, after)) = behind.split_once('>')
         {
@@ -30,8 +30,7 @@ pub(super) fn read(line: &str, reading: &Reading, shown: &mut Shown) -> String {
         {
             seen.push_str(&unescaped(inner));
             rest = after;
-        } else if reading.styles && open.last() == Some(&first) && !behind.starts_with(char::is_alphanumeric)
-        {
+        } else if reading.styles && open.last() == Some(&first) && !behind.starts_with(is_word) {
             open.pop();
             rest = behind;
         } else if reading.styles && apart && begins_style(first, behind) {
@@ -68,18 +67,21 @@ fn unescaped(text: &str) -> String {
 }
 
 fn code(behind: &str) -> Option<(&str, &str)> {
-    behind
-        .split_once('`')
-        .filter(|(inner, after)| !inner.is_empty() && !after.starts_with(char::is_alphanumeric))
+    behind.split_once('`').filter(|(inner, after)| !inner.is_empty() && !after.starts_with(is_word))
 }
 
 /// A style begins before something that is no blank, and ends behind something that is none.
 fn begins_style(mark: char, behind: &str) -> bool {
     let ends = |(at, _): (usize, &str)| {
         let (inner, after) = (&behind[..at], &behind[at + mark.len_utf8()..]);
-        !inner.is_empty() && !inner.ends_with(' ') && !after.starts_with(char::is_alphanumeric)
+        !inner.is_empty() && !inner.ends_with(' ') && !after.starts_with(is_word)
     };
     ['*', '_', '~'].contains(&mark) && !behind.starts_with(' ') && behind.match_indices(mark).any(ends)
+}
+
+/// Full-width marks do not set a style apart from a word.
+fn is_word(character: char) -> bool {
+    !character.is_whitespace() && !character.is_ascii_punctuation()
 }
 
 /// `<url|label>`, `<!date^…|text>`, `<!channel>`, `<@U…>`.
