@@ -10,9 +10,9 @@
 
 pub mod calendar;
 pub mod decide;
-mod gather;
 pub mod delivery;
 pub mod facts;
+mod gather;
 pub mod judge;
 pub mod memory;
 pub mod message;

@@ -30,7 +30,7 @@ pub fn parts(message: &Message, setting: &Setting<'_>) -> Vec<Part> {
     parts.extend(resolves.into_iter().map(|key| part(key, json!({ "event_action": "resolve" }))));
     match parts.last_mut() {
         Some(last) => {
-            last.content["notes"] = notes.into_iter().map(|(key, value)| json!([key, value])).collect()
+            last.content["notes"] = notes.into_iter().map(|(key, value)| json!([key, value])).collect();
         }
         None => parts.push(nothing()),
     }
@@ -61,7 +61,8 @@ fn part(key: String, mut event: Value) -> Part {
 }
 
 fn trigger(payload: Map<String, Value>, links: Vec<Value>, setting: &Setting<'_>) -> Value {
-    let mut event = json!({ "event_action": "trigger", "client": "notafter", "payload": payload });
+    let mut event = json!({ "event_action": "trigger", "client": "notafter" });
+    event["payload"] = Value::Object(payload);
     if let Some(url) = setting.external_url {
         event["client_url"] = json!(url);
     }
@@ -192,7 +193,8 @@ fn source_details(source: &SourceItem) -> Map<String, Value> {
     texts.into_iter().filter_map(detail).collect()
 }
 
-fn detail((name, value): (&str, &Box<str>)) -> Option<(String, Value)> {
+fn detail<T: AsRef<str>>((name, value): (&str, T)) -> Option<(String, Value)> {
+    let value = value.as_ref();
     (!value.is_empty()).then(|| (name.to_owned(), json!(line(value))))
 }
 

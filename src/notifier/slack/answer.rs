@@ -78,12 +78,11 @@ pub fn of_api(post: &Post, reply: &Reply, notes: impl Fn(&str) -> Vec<(String, S
         return outcome;
     }
     match serde_json::from_slice::<Posted>(&reply.body) {
-        Err(_) => unreadable(post, reply),
         Ok(Posted { ok: true, ts, .. }) if !ts.is_empty() => {
             Outcome::Delivered(Receipt { notes: notes(&ts), said: format!("ok, ts {}", post.clean(&ts)) })
         }
-        Ok(Posted { ok: true, .. }) => unreadable(post, reply),
-        Ok(Posted { error, .. }) => failed(post, reply, &error),
+        Ok(Posted { ok: false, error, .. }) => failed(post, reply, &error),
+        Ok(_) | Err(_) => unreadable(post, reply),
     }
 }
 

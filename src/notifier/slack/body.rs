@@ -36,7 +36,7 @@ pub fn body(message: &Message, setting: &Setting<'_>) -> Value {
     markup.line(&script.footer, &mut footer);
     let footer = cut(&footer, SECTION);
     let mut blocks = vec![heading];
-    blocks.extend(sections(&middle(&script, &markup, TOTAL - HEADER - length(&footer))));
+    blocks.extend(sections(&middle(&script, markup, TOTAL - HEADER - length(&footer))));
     if !footer.is_empty() {
         blocks.push(json!({ "type": "context", "elements": [mrkdwn(&footer)] }));
     }
@@ -80,9 +80,9 @@ fn colour(tone: Tone) -> &'static str {
 }
 
 /// Everything between the heading and the small print, which have blocks of their own.
-fn middle(script: &Script, markup: &Mrkdwn, limit: usize) -> String {
+fn middle(script: &Script, markup: Mrkdwn, limit: usize) -> String {
     let middle = Script { title: Vec::new(), footer: Vec::new(), ..script.clone() };
-    let composed = text::compose(&middle, markup, Budget { limit, unit: Unit::Characters, parts: 1 });
+    let composed = text::compose(&middle, &markup, Budget { limit, unit: Unit::Characters, parts: 1 });
     composed.into_iter().next().map(|part| part.text).unwrap_or_default()
 }
 

@@ -36,7 +36,8 @@ impl Markup for Mrkdwn {
             Span::Code(text) => code(&one_line(text), out),
             Span::Moment { at, shown } => {
                 let text = escape(shown).replace(['|', '^'], " ");
-                out.push_str(&format!("<!date^{}^{{date_short}} {{time}}|{text}>", at.timestamp()));
+                let at = at.timestamp().to_string();
+                out.extend(["<!date^", &at, "^{date_short} {time}|", &text, ">"]);
             }
             Span::Link { label, url } => link(label, url, out),
         }
@@ -137,7 +138,7 @@ fn link(label: &str, url: &str, out: &mut String) {
         return out.push_str(&label);
     }
     let url = url.replace('|', "%7C").replace('<', "%3C").replace('>', "%3E").replace('&', "&amp;");
-    out.push_str(&format!("<{url}|{label}>"));
+    out.extend(["<", &url, "|", &label, ">"]);
 }
 
 #[cfg(test)]

@@ -59,9 +59,8 @@ mod tests {
     use crate::notifier::samples;
 
     fn thread(message: &Message, noted: Option<&str>) -> Option<String> {
-        let noted = noted.map(str::to_owned);
-        let notes = |key: &str| noted.clone().filter(|_| key.starts_with("thread:"));
-        of(message, "C1", &Setting { notes: &notes, ..samples::setting(Locale::En) })
+        let lookup = |key: &str| noted.map(str::to_owned).filter(|_| key.starts_with("thread:"));
+        of(message, "C1", &Setting { notes: &lookup, ..samples::setting(Locale::En) })
     }
 
     #[test]

@@ -87,9 +87,9 @@ impl PagerDuty {
             Some("acknowledge" | "resolve") if key.is_some() => {}
             _ => problems.push("'event_action' is invalid, or 'dedup_key' is missing".to_owned()),
         }
-        let links = event["links"].as_array().into_iter().flatten();
+        let listed = event["links"].as_array().into_iter().flatten();
         let is_link = |link: &Value| link["href"].is_string() && unknown(link, &["href", "text"]).is_empty();
-        problems.extend(links.filter(|link| !is_link(link)).map(|_| "'links' is invalid".to_owned()));
+        problems.extend(listed.filter(|link| !is_link(link)).map(|_| "'links' is invalid".to_owned()));
         for name in ["client", "client_url"].into_iter().filter(|name| event.get(name).is_some()) {
             problems.extend((!event[name].is_string()).then(|| format!("'{name}' is invalid")));
         }
