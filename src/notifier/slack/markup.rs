@@ -147,9 +147,9 @@ mod tests {
 
     use super::*;
 
-    fn rendered(line: Line) -> String {
+    fn rendered(line: &Line) -> String {
         let mut out = String::new();
-        Mrkdwn { bullets: false }.line(&line, &mut out);
+        Mrkdwn { bullets: false }.line(line, &mut out);
         out
     }
 
@@ -169,7 +169,7 @@ mod tests {
             ("nothing", "\n", ""),
             ("Chinese", "订单库", "*订单库*"),
         ] {
-            assert_eq!(rendered(vec![Span::Name(text.into())]), want, "{name}");
+            assert_eq!(rendered(&vec![Span::Name(text.into())]), want, "{name}");
         }
     }
 
@@ -184,17 +184,17 @@ mod tests {
             Span::Strong("now".into()),
             Span::Own("\u{ff0c}".into()),
         ];
-        assert_eq!(rendered(line), "证书 *订单库* 到期 `r-1`, then *now* \u{ff0c}");
+        assert_eq!(rendered(&line), "证书 *订单库* 到期 `r-1`, then *now* \u{ff0c}");
     }
 
     #[test]
     fn links_and_moments_cannot_be_broken_out_of() {
-        let link = |url: &str| rendered(vec![Span::Link { label: "a|b>".into(), url: url.into() }]);
+        let link = |url: &str| rendered(&vec![Span::Link { label: "a|b>".into(), url: url.into() }]);
         assert_eq!(link("https://h/?a=1&b=<|>"), "<https://h/?a=1&amp;b=%3C%7C%3E|a b&gt;>");
         assert_eq!(link("javascript:alert(1)"), "a b&gt;");
         let at = DateTime::from_timestamp(1_795_910_400, 0).unwrap();
         assert_eq!(
-            rendered(vec![Span::Moment { at, shown: "2026-11-29 00:00 UTC".into() }]),
+            rendered(&vec![Span::Moment { at, shown: "2026-11-29 00:00 UTC".into() }]),
             "<!date^1795910400^{date_short} {time}|2026-11-29 00:00 UTC>"
         );
     }

@@ -37,7 +37,7 @@ pub fn body(message: &Message, setting: &Setting<'_>) -> Value {
             "type": "TextBlock", "text": footer, "wrap": true, "size": "Small", "isSubtle": true, "separator": true,
         }));
     }
-    wrapped(elements, actions(&script, setting.external_url))
+    wrapped(&elements, &actions(&script, setting.external_url))
 }
 
 /// The body of a message in the operator's own words.
@@ -54,12 +54,12 @@ fn of_text(message: &Message, setting: &Setting<'_>, budget: Budget) -> Value {
     let composed = text::parts(message, setting, &Markdown { bullets: true }, budget);
     let mut elements: Vec<_> = composed.iter().take(1).flat_map(|part| blocks(&part.text)).collect();
     if elements.is_empty() {
-        elements.push(heading(&composed.first().map_or("", |part| &part.title), message.tone()));
+        elements.push(heading(composed.first().map_or("", |part| &part.title), message.tone()));
     }
-    wrapped(elements, Vec::new())
+    wrapped(&elements, &[])
 }
 
-fn wrapped(body: Vec<Value>, actions: Vec<Value>) -> Value {
+fn wrapped(body: &[Value], actions: &[Value]) -> Value {
     let mut card = json!({
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -68,7 +68,7 @@ fn wrapped(body: Vec<Value>, actions: Vec<Value>) -> Value {
         "body": body,
     });
     if !actions.is_empty() {
-        card["actions"] = Value::Array(actions);
+        card["actions"] = json!(actions);
     }
     json!({
         "type": "message",

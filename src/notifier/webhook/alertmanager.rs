@@ -232,7 +232,7 @@ fn words(item: &Item, message: &Message, setting: &Setting<'_>) -> Pairs {
     let script = text::script(&alone, &Setting { template: None, ..*setting });
     let entry = script.entries.first();
     let summary = entry.map_or_else(|| text::plain(&script.title), |entry| text::plain(&entry.short));
-    let lines = entry.map(|entry| entry.lines.iter().map(|line| text::plain(line)).collect::<Vec<_>>());
+    let lines = entry.map(|entry| entry.lines.iter().map(text::plain).collect::<Vec<_>>());
     pairs([("summary", &summary.into()), ("description", &lines.unwrap_or_default().join("\n").into())])
 }
 
@@ -240,7 +240,7 @@ fn words(item: &Item, message: &Message, setting: &Setting<'_>) -> Pairs {
 fn of_message(message: &Message, setting: &Setting<'_>) -> Alert {
     let name = if message.kind == Kind::Test { "NotafterTest" } else { "NotafterDigest" };
     let script = text::script(message, &Setting { template: None, ..*setting });
-    let lines: Vec<_> = script.opening.iter().map(|line| text::plain(line)).collect();
+    let lines: Vec<_> = script.opening.iter().map(text::plain).collect();
     let labels = pairs([("alertname", &name.into())]);
     let annotations = pairs([
         ("summary", &text::plain(&script.title).into()),

@@ -157,6 +157,7 @@ struct Source<'a> {
 }
 
 #[derive(Serialize)]
+#[allow(clippy::struct_field_names)] // as in the label of that name
 struct Channel<'a> {
     r#type: &'static str,
     status: &'static str,

@@ -60,11 +60,11 @@ impl Receiver for PagerDuty {
         let details = payload["custom_details"].as_object().into_iter().flatten();
         let texts = ["component", "source"].into_iter().map(|name| &payload[name]);
         let listed = details.flat_map(|(_, value)| value.as_array().cloned().unwrap_or(vec![value.clone()]));
-        let lines = texts.cloned().chain(listed).filter_map(|value| value.as_str().map(str::to_owned));
+        let seen = texts.cloned().chain(listed).filter_map(|value| value.as_str().map(str::to_owned));
         let links = event["links"].as_array().into_iter().flatten();
         Some(Shown {
             title,
-            lines: lines.collect(),
+            lines: seen.collect(),
             colour: payload["severity"].as_str().map(str::to_owned),
             mentions: Vec::new(),
             links: links.filter_map(|link| link["href"].as_str().map(str::to_owned)).collect(),

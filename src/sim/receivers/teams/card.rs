@@ -91,17 +91,11 @@ fn markdown(line: &str, shown: &mut Shown) -> String {
                 &behind[1..]
             }
             '*' | '_' => behind,
-            '[' => match link(behind) {
-                Some((label, url, after)) => {
-                    shown.links.push(url.to_owned());
-                    seen.push_str(&label.replace('\\', ""));
-                    after
-                }
-                None => {
-                    seen.push(first);
-                    behind
-                }
-            },
+            '[' if let Some((label, url, after)) = link(behind) => {
+                shown.links.push(url.to_owned());
+                seen.push_str(&label.replace('\\', ""));
+                after
+            }
             _ => {
                 seen.push(first);
                 behind
