@@ -6,8 +6,8 @@ CARGO ?= cargo
 demo:
 	$(CARGO) run --release -- demo
 
-# promtool checks the metrics page, prometheus reads it, and a private PostgreSQL server takes the store; they come with
-# Debian's packages.
+# promtool checks the metrics page, prometheus reads it, alertmanager takes alerts, and a private PostgreSQL server takes
+# the store; they come with Debian's packages.
 test: tools
 	$(CARGO) test --all-targets
 
@@ -32,6 +32,7 @@ bench:
 tools:
 	@missing=; \
 	{ command -v promtool && command -v prometheus; } > /dev/null || missing="$$missing prometheus"; \
+	command -v prometheus-alertmanager > /dev/null || missing="$$missing prometheus-alertmanager"; \
 	ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || missing="$$missing postgresql"; \
 	[ -z "$$missing" ] || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \

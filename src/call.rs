@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::domain::reason::Reason;
-use crate::visible::shortened;
+use crate::visible::{holds_a_key, shortened};
 
 /// The longest foreign text that is kept.
 const LONGEST_TEXT: usize = 300;
@@ -29,6 +29,9 @@ pub struct CallError {
     pub message: String,
     /// The cloud's id of the request, for its support.
     pub request_id: Option<String>,
+    /// The key was accepted, and the role (or agency) that was asked for with it is not given: the way out is another
+    /// one than for a refused key.
+    pub role_refused: bool,
 }
 
 /// What kind of failure it is.
@@ -46,6 +49,8 @@ pub enum CallErrorKind {
     Unreachable,
     /// No answer, or no end of it, in time.
     Timeout,
+    /// The cloud says that the project of the call does not exist (any more).
+    NoSuchProject,
     /// An error answer that fits nothing above.
     Refused,
     /// An answer that could not be understood.
@@ -62,7 +67,7 @@ impl CallErrorKind {
             Self::Throttled(_) => Reason::Throttled,
             Self::Unreachable => Reason::Unreachable,
             Self::Timeout => Reason::Timeout,
-            Self::Refused => Reason::Refused,
+            Self::Refused | Self::NoSuchProject => Reason::Refused,
             Self::Unreadable => Reason::Unreadable,
             Self::TooLarge => Reason::TooLarge,
         }
@@ -72,7 +77,8 @@ impl CallErrorKind {
 impl CallError {
     /// A failure that the cloud did not word itself.
     pub fn new(kind: CallErrorKind, action: &'static str, message: impl AsRef<str>) -> Self {
-        Self { kind, action, code: None, message: clean(message.as_ref()), request_id: None }
+        let message = clean(message.as_ref());
+        Self { kind, action, code: None, message, request_id: None, role_refused: false }
     }
 
     /// Adds what the cloud said.
@@ -80,6 +86,13 @@ impl CallError {
     pub fn with_code(mut self, code: &str, request_id: Option<&str>) -> Self {
         self.code = Some(clean(code));
         self.request_id = request_id.map(clean).filter(|id| !id.is_empty());
+        self
+    }
+
+    /// Says that not the key is refused, but what was to be borrowed with it.
+    #[must_use]
+    pub fn of_a_refused_role(mut self) -> Self {
+        self.role_refused = true;
         self
     }
 }
@@ -101,10 +114,15 @@ impl fmt::Display for CallError {
     }
 }
 
-/// Foreign text made fit to be shown: on one line, visible, and of bounded length.
+/// Foreign text made fit to be shown: on one line, visible, of bounded length. One with a private key in it is not
+/// shown at all: where the key ends can only be guessed.
 pub fn clean(text: &str) -> String {
     let words: Vec<_> = text.split_whitespace().collect();
-    shortened(&words.join(" "), LONGEST_TEXT).into_owned()
+    let line = words.join(" ");
+    if holds_a_key(&line) {
+        return "a text with a private key in it, which is not shown".to_owned();
+    }
+    shortened(&line, LONGEST_TEXT).into_owned()
 }
 
 #[cfg(test)]
@@ -130,6 +148,7 @@ mod tests {
     fn foreign_text_cannot_forge_a_line_or_grow_without_bound() {
         assert_eq!(clean(" a\n\tb\x1b[31mc\0\n"), r"a b\u{1b}[31mc\u{0}");
         assert_eq!(clean("a\u{202e}b"), r"a\u{202e}b");
+        assert!(!clean("x -----BEGIN RSA PRIVATE\nKEY-----\nPLANTED").contains("PLANTED"));
         assert_eq!(clean(&"证".repeat(1000)).chars().count(), LONGEST_TEXT + 1);
     }
 }

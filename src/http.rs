@@ -11,15 +11,16 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::header::{DATE, HeaderMap};
+use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, StatusCode};
 use tokio::sync::Semaphore;
 
 use crate::call::{CallError, CallErrorKind};
 use crate::clock::Clock;
 use crate::domain::pace::Pace;
+use crate::secret::{WipedBuffer, wiped};
 use crate::telemetry::Telemetry;
 
 /// Connect at the latest after this.
@@ -234,6 +235,14 @@ impl Http {
     }
 }
 
+/// A header that carries a key, a token or a signature: no `Debug` form shows its value, and it is overwritten once it
+/// was sent. `None` for what cannot stand in a header; parts of keys are checked for that when they are read.
+pub fn secret_header(name: &'static str, value: String) -> Option<(HeaderName, HeaderValue)> {
+    let mut value = HeaderValue::from_maybe_shared(wiped(value)).ok()?;
+    value.set_sensitive(true);
+    Some((HeaderName::from_static(name), value))
+}
+
 fn build_client(route: &Route, waits: Waits) -> Result<Client, String> {
     let mut builder = Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -367,7 +376,7 @@ impl AccountHttp {
             self.client.request(outgoing.method, outgoing.url).headers(outgoing.headers).body(outgoing.body);
         let mut response = request.send().await.map_err(|error| self.explain(call, error))?;
         self.compare_clocks(response.headers());
-        let mut body = BytesMut::new();
+        let mut body = WipedBuffer::default();
         let mut large = None;
         while let Some(chunk) =
             response.chunk().await.map_err(|error| self.explain(call, error).final_word())?
@@ -379,7 +388,7 @@ impl AccountHttp {
             if body.len() + chunk.len() > LARGE && large.is_none() {
                 large = Some(self.http.large.acquire().await);
             }
-            body.extend_from_slice(&chunk);
+            body.push(&chunk);
         }
         Ok(Answer {
             status: response.status(),
@@ -425,7 +434,9 @@ impl AccountHttp {
         }
         self.with_pace(call.region, call.action, |pace| match error.map(|error| error.kind) {
             Some(CallErrorKind::Throttled(hint)) => pace.throttled(sent, now, hint),
-            None | Some(CallErrorKind::Refused | CallErrorKind::PermissionDenied) => {
+            None
+            | Some(CallErrorKind::Refused | CallErrorKind::PermissionDenied | CallErrorKind::NoSuchProject) =>
+            {
                 self.answered.store(true, Ordering::Relaxed);
                 pace.succeeded(now);
             }

@@ -1,7 +1,8 @@
 //! Keys, tokens and signed links: where they come from, and how they are kept from showing.
 //!
 //! A [`Secret`] shows nothing in `Debug` and has no `Display`; [`Secret::expose`] is called only where a request is
-//! signed or sent. This module knows nothing of configuration files or of clouds.
+//! signed or sent. What holds one is overwritten when it is dropped, as far as it is ours ([`wiped`], [`WipedBuffer`];
+//! ARCHITECTURE.md says what is not). This module knows nothing of configuration files or of clouds.
 
 use std::fmt;
 use std::fs::File;
@@ -9,10 +10,15 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 /// No honest key is longer; a wrong path such as `/dev/zero` is.
 const LONGEST: u64 = 64 * 1024;
+
+/// Room for any secret and for the byte that makes it too long.
+const READ_AT_ONCE: usize = 64 * 1024 + 64;
 
 /// The right of everybody to read, among the permission bits of a file.
 const READABLE_BY_OTHERS: u32 = 0o004;
@@ -24,7 +30,9 @@ pub struct Secret(SecretString);
 impl Secret {
     /// Hides `value`.
     pub fn new(value: impl Into<String>) -> Self {
-        Self(SecretString::from(value.into()))
+        let value = Zeroizing::new(value.into());
+        // Copied, because shrinking a text moves it and leaves the old one where it was.
+        Self(SecretString::from(value.as_str()))
     }
 
     /// The value itself, for the one place that signs or sends it.
@@ -36,6 +44,63 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[REDACTED]")
+    }
+}
+
+/// A text that is to be sent and carries a secret: overwritten when the last who holds it lets go.
+pub fn wiped(text: String) -> Bytes {
+    Bytes::from_owner(Wiped(text.into_bytes()))
+}
+
+/// Collects bytes that may carry secrets: what it leaves behind when it grows is overwritten, and so is the whole when
+/// the last who holds it lets go.
+#[derive(Default)]
+pub struct WipedBuffer(Wiped);
+
+impl WipedBuffer {
+    /// How many bytes there are.
+    pub fn len(&self) -> usize {
+        self.0.0.len()
+    }
+
+    /// There are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.0.is_empty()
+    }
+
+    /// Adds some.
+    pub fn push(&mut self, bytes: &[u8]) {
+        let needed = self.len() + bytes.len();
+        if needed > self.0.0.capacity() {
+            let mut larger = Vec::with_capacity(needed.next_power_of_two());
+            larger.extend_from_slice(&self.0.0);
+            self.0 = Wiped(larger);
+        }
+        self.0.0.extend_from_slice(bytes);
+    }
+
+    /// All of them.
+    pub fn freeze(self) -> Bytes {
+        Bytes::from_owner(self.0)
+    }
+}
+
+/// Bytes that only ever grow within their room, and are overwritten at their end. In one go and not byte by byte as
+/// `zeroize` does it, because answers have megabytes.
+#[derive(Default)]
+struct Wiped(Vec<u8>);
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        self.0.fill(0);
+        // Somebody might look: without that the filling could be left out, since nobody reads it.
+        std::hint::black_box(&self.0);
+    }
+}
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -90,8 +155,10 @@ impl SecretSource {
         credentials: Option<&Path>,
     ) -> Result<Secret, SecretError> {
         let text = match self {
-            Self::Literal(secret) => secret.expose().to_owned(),
-            Self::Env(name) => env(name).ok_or_else(|| SecretError::NoVariable(name.clone()))?,
+            Self::Literal(secret) => Zeroizing::new(secret.expose().to_owned()),
+            Self::Env(name) => {
+                Zeroizing::new(env(name).ok_or_else(|| SecretError::NoVariable(name.clone()))?)
+            }
             Self::File(path) => read(path)?,
             Self::Credential(name) => {
                 let directory = credentials.ok_or_else(|| SecretError::NoCredentials(name.clone()))?;
@@ -133,15 +200,17 @@ pub fn is_exposed(mode: u32) -> bool {
     mode & READABLE_BY_OTHERS != 0
 }
 
-fn read(path: &Path) -> Result<String, SecretError> {
+fn read(path: &Path) -> Result<Zeroizing<String>, SecretError> {
     let unreadable = |source| SecretError::Unreadable { path: path.to_owned(), source };
     let file = File::open(path).map_err(unreadable)?;
-    let mut bytes = Vec::new();
+    // Large enough from the start: a buffer that grows leaves what it had behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(READ_AT_ONCE));
     file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > LONGEST {
         return Err(SecretError::TooLong(path.to_owned()));
     }
-    String::from_utf8(bytes).map_err(|_| SecretError::NotText(path.to_owned()))
+    let text = std::str::from_utf8(&bytes).map_err(|_| SecretError::NotText(path.to_owned()))?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 fn without_end_of_line(text: &str) -> &str {
@@ -178,6 +247,19 @@ mod tests {
             let secret = SecretSource::File(path).load(&no_env, None).unwrap();
             assert_eq!(secret.expose(), want, "{name}");
         }
+    }
+
+    #[test]
+    fn a_buffer_that_is_wiped_holds_what_was_put_into_it() {
+        let mut buffer = WipedBuffer::default();
+        assert!(buffer.is_empty());
+        let parts: Vec<Vec<u8>> = (0..200_u8).map(|n| vec![n; usize::from(n)]).collect();
+        for part in &parts {
+            buffer.push(part);
+        }
+        let whole = parts.concat();
+        assert_eq!((buffer.len(), &buffer.freeze()[..]), (whole.len(), &whole[..]));
+        assert_eq!(wiped("text".to_owned()), "text");
     }
 
     #[test]

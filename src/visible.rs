@@ -24,6 +24,12 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// A private key in PEM stands in the text, whole or cut, in any of its kinds (RSA, EC, encrypted, OpenSSH). The end of
+/// the line that begins or ends a key is enough: where a text was cut is chance.
+pub fn holds_a_key(text: &str) -> bool {
+    text.contains("PRIVATE KEY") || text.contains("KEY-----")
+}
+
 /// The text made [`visible`], and cut behind `most` of its characters.
 pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {

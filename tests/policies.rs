@@ -32,3 +32,15 @@ fn reading_and_renewing_are_granted_apart_and_exactly() {
         assert_eq!(granted, renewing, "{:?}", kind.renew_policy);
     }
 }
+
+#[test]
+fn what_is_tried_beside_the_looks_is_granted_apart_and_exactly() {
+    let calls = PROVIDERS.iter().flat_map(|kind| kind.services.iter().map(|service| (kind.calls)(service)));
+    let (mut needed, mut policies) = (BTreeSet::new(), BTreeSet::new());
+    for extra in calls.flat_map(|calls| calls.beside) {
+        needed.extend(extra.permission.map(str::to_owned));
+        policies.insert(extra.policy);
+    }
+    let granted: BTreeSet<String> = policies.iter().flat_map(|policy| actions(policy)).collect();
+    assert_eq!(granted, needed, "{policies:?}");
+}

@@ -32,6 +32,7 @@ pub const CONFIG_FILES: [&str; 2] = ["/etc/notafter/config.toml", "config.toml"]
 pub(super) const EXIT_CODES: &str = "\
 check: 0 all fine, 1 something ends within --warning, 2 something ends within --critical or is over, \
 3 could not look (and found nothing of the above), also for wrong usage and a bad configuration.
+doctor: 0 everything that watching needs works, also where a call that can be spared is refused; 1 something does not.
 Everything else: 0 done, 1 failed, 64 wrong usage or a command that is not built yet, 78 bad configuration.";
 
 static LONG_HELP_END: LazyLock<String> = LazyLock::new(|| format!("Exit codes:\n{EXIT_CODES}"));
@@ -88,6 +89,9 @@ pub enum Command {
     /// Run simulated clouds on loopback and the daemon on top; needs no configuration
     Demo(Demo),
     /// Try each credential and each read call once: what works, what is missing, what would mend it
+    ///
+    /// Ends with 0 when everything that watching needs works. A refused call that an account can spare (Huawei Cloud's
+    /// download of the CA) is told with what is lost, and is no failure.
     Doctor(Doctor),
     /// What this version does not have yet.
     #[command(flatten)]

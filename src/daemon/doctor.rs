@@ -11,11 +11,14 @@ use tokio::task::JoinSet;
 use super::poll::Account;
 use crate::call::{CallError, CallErrorKind};
 use crate::domain::identity::Scope;
-use crate::domain::listing::Listing;
+use crate::domain::listing::{Listing, ScopeList};
 use crate::domain::reason::Reason;
+use crate::provider::{Calls, Extra};
 
 /// An id that no resource has. A cloud that answers "no such resource" has let the call pass.
 const NOBODY: &str = "notafter-doctor";
+/// So many resources of a scope are looked at to find one for which something is tried beside the look.
+const LOOKS: usize = 8;
 /// Scopes of one account that are asked at the same time.
 const TOGETHER: usize = 8;
 
@@ -54,6 +57,17 @@ pub enum Verdict {
         reason: Reason,
         /// The key itself is refused, not only this call.
         key: bool,
+        /// The key is accepted, and the role that was asked for with it is not given.
+        role: bool,
+        /// The whole story in one line.
+        text: String,
+    },
+    /// It fails, and the account can do without: it only sees less.
+    Without {
+        /// What is lost, and what would grant it.
+        extra: &'static Extra,
+        /// The stable reason.
+        reason: Reason,
         /// The whole story in one line.
         text: String,
     },
@@ -62,9 +76,15 @@ pub enum Verdict {
 }
 
 impl Diagnosis {
-    /// Everything that was asked works.
+    /// Everything that watching needs works.
     pub fn is_well(&self) -> bool {
         self.findings.iter().all(|finding| !matches!(finding.verdict, Verdict::Fails { .. }))
+    }
+
+    /// Everything works, what it could do without included.
+    pub fn sees_everything(&self) -> bool {
+        let missing = |verdict: &Verdict| matches!(verdict, Verdict::Fails { .. } | Verdict::Without { .. });
+        self.findings.iter().all(|finding| !missing(&finding.verdict))
     }
 }
 
@@ -86,8 +106,12 @@ async fn examine_account(account: Account) -> Diagnosis {
         let calls = account.provider.calls(service);
         let placeholder = placeholder(&account, service);
         if key_refused(&findings) {
-            findings
-                .extend(calls.reading().map(|action| not_asked(action, &placeholder, "the key is refused")));
+            findings.extend(
+                calls
+                    .reading()
+                    .chain(beside(calls))
+                    .map(|action| not_asked(action, &placeholder, "the key is refused")),
+            );
         } else if let Some(configured) = account.provider.configured_scopes(service) {
             findings.extend(
                 calls.scopes.iter().map(|a| not_asked(a, &placeholder, "the regions are configured")),
@@ -95,12 +119,15 @@ async fn examine_account(account: Account) -> Diagnosis {
             scopes.extend(configured);
         } else {
             let answer = account.provider.scopes(service).await;
-            findings.extend(step(calls.scopes, &placeholder, answer.as_ref().err()));
-            if answer.is_err() {
-                let rest = calls.listing.iter().chain(calls.detail);
-                findings.extend(rest.map(|action| not_asked(action, &placeholder, "no region is known")));
+            let mut found = step(calls.scopes, &placeholder, answer.as_ref().err());
+            if let Ok(list) = answer {
+                note_what_is_missing(&mut found, &list);
+                scopes.extend(list.scopes);
+            } else {
+                let rest = behind_the_regions(calls);
+                found.extend(rest.map(|action| not_asked(action, &placeholder, "no region is known")));
             }
-            scopes.extend(answer.into_iter().flatten());
+            findings.extend(found);
         }
         findings.extend(calls.renewal.iter().map(|action| not_asked(action, &placeholder, RENEWAL)));
     }
@@ -111,6 +138,7 @@ async fn examine_account(account: Account) -> Diagnosis {
 }
 
 const RENEWAL: &str = "it would change something";
+const BEFORE: &str = "the call before it fails";
 
 /// The first scope goes alone: it proves the key, and a refused key is not used again.
 async fn examine_scopes(account: &Account, scopes: Vec<Scope>, refused: bool) -> Vec<Finding> {
@@ -133,8 +161,7 @@ async fn examine_scopes(account: &Account, scopes: Vec<Scope>, refused: bool) ->
         findings.extend(done);
     }
     for scope in waiting {
-        let calls = account.provider.calls(&scope.service);
-        let rest = calls.listing.iter().chain(calls.detail);
+        let rest = behind_the_regions(account.provider.calls(&scope.service));
         findings.extend(rest.map(|action| not_asked(action, &scope, "the key is refused")));
     }
     findings
@@ -145,25 +172,88 @@ async fn examine_scope(account: &Account, scope: Scope) -> Vec<Finding> {
     let listing = account.provider.discover(&scope).await;
     let mut findings = step(calls.listing, &scope, listing.as_ref().err());
     let Ok(listing) = listing else {
-        findings.extend(calls.detail.iter().map(|action| not_asked(action, &scope, "the listing fails")));
+        let rest = calls.detail.iter().copied().chain(beside(calls));
+        findings.extend(rest.map(|action| not_asked(action, &scope, "the listing fails")));
         return findings;
     };
     note_what_was_tolerated(&mut findings, &scope, &listing);
     if !calls.detail.is_empty() {
-        let first = listing.resources.iter().find(|listed| listed.inspectable);
-        let id = first.map_or(NOBODY, |listed| &*listed.id);
-        let answer = account.provider.inspect(&scope, id).await;
-        findings.extend(step(calls.detail, &scope, answer.as_ref().err()));
+        findings.extend(examine_resources(account, &scope, &listing, calls).await);
     }
     findings
 }
 
-/// A step makes its calls in order: those before the one that failed work, those behind it were not reached.
+/// Looks at one resource, or at none that there is; and at some more while nothing was tried beside the look.
+async fn examine_resources(
+    account: &Account,
+    scope: &Scope,
+    listing: &Listing,
+    calls: Calls,
+) -> Vec<Finding> {
+    let looks = if calls.beside.is_empty() { 1 } else { LOOKS };
+    let there = listing.resources.iter().filter(|listed| listed.inspectable).map(|listed| &*listed.id);
+    let mut ids: Vec<&str> = there.take(looks).collect();
+    if ids.is_empty() {
+        ids.push(NOBODY);
+    }
+    let (mut error, mut outcome) = (None, None);
+    for id in ids {
+        match account.provider.examine(scope, id).await {
+            Ok(examined) => outcome = examined.beside,
+            Err(failed) => error = Some(failed),
+        }
+        if error.is_some() || outcome.is_some() {
+            break;
+        }
+    }
+    let mut findings = step(calls.detail, scope, error.as_ref());
+    let why = if error.is_some() { "the look fails" } else { "nothing was found to make it for" };
+    match outcome {
+        None => findings.extend(beside(calls).map(|action| not_asked(action, scope, why))),
+        Some(outcome) => findings.extend(spared(calls.beside, scope, outcome.as_ref().err())),
+    }
+    findings
+}
+
+/// What an account can do without is no failure of the account.
+fn spared(extras: &'static [Extra], scope: &Scope, error: Option<&CallError>) -> Vec<Finding> {
+    let failed =
+        error.map(|error| extras.iter().position(|extra| extra.action == error.action).unwrap_or_default());
+    let finding = |(place, extra): (usize, &'static Extra)| {
+        let verdict = match (failed, error) {
+            (Some(failed), Some(error)) if place == failed => {
+                Verdict::Without { extra, reason: error.kind.reason(), text: error.to_string() }
+            }
+            (Some(failed), _) if place > failed => Verdict::NotAsked(BEFORE),
+            _ => Verdict::Works,
+        };
+        Finding { action: extra.action, scope: scope.clone(), verdict }
+    };
+    extras.iter().enumerate().map(finding).collect()
+}
+
+fn beside(calls: Calls) -> impl Iterator<Item = &'static str> {
+    calls.beside.iter().map(|extra| extra.action)
+}
+
+/// Every call that is made once the regions are known.
+fn behind_the_regions(calls: Calls) -> impl Iterator<Item = &'static str> {
+    calls.listing.iter().chain(calls.detail).copied().chain(beside(calls))
+}
+
+/// A step makes its calls in order: those before the one that failed work, those behind it were not reached. None was,
+/// where a call failed that gets the keys.
 fn step(actions: &'static [&'static str], scope: &Scope, error: Option<&CallError>) -> Vec<Finding> {
-    let failed = error.map(|error| actions.iter().position(|action| *action == error.action).unwrap_or(0));
+    let place = |error: &CallError| actions.iter().position(|action| *action == error.action);
+    if let Some(error) = error.filter(|error| place(error).is_none()) {
+        let failed = Finding { action: error.action, scope: scope.clone(), verdict: fails(error) };
+        let rest = actions.iter().map(|action| not_asked(action, scope, "there is no key to ask with"));
+        return std::iter::once(failed).chain(rest).collect();
+    }
+    let failed = error.and_then(place);
     let verdict = |place: usize| match (failed, error) {
         (Some(failed), Some(error)) if place == failed => fails(error),
-        (Some(failed), _) if place > failed => Verdict::NotAsked("the call before it fails"),
+        (Some(failed), _) if place > failed => Verdict::NotAsked(BEFORE),
         _ => Verdict::Works,
     };
     let finding = |(place, action): (usize, &&'static str)| Finding {
@@ -174,25 +264,35 @@ fn step(actions: &'static [&'static str], scope: &Scope, error: Option<&CallErro
     actions.iter().enumerate().map(finding).collect()
 }
 
+fn note_what_is_missing(findings: &mut [Finding], list: &ScopeList) {
+    if let (Some((reason, text)), Some(first)) = (&list.incomplete, findings.first_mut()) {
+        first.verdict = partly(*reason, text);
+    }
+}
+
 fn note_what_was_tolerated(findings: &mut [Finding], scope: &Scope, listing: &Listing) {
     for remark in &listing.remarks {
         let named =
             findings.iter_mut().find(|finding| finding.action == remark.action && finding.scope == *scope);
         if let Some(finding) = named {
-            finding.verdict = Verdict::Fails { reason: remark.reason, key: false, text: remark.text.clone() };
+            finding.verdict = partly(remark.reason, &remark.text);
         }
     }
     for finding in findings.iter_mut().filter(|finding| listing.unasked.contains(&finding.action)) {
         finding.verdict = Verdict::NotAsked("there is nothing to ask about");
     }
     if let (Some((reason, text)), Some(first)) = (&listing.incomplete, findings.first_mut()) {
-        first.verdict = Verdict::Fails { reason: *reason, key: false, text: text.clone() };
+        first.verdict = partly(*reason, text);
     }
 }
 
 fn fails(error: &CallError) -> Verdict {
     let key = error.kind == CallErrorKind::KeyDenied;
-    Verdict::Fails { reason: error.kind.reason(), key, text: error.to_string() }
+    Verdict::Fails { reason: error.kind.reason(), key, role: error.role_refused, text: error.to_string() }
+}
+
+fn partly(reason: Reason, text: &str) -> Verdict {
+    Verdict::Fails { reason, key: false, role: false, text: text.to_owned() }
 }
 
 fn not_asked(action: &'static str, scope: &Scope, why: &'static str) -> Finding {

@@ -221,10 +221,9 @@ async fn next(snapshots: &mut watch::Receiver<Arc<Snapshot>>, earliest: Instant)
 }
 
 async fn open(url: &Secret, clock: &Clock, damaged: bool) -> Opened {
-    let store = match damaged {
-        false => Store::open(url.expose()).await?,
-        true => Store::open_damaged(url.expose()).await?,
-    };
+    let opened =
+        if damaged { Store::open_damaged(url.expose()).await } else { Store::open(url.expose()).await };
+    let store = opened?;
     let loaded = store.load(clock.wall_of(Duration::ZERO)).await?;
     if let Some((rows, first)) = loaded.odd {
         let store = store.place();

@@ -1,8 +1,25 @@
-//! What a cloud hands over: the results of the two kinds of look.
+//! What a cloud hands over: the results of the three kinds of look.
 
-use super::identity::ResourceId;
+use super::identity::{ResourceId, Scope};
 use super::reason::Reason;
 use super::resource::{Facts, Reading};
+
+/// The answer to "which regions (and projects) does this account have?", for one service.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ScopeList {
+    /// Every scope once.
+    pub scopes: Vec<Scope>,
+    /// Why it may lack something; `None` when every row was understood. Only a complete list speaks against a scope
+    /// that it does not name.
+    pub incomplete: Option<(Reason, String)>,
+}
+
+impl ScopeList {
+    /// These and no others.
+    pub fn complete(scopes: Vec<Scope>) -> Self {
+        Self { scopes, incomplete: None }
+    }
+}
 
 /// A resource as listed.
 #[derive(Debug, Clone, PartialEq, Eq)]

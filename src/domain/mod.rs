@@ -4,6 +4,7 @@
 //! an argument. `tests/architecture.rs` holds this module to that. The way of one datum begins with
 //! `schedule` (what is due), goes through `snapshot` (what is known) and ends in `finding` (what is wrong).
 
+pub mod absence;
 pub mod alert;
 pub mod described;
 pub mod difference;

@@ -144,11 +144,15 @@ impl Post {
 
     /// Foreign text without any of the channel's secrets, on one line, of bounded length.
     pub fn clean(&self, text: &str) -> String {
-        let secrets =
-            self.secrets.iter().map(Secret::expose).filter(|secret| secret.len() >= SHORTEST_SECRET);
-        let text = secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "***"));
-        crate::call::clean(&text)
+        clean(&self.secrets, text)
     }
+}
+
+/// Foreign text without these secrets, on one line, of bounded length.
+pub fn clean(secrets: &[Secret], text: &str) -> String {
+    let secrets = secrets.iter().map(Secret::expose).filter(|secret| secret.len() >= SHORTEST_SECRET);
+    let text = secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "***"));
+    crate::call::clean(&text)
 }
 
 /// How long the other side wants to be left alone: whole seconds or a date (RFC 9110 §10.2.3), within 1 s and 1 h.

@@ -8,6 +8,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::visible::holds_a_key;
+
 /// A scalar that may come as text, number, boolean or not at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Loose {
@@ -44,11 +46,6 @@ impl<'de> Deserialize<'de> for Loose {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(LooseVisitor)
     }
-}
-
-/// A private key in PEM stands in the text, whole or cut, in any of its kinds (RSA, EC, encrypted, OpenSSH).
-pub fn holds_a_key(text: &str) -> bool {
-    text.contains("PRIVATE KEY")
 }
 
 struct LooseVisitor;

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::call::CallError;
+use crate::domain::absence::Named;
 use crate::domain::identity::Scope;
-use crate::domain::listing::{Inspection, Listing};
+use crate::domain::listing::{Inspection, Listing, ScopeList};
 use crate::domain::snapshot::ScopeView;
 use crate::fields::{Fields, SecretSetting};
 use crate::http::{Http, Rate};
@@ -46,6 +47,8 @@ pub struct ProviderKind {
     pub renew_policy: Option<&'static str>,
     /// Where to look at a resource in the cloud's console: as near as an address is known to lead.
     pub console: fn(&Scope, &str) -> String,
+    /// The ways out where a role is refused.
+    pub roles: &'static [Role],
     /// Reads its own keys of an account table; reports what is wrong to the fields.
     pub settings: fn(&mut Fields<'_>) -> Option<Box<dyn AccountSettings>>,
     /// Makes an account of them; `None` while accounts of this cloud cannot be watched in this version.
@@ -112,6 +115,39 @@ pub enum BuildError {
     Chain(String),
 }
 
+/// A call that lends keys: a role, an agency, those of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Role {
+    /// The cloud's own name for it.
+    pub action: &'static str,
+    /// What a person can do when it is refused to a key that is accepted, in one line.
+    pub way_out: &'static str,
+}
+
+/// A call that is tried beside the looks, and without which only something is not seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extra {
+    /// The cloud's own name for it.
+    pub action: &'static str,
+    /// What a policy must allow for it, where that has another name or none is needed.
+    pub permission: Option<&'static str>,
+    /// The policy that grants it, as shipped.
+    pub policy: &'static str,
+    /// What is not seen without it, and what is seen all the same.
+    pub lost: &'static str,
+    /// What else that permission allows; to be known before it is granted.
+    pub mind: &'static str,
+}
+
+/// A look at one resource, with how what was tried beside it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examined {
+    /// The look.
+    pub inspection: Inspection,
+    /// How the calls of [`Calls::beside`] ended; `None`: there was nothing to make them for.
+    pub beside: Option<Result<(), CallError>>,
+}
+
 /// The calls of one service, by the cloud's own names, which are those of its permission policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Calls {
@@ -121,12 +157,14 @@ pub struct Calls {
     pub listing: &'static [&'static str],
     /// Made by [`Provider::inspect`]; empty where the listing carries everything.
     pub detail: &'static [&'static str],
+    /// Tried by [`Provider::inspect`] beside them, where the key may and there is something to make them for.
+    pub beside: &'static [Extra],
     /// That would renew a certificate.
     pub renewal: &'static [&'static str],
 }
 
 impl Calls {
-    /// Every call that only reads.
+    /// Every call that only reads and that a look needs.
     pub fn reading(self) -> impl Iterator<Item = &'static str> {
         [self.scopes, self.listing, self.detail].into_iter().flatten().copied()
     }
@@ -138,17 +176,28 @@ pub trait Provider: Debug + Send + Sync {
     fn configured_scopes(&self, service: &str) -> Option<Vec<Scope>>;
 
     /// The scopes of one service: regions (and projects) as the cloud lists them for the account.
-    fn scopes<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Result<Vec<Scope>, CallError>>;
+    fn scopes<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Result<ScopeList, CallError>>;
+
+    /// What the operator wrote down of them.
+    fn named(&self) -> Named;
 
     /// What is known of a scope from before a restart. Told once, before anything is asked there, for what an account
     /// remembers between looks.
     fn recall(&self, _scope: &Scope, _known: &ScopeView) {}
+
+    /// A scope is gone: what is remembered of it is worth nothing any more.
+    fn forget(&self, _scope: &Scope) {}
 
     /// What is in a scope.
     fn discover<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Listing, CallError>>;
 
     /// The state and the certificates of one resource.
     fn inspect<'a>(&'a self, scope: &'a Scope, id: &'a str) -> BoxFuture<'a, Result<Inspection, CallError>>;
+
+    /// The same look, with what was tried beside it: for those who want to know what a key may.
+    fn examine<'a>(&'a self, scope: &'a Scope, id: &'a str) -> BoxFuture<'a, Result<Examined, CallError>> {
+        Box::pin(async move { Ok(Examined { inspection: self.inspect(scope, id).await?, beside: None }) })
+    }
 
     /// The calls that are made for one service.
     fn calls(&self, service: &str) -> Calls;

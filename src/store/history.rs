@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::Error;
 
 use super::rows::Fields;
 use super::words::{id_key, id_of, stamp};
@@ -121,23 +122,26 @@ impl Store {
     pub async fn counts(&self) -> Result<Counts, StoreError> {
         self.within_limit(async {
             let mut counts = Counts::new();
-            let kinds: [(_, fn(&mut Waiting) -> &mut usize); 2] = [
-                (statements::COUNT_WAITING, |waiting| &mut waiting.queued),
-                (statements::COUNT_DEAD, |waiting| &mut waiting.dead),
-            ];
-            for (statement, field) in kinds {
-                for row in sqlx::query(statement).fetch_all(&self.pool).await? {
-                    let mut fields = Fields::of(&row);
-                    let (channel, count) = (fields.text()?, fields.number()?);
-                    if let Ok(channel) = id_of(channel) {
-                        let waiting = counts.entry((*channel).into()).or_default();
-                        *field(waiting) = usize::try_from(count).unwrap_or(0);
-                    }
-                }
+            for (channel, count) in self.count(statements::COUNT_WAITING).await? {
+                counts.entry(channel).or_default().queued = count;
+            }
+            for (channel, count) in self.count(statements::COUNT_DEAD).await? {
+                counts.entry(channel).or_default().dead = count;
             }
             Ok(counts)
         })
         .await
+    }
+
+    async fn count(&self, statement: &'static str) -> Result<Vec<(Box<str>, usize)>, Error> {
+        let mut counts = Vec::new();
+        for row in sqlx::query(statement).fetch_all(&self.pool).await? {
+            let mut fields = Fields::of(&row);
+            let (key, count) = (fields.text()?, fields.number()?);
+            let channel = id_of(key).map_or_else(|_| key.into(), |channel| (*channel).into());
+            counts.push((channel, usize::try_from(count).unwrap_or(0)));
+        }
+        Ok(counts)
     }
 
     /// Throws away what is too old to be of interest: what arrived or was overtaken 30 days ago, what was given up 90 days

@@ -107,8 +107,8 @@ impl Store {
         .await
     }
 
-    /// What is remembered as told, and did not arrive yet: channel, certificate and end, for each certificate in a
-    /// queued message, tried before or not. What is being sent is not among it: it may have arrived.
+    /// What is remembered as told, and did not arrive yet: channel, certificate and end, wherever the first word about
+    /// an end is in a queued message, tried before or not. What is being sent is not among it: it may have arrived.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -117,7 +117,9 @@ impl Store {
         let items =
             rows.iter().flat_map(|row| row.message.items.iter().map(|item| (&row.message.channel, item)));
         let certificates = items.filter_map(|(channel, item)| match item {
-            Item::Certificate(item) => Some((channel.clone(), item.facts.fingerprint, item.facts.not_after)),
+            Item::Certificate(item) if item.news.is_first_word() => {
+                Some((channel.clone(), item.facts.fingerprint, item.facts.not_after))
+            }
             _ => None,
         });
         Ok(certificates.collect())

@@ -2,6 +2,7 @@
 
 use notafter::domain::policy::Locale;
 use notafter::notifier::Outcome;
+use notafter::sim::receivers::Shown;
 
 use crate::samples;
 use crate::support::Line;
@@ -19,7 +20,7 @@ async fn a_hostile_name_is_shown_literally_and_harms_nobody() {
                 }
                 let shown: Vec<_> =
                     line.deliveries().into_iter().filter_map(|delivery| delivery.shown).collect();
-                let text: String = shown.iter().map(|shown| shown.text() + "\n").collect();
+                let text = shown.iter().map(Shown::text).collect::<Vec<_>>().join("\n");
                 assert!(text.contains(channel.hostile), "{told}: not literally in\n{text}");
                 for shown in shown {
                     assert!(shown.mentions.is_empty(), "{told}: calls {:?}", shown.mentions);

@@ -7,6 +7,7 @@ mod again;
 mod complete;
 mod golden;
 mod hostile;
+mod mail;
 mod outcomes;
 mod plain;
 mod samples;

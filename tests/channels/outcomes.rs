@@ -8,7 +8,7 @@ use notafter::sim::receivers::{Answer, Fault, TEXT};
 use tokio::task::JoinSet;
 
 use crate::support::{Line, agrees};
-use crate::table::{self, Channel, Want};
+use crate::table::{self, Channel, Far, Want};
 
 /// An attempt is over by then, whatever the other side does.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(32);
@@ -43,6 +43,14 @@ fn quick() -> Vec<(&'static str, Fault, Want)> {
     ]
 }
 
+/// The same for mails.
+fn by_mail() -> Vec<(&'static str, Fault, Want)> {
+    vec![
+        ("reset before delivery", Fault::ResetBefore, Want::Retry),
+        ("reset after delivery", Fault::ResetAfter, Want::Retry),
+    ]
+}
+
 fn wanted(channel: &Channel, name: &str, usual: Want) -> Want {
     channel.faults.iter().find(|(fault, _)| *fault == name).map_or(usual, |(_, want)| *want)
 }
@@ -51,7 +59,8 @@ fn wanted(channel: &Channel, name: &str, usual: Want) -> Want {
 async fn each_fault_has_its_outcome() {
     for channel in table::all() {
         let line = Line::open(&channel).await;
-        for (name, fault, usual) in quick() {
+        let faults = if matches!(channel.far, Far::Http(_)) { quick() } else { by_mail() };
+        for (name, fault, usual) in faults {
             let want = wanted(&channel, name, usual);
             let began = Instant::now();
             let outcome = line.meet(&samples::one_critical(), fault).await;
@@ -68,8 +77,8 @@ async fn each_code_of_the_vendor_has_its_outcome() {
             let line = Line::open(&channel).await;
             let fault = Fault::Answer(code.answer.clone());
             match code.times {
-                Some(times) => line.reception.script(std::iter::repeat_n(fault, times)),
-                None => line.reception.always(Some(fault)),
+                Some(times) => line.station.script(std::iter::repeat_n(fault, times)),
+                None => line.station.always(Some(fault)),
             }
             let outcome = line.say(&samples::one_critical()).await.pop().expect("at least one part");
             let want = code.want;
@@ -85,10 +94,10 @@ async fn each_code_of_the_vendor_has_its_outcome() {
 
 #[tokio::test]
 async fn redirects_are_not_followed() {
-    for channel in table::all() {
+    for channel in table::all().into_iter().filter(|channel| matches!(channel.far, Far::Http(_))) {
         let line = Line::open(&channel).await;
         for status in [301, 302, 303, 307, 308] {
-            let elsewhere = format!("{}/elsewhere", line.reception.base_url());
+            let elsewhere = format!("{}/elsewhere", line.station.base_url());
             let moved = Answer::refused(status, TEXT, "").with("location", elsewhere);
             let outcome = line.meet(&samples::one_critical(), Fault::Answer(moved)).await;
             let told = format!("{}: {status}: {outcome:?}", channel.name);
@@ -105,9 +114,10 @@ async fn silence_ends_and_a_slow_answer_counts() {
     let mut waiting = JoinSet::new();
     for channel in table::all() {
         let slow = Duration::from_secs(10);
-        for (name, fault, want) in
-            [("silent", Fault::Silent, Want::Retry), ("slow", Fault::Slow(slow), Want::Delivered)]
-        {
+        let endless =
+            matches!(channel.far, Far::Mail(..)).then_some(("endless", Fault::Endless, Want::Retry));
+        let waits = [("silent", Fault::Silent, Want::Retry), ("slow", Fault::Slow(slow), Want::Delivered)];
+        for (name, fault, want) in waits.into_iter().chain(endless) {
             let line = Line::open(&channel).await;
             let (told, want) = (format!("{}: {name}", channel.name), wanted(&channel, name, want));
             waiting.spawn(async move {

@@ -9,6 +9,7 @@ use notafter::domain::policy::Locale;
 use notafter::fields::{Fields, Sink};
 use notafter::notifier::samples::{now, setting};
 use notafter::notifier::{self, ChannelSettings, Order, Outcome, Part, Receipt, Sender, Stamp};
+use notafter::sim::receivers::smtp::MailServer;
 use notafter::sim::receivers::{Delivery, Fault, Reception};
 use toml::de::DeTable;
 
@@ -20,7 +21,7 @@ const RESEND: std::time::Duration = std::time::Duration::from_mins(1);
 /// A channel and its receiver.
 pub(crate) struct Line {
     pub(crate) sender: Sender,
-    pub(crate) reception: Reception,
+    pub(crate) station: Station,
     /// The settings that it was made of, as they show themselves.
     pub(crate) config: String,
     pub(crate) locale: Locale,
@@ -37,10 +38,9 @@ impl Line {
         channel: &Channel,
         clock: impl Fn() -> DateTime<Utc> + Send + Sync + 'static,
     ) -> Self {
-        let Far::Http(receiver) = &channel.far;
-        let reception = Reception::start(receiver(), clock).await.expect("a receiver");
-        let (sender, config) = built(channel, &reception.base_url());
-        Self { sender, reception, config, locale: Locale::En }
+        let station = Station::start(&channel.far, clock).await;
+        let (sender, config) = built(channel, &station.base_url());
+        Self { sender, station, config, locale: Locale::En }
     }
 
     /// Says a message: every part, until one does not arrive.
@@ -70,6 +70,14 @@ impl Line {
         }
     }
 
+    /// A message as short plain text.
+    pub(crate) fn plain(&self, message: &Message) -> Option<Part> {
+        match &self.sender {
+            Sender::Messages(messenger) => messenger.plain(message, &setting(self.locale)),
+            Sender::State(_) => None,
+        }
+    }
+
     /// Posts parts, until one does not arrive.
     pub(crate) async fn post(&self, message: &Message, parts: &[Part], at: DateTime<Utc>) -> Vec<Outcome> {
         let Sender::Messages(messenger) = &self.sender else { return Vec::new() };
@@ -87,16 +95,68 @@ impl Line {
 
     /// Says the first part of a message while the receiver does this to every request.
     pub(crate) async fn meet(&self, message: &Message, fault: Fault) -> Outcome {
-        self.reception.clear();
-        self.reception.always(Some(fault));
+        self.station.clear();
+        self.station.always(Some(fault));
         let outcome = self.say(message).await.pop().expect("at least one part");
-        self.reception.always(None);
+        self.station.always(None);
         outcome
     }
 
     /// Everything that came.
     pub(crate) fn deliveries(&self) -> Vec<Delivery> {
-        self.reception.deliveries()
+        self.station.deliveries()
+    }
+}
+
+/// The other end, whatever it speaks.
+pub(crate) enum Station {
+    Http(Reception),
+    Mail(MailServer),
+}
+
+impl Station {
+    async fn start(far: &Far, clock: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        match far {
+            Far::Http(receiver) => Self::Http(Reception::start(receiver(), clock).await.expect("a receiver")),
+            Far::Mail(user, password) => {
+                Self::Mail(MailServer::start(Some((user, password)), clock).await.expect("a mail server"))
+            }
+        }
+    }
+
+    pub(crate) fn base_url(&self) -> String {
+        match self {
+            Self::Http(reception) => reception.base_url(),
+            Self::Mail(server) => server.base_url(),
+        }
+    }
+
+    pub(crate) fn script(&self, faults: impl IntoIterator<Item = Fault>) {
+        match self {
+            Self::Http(reception) => reception.script(faults),
+            Self::Mail(server) => server.script(faults),
+        }
+    }
+
+    pub(crate) fn always(&self, fault: Option<Fault>) {
+        match self {
+            Self::Http(reception) => reception.always(fault),
+            Self::Mail(server) => server.always(fault),
+        }
+    }
+
+    pub(crate) fn deliveries(&self) -> Vec<Delivery> {
+        match self {
+            Self::Http(reception) => reception.deliveries(),
+            Self::Mail(server) => server.deliveries(),
+        }
+    }
+
+    fn clear(&self) {
+        match self {
+            Self::Http(reception) => reception.clear(),
+            Self::Mail(server) => server.clear(),
+        }
     }
 }
 
@@ -118,7 +178,7 @@ pub(crate) fn built(channel: &Channel, base: &str) -> (Sender, String) {
 
 /// The keys of its table, read by the type itself.
 fn settings(channel: &Channel, base: &str) -> Box<dyn ChannelSettings> {
-    let address = base.trim_start_matches("http://");
+    let (_, address) = base.split_once("://").expect("an address with a scheme");
     let (host, port) = address.rsplit_once(':').expect("an address with a port");
     let text = channel.settings.replace("{base}", base).replace("{host}", host).replace("{port}", port);
     let table = DeTable::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", channel.name));

@@ -1,144 +1,13 @@
 //! What is shown equals what the cloud has: every date, every state, over thousands of instances.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use notafter::daemon::poll::Mode;
 use notafter::domain::matcher::{LabelSet, Matcher};
 use notafter::domain::resource::{DateSource, ManagedBy, TlsState};
-use notafter::metrics::MetricsPage;
-use notafter::sim::alibaba::{Engine, Expiry, Fleet, Instance, Rights, ServerCert, SslModel};
+use notafter::sim::alibaba::{Engine, Expiry, Instance, Rights, ServerCert, SslModel};
 
-use crate::support::{
-    Build, OTHER_REGION, OTHER_UID, REGION, UID, Watch, days, find, fleet, instance, quick, scope,
-};
-
-const ENGINES: [Engine; 9] = [
-    Engine::Redis,
-    Engine::RedisCluster,
-    Engine::Tair,
-    Engine::MySql,
-    Engine::PostgreSql,
-    Engine::SqlServer,
-    Engine::MariaDb,
-    Engine::MongoReplica,
-    Engine::MongoSharded,
-];
-
-/// Three thousand instances of both accounts and regions: every engine, every state, every way to write a date.
-fn large_fleet() -> Fleet {
-    let mut fleet = fleet();
-    for n in 0..3000_usize {
-        let engine = ENGINES[n % ENGINES.len()];
-        let account = if n % 5 == 0 { OTHER_UID } else { UID };
-        let region = if n % 7 == 0 { OTHER_REGION } else { REGION };
-        let ends = days(i64::try_from(n % 800).expect("small") - 100);
-        let mut instance = Instance::new(engine, &format!("i-{n:05}"), account, region, ends);
-        instance.numbers_for_text = n % 3 == 0;
-        instance.custom_ca = n % 41 == 0;
-        if engine != Engine::MariaDb {
-            instance.ssl = state(n, ends, engine, &instance);
-        }
-        fleet.insert(instance);
-    }
-    fleet
-}
-
-fn state(n: usize, ends: DateTime<Utc>, engine: Engine, instance: &Instance) -> SslModel {
-    let written = |text: &str, means: Option<&str>| SslModel::On {
-        expires: Expiry::Text { text: text.into(), means: means.and_then(|means| means.parse().ok()) },
-    };
-    match n % 29 {
-        0 => SslModel::Off { stale: Some(ends) },
-        1 => SslModel::Off { stale: None },
-        2 => SslModel::unsupported(engine),
-        3 => SslModel::busy(),
-        4 => SslModel::gone(instance.product()),
-        5 => written("2027-03-04T05:06Z", Some("2027-03-04T05:06:00Z")),
-        6 => written("2027-03-04T05:06:07.890+08:00", Some("2027-03-03T21:06:07.890Z")),
-        7 => written("9999-12-31T23:59:59Z", Some("9999-12-31T23:59:59Z")),
-        8 => written("0001-01-01T00:00:00Z", None),
-        9 => written("-", None),
-        10 => written("next year", None),
-        11 => SslModel::On { expires: Expiry::Absent },
-        12 => SslModel::On { expires: Expiry::Null },
-        13 => SslModel::On { expires: Expiry::Number(1_795_910_400) },
-        _ => SslModel::on(ends),
-    }
-}
-
-/// PostgreSQL shows the certificate itself; where the field is odd, that is where the date comes from.
-fn without_server_cert(fleet: &mut Fleet) {
-    let ids: Vec<_> = fleet.instances().map(|instance| instance.id.clone()).collect();
-    for id in ids {
-        if let Some(instance) = fleet.get_mut(&id) {
-            instance.server_cert = ServerCert::Absent;
-        }
-    }
-}
-
-#[tokio::test]
-async fn every_date_on_the_metrics_page_is_the_clouds() {
-    let mut fleet = large_fleet();
-    without_server_cert(&mut fleet);
-    let accounts = vec![Build::account("prod"), Build::account("other")];
-    let watch = Watch::with(fleet, quick(), Mode::Once { only: None }, accounts).await;
-    let (expected, telemetry) = (watch.cloud.expected(), watch.telemetry.clone());
-    let cloud = watch.cloud.clone();
-    let snapshot = watch.finished().await;
-    drop(cloud);
-
-    let page = MetricsPage::new(telemetry, quick(), Utc::now());
-    let page = page.plain(snapshot.clone(), Utc::now()).await.expect("rendered");
-    let text = String::from_utf8(page.flat_map(|block| block.to_vec()).collect()).expect("UTF-8");
-    let shown = series(&text, "notafter_certificate_not_after_timestamp_seconds");
-    let on = series(&text, "notafter_resource_tls_enabled");
-    let mut wanted = BTreeMap::new();
-    for truth in &expected {
-        let key = (
-            truth.account.to_string(),
-            truth.region.to_string(),
-            truth.service.to_owned(),
-            truth.id.to_string(),
-        );
-        let enabled = match truth.truth.state {
-            TlsState::Enabled => Some("1"),
-            TlsState::Disabled => Some("0"),
-            TlsState::Unsupported | TlsState::Unknown => None,
-        };
-        assert_eq!(on.get(&key).map(String::as_str), enabled, "{key:?}");
-        if let Some(ends) = truth.truth.expires {
-            wanted.insert(key, ends.timestamp());
-        }
-    }
-    assert!(wanted.len() > 1500, "a fleet that proves something: {}", wanted.len());
-    let shown: BTreeMap<_, i64> =
-        shown.into_iter().map(|(key, value)| (key, whole_seconds(&value))).collect();
-    assert_eq!(shown, wanted);
-}
-
-/// A timestamp without its fraction: the cloud's own truth is to the second.
-fn whole_seconds(value: &str) -> i64 {
-    value.split('.').next().and_then(|seconds| seconds.parse().ok()).expect("a number")
-}
-
-/// Samples of one family by (account, region, service, id).
-fn series(page: &str, name: &str) -> BTreeMap<(String, String, String, String), String> {
-    let label = |line: &str, label: &str| {
-        let rest = line.split_once(&format!("{label}=\"")).map(|(_, rest)| rest).unwrap_or_default();
-        rest.split('"').next().unwrap_or_default().to_owned()
-    };
-    let mut found = BTreeMap::new();
-    for line in page.lines().filter(|line| line.starts_with(&format!("{name}{{"))) {
-        let value = line.rsplit(' ').next().unwrap_or_default().to_owned();
-        let key =
-            ["cloud_account", "cloud_region", "cloud_service", "resource_id"].map(|name| label(line, name));
-        let [account, region, service, id] = key;
-        assert!(found.insert((account, region, service, id), value).is_none(), "twice on the page: {line}");
-    }
-    found
-}
+use crate::support::{Build, REGION, Watch, days, find, fleet, instance, quick, scope};
 
 #[tokio::test]
 async fn states_and_reasons_of_single_resources_are_right() {
@@ -184,30 +53,6 @@ async fn states_and_reasons_of_single_resources_are_right() {
         (DateSource::X509, days(7), Some(true))
     );
     assert_eq!(get("on").certificates()[0].dates_disagree(), None);
-}
-
-#[tokio::test]
-async fn what_changes_at_the_cloud_is_seen() {
-    let mut fleet = fleet();
-    for id in ["r-1", "r-2"] {
-        fleet.insert(instance(Engine::Redis, id));
-    }
-    let watch = Watch::over(fleet).await;
-    watch.until_read().await;
-    let renewed = days(465);
-    assert!(watch.cloud.renew("r-1", renewed));
-    watch.cloud.create(instance(Engine::MySql, "rm-new"));
-    assert!(watch.cloud.delete("r-2"));
-    let seen = watch
-        .until("the renewal, the new one and the deletion", |snapshot| {
-            let is = |id: &str, ends| {
-                find(snapshot, id).is_some_and(|r| r.certificates().iter().any(|c| c.not_after == ends))
-            };
-            is("r-1", renewed) && is("rm-new", days(100)) && find(snapshot, "r-2").is_none()
-        })
-        .await;
-    assert!(scope(&seen, "prod", REGION, "redis").is_up());
-    watch.end().await;
 }
 
 #[tokio::test]

@@ -6,31 +6,9 @@ use chrono::TimeDelta;
 use notafter::daemon::poll::Mode;
 use notafter::domain::reason::Reason;
 use notafter::domain::resource::TlsState;
-use notafter::sim::alibaba::{Engine, Fault, Hang, Quota, Rights, Where};
+use notafter::sim::alibaba::{Engine, Fault, Quota, Rights, Where};
 
-use crate::support::{Build, OTHER_REGION, REGION, SECRET, Watch, days, fleet, instance, quick, scope};
-
-#[tokio::test]
-async fn a_wrong_secret_is_used_once_and_the_other_account_is_read() {
-    let mut fleet = fleet();
-    for n in 0..20 {
-        fleet.insert(instance(Engine::Redis, &format!("r-{n}")));
-    }
-    let wrong = Build { secret: "not-the-secret", ..Build::account("other") };
-    let watch = Watch::with(fleet, quick(), Mode::Continuous, vec![Build::account("prod"), wrong]).await;
-    watch
-        .until("the good account", |s| scope(s, "prod", REGION, "redis").counts.of(TlsState::Enabled) == 20)
-        .await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let refused = watch.cloud.calls().iter().filter(|call| &*call.key_id == "other").count();
-    assert_eq!(refused, 1, "one refusal is enough for a quarter of a minute");
-    let snapshot = watch.snapshot();
-    for (scope, view) in snapshot.scopes.iter().filter(|(scope, _)| &*scope.account == "other") {
-        assert_eq!(view.failure().map(|failure| failure.reason), Some(Reason::Denied), "{scope}");
-    }
-    assert!(snapshot.is_ready());
-    watch.end().await;
-}
+use crate::support::{Build, REGION, SECRET, Watch, days, fleet, instance, quick, scope};
 
 #[tokio::test]
 async fn a_missing_permission_for_one_service_leaves_the_others() {
@@ -138,23 +116,6 @@ async fn a_hint_of_the_cloud_is_obeyed() {
     assert_eq!(calls(&watch), before, "2.5 s of silence were asked for");
     watch.until("recovery", |s| s.resources().all(|(_, r)| r.failure.is_none())).await;
     watch.end().await;
-}
-
-#[tokio::test]
-async fn a_region_that_hangs_does_not_delay_the_others() {
-    let mut fleet = fleet();
-    for n in 0..50 {
-        fleet.insert(instance(Engine::Redis, &format!("r-{n:03}")));
-    }
-    let watch = Watch::over(fleet).await;
-    watch.cloud.inject(Fault::Hang(Hang::NoAnswer), Where::region(OTHER_REGION), None);
-    let read = |s: &notafter::domain::snapshot::Snapshot| scope_read(s) == 50;
-    watch.until("fifty resources while another region hangs", read).await;
-    watch.end().await;
-}
-
-fn scope_read(snapshot: &notafter::domain::snapshot::Snapshot) -> usize {
-    snapshot.resources().filter(|(_, resource)| resource.state() == TlsState::Enabled).count()
 }
 
 #[tokio::test]

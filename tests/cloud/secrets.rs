@@ -1,44 +1,18 @@
 //! Nothing that a key is made of, and no private key that a cloud hands out, is ever to be seen.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use chrono::Utc;
 use notafter::daemon::poll::Mode;
 use notafter::metrics::MetricsPage;
 use notafter::sim::alibaba::{Engine, Fault, PRIVATE_KEY_MARKER, Where, WrongType};
-use tracing_subscriber::fmt::MakeWriter;
 
+use crate::common::Captured;
 use crate::support::{Build, SECRET, TOKEN, Watch, fleet, instance, quick};
-
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("not poisoned").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Captured {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 #[tokio::test]
 async fn planted_secrets_are_in_no_log_no_metric_and_no_debug_text() {
-    let log = Captured::default();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Captured::start();
 
     let mut fleet = fleet();
     for n in 0..5 {
@@ -67,10 +41,8 @@ async fn planted_secrets_are_in_no_log_no_metric_and_no_debug_text() {
     let page: Vec<u8> = page.flat_map(|block| block.to_vec()).collect();
     watch.end().await;
 
-    let log = log.0.lock().expect("not poisoned").clone();
-    assert!(!log.is_empty(), "the log was captured");
     let seen = [
-        ("the log at trace level", String::from_utf8_lossy(&log).into_owned()),
+        ("the log at trace level", log.text()),
         ("the metrics page", String::from_utf8_lossy(&page).into_owned()),
         ("the snapshot's Debug form", format!("{snapshot:?}")),
     ];

@@ -1,24 +1,19 @@
 //! A simulated cloud with two accounts, and the poll loop running over it.
 
-use std::sync::{Arc, LazyLock, Once};
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use notafter::clock::Clock;
-use notafter::daemon::poll::{Account, Filter, Mode, Poller};
+use notafter::daemon::poll::{Account, Filter, Mode};
 use notafter::domain::identity::Scope;
 use notafter::domain::policy::PollPolicy;
-use notafter::domain::resource::Resource;
 use notafter::domain::snapshot::{ScopeView, Snapshot};
 use notafter::http::{Http, Route};
 use notafter::provider::alibaba::{Alibaba, Api, Templates};
 use notafter::provider::keys::{FixedKeys, Keys};
 use notafter::secret::Secret;
-use notafter::shutdown::Stop;
 use notafter::sim::alibaba::{self as sim, AlibabaCloud, Engine, Fleet, Instance, Region};
-use notafter::telemetry::Telemetry;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+
+pub(crate) use crate::common::{crypto, find, quick};
 
 pub(crate) const UID: &str = "1000000000000001";
 pub(crate) const OTHER_UID: &str = "1000000000000002";
@@ -48,17 +43,6 @@ pub(crate) fn fleet() -> Fleet {
 
 pub(crate) fn instance(engine: Engine, id: &str) -> Instance {
     Instance::new(engine, id, UID, REGION, days(100))
-}
-
-/// Short enough for a test, in the proportions of a real policy.
-pub(crate) fn quick() -> PollPolicy {
-    PollPolicy {
-        max_age: Duration::from_millis(600),
-        min_interval: Duration::from_millis(300),
-        discover_every: Duration::from_millis(400),
-        timeout: Duration::from_millis(1500),
-        concurrency: 64,
-    }
 }
 
 /// What an account of the simulated cloud needs to be polled.
@@ -102,13 +86,7 @@ impl<'a> Build<'a> {
 }
 
 /// The poll loop over a simulated cloud.
-pub(crate) struct Watch {
-    pub(crate) cloud: AlibabaCloud,
-    pub(crate) telemetry: Arc<Telemetry>,
-    snapshots: watch::Receiver<Arc<Snapshot>>,
-    stop: Stop,
-    running: JoinHandle<()>,
-}
+pub(crate) type Watch = crate::common::Watch<AlibabaCloud>;
 
 impl Watch {
     /// Over both accounts, in a quick rhythm.
@@ -118,57 +96,11 @@ impl Watch {
     }
 
     pub(crate) async fn with(fleet: Fleet, policy: PollPolicy, mode: Mode, accounts: Vec<Build<'_>>) -> Self {
-        crypto();
         let cloud = AlibabaCloud::start(fleet, Utc::now).await.expect("a free port");
-        let (clock, telemetry) = (Clock::system(), Arc::new(Telemetry::new()));
-        let http = Http::new(policy.timeout, policy.concurrency, clock.clone(), Arc::clone(&telemetry));
-        let accounts = accounts.into_iter().map(|build| build.build(&cloud.base_url(), &http)).collect();
-        let poller = Poller::new(accounts, policy, mode, clock, Arc::clone(&telemetry));
-        let (stop, snapshots) = (Stop::new(), poller.snapshots());
-        let running = tokio::spawn(poller.run(stop.listener()));
-        Self { cloud, telemetry, snapshots, stop, running }
+        Self::start(cloud, policy, mode, |cloud, http| {
+            accounts.into_iter().map(|build| build.build(&cloud.base_url(), http)).collect()
+        })
     }
-
-    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.snapshots.borrow())
-    }
-
-    /// Waits until the snapshot is as wanted; fails with `what` and the state of things after ten seconds.
-    pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
-        let mut snapshots = self.snapshots.clone();
-        let seen = snapshots.wait_for(|snapshot| wanted(snapshot));
-        let in_time = tokio::time::timeout(Duration::from_secs(10), seen).await.is_ok();
-        assert!(in_time, "not seen within 10 s: {what}\n{:#?}", Summary(&self.snapshot()));
-        self.snapshot()
-    }
-
-    /// Waits until every resource that can be read was read.
-    pub(crate) async fn until_read(&self) -> Arc<Snapshot> {
-        let read = |snapshot: &Snapshot| {
-            snapshot.is_ready() && snapshot.resources().all(|(_, resource)| resource.looked_at.is_some())
-        };
-        self.until("everything was looked at", read).await
-    }
-
-    /// Waits for the end of a single round.
-    pub(crate) async fn finished(self) -> Arc<Snapshot> {
-        let Self { running, snapshots, .. } = self;
-        tokio::time::timeout(Duration::from_mins(1), running).await.expect("it ends").expect("it ends well");
-        Arc::clone(&snapshots.borrow())
-    }
-
-    /// Stops the loop; a defect in it fails the test.
-    pub(crate) async fn end(self) {
-        self.stop.request();
-        tokio::time::timeout(Duration::from_secs(5), self.running)
-            .await
-            .expect("it stops")
-            .expect("it ends well");
-    }
-}
-
-pub(crate) fn find<'s>(snapshot: &'s Snapshot, id: &str) -> Option<&'s Arc<Resource>> {
-    snapshot.resources().map(|(_, resource)| resource).find(|resource| &*resource.id == id)
 }
 
 /// A scope; an empty one while it is not known yet.
@@ -177,28 +109,4 @@ pub(crate) fn scope(snapshot: &Snapshot, account: &str, region: &str, service: &
         |scope: &Scope| &*scope.account == account && &*scope.region == region && &*scope.service == service;
     let found = snapshot.scopes.iter().find(|(scope, _)| wanted(scope));
     found.map(|(_, view)| Arc::clone(view)).unwrap_or_default()
-}
-
-/// A short view of a snapshot for failures.
-struct Summary<'s>(&'s Snapshot);
-
-impl std::fmt::Debug for Summary<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (scope, view) in &self.0.scopes {
-            let failure = view.failure().map(|failure| &failure.text);
-            writeln!(f, "{scope}: up {} resources {} {failure:?}", view.is_up(), view.resources.len())?;
-            for resource in view.resources.iter().take(5) {
-                let failure = resource.failure.as_ref().map(|failure| &failure.text);
-                writeln!(f, "  {} {:?} {failure:?}", resource.id, resource.state())?;
-            }
-        }
-        Ok(())
-    }
-}
-
-pub(crate) fn crypto() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
-    });
 }

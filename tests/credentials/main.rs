@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 mod chain;
+mod doctor;
 mod huawei;
 mod machine;
 mod roles;

@@ -1,112 +1,18 @@
 //! What is shown equals what the cloud has: both dates, every state, over thousands of instances.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use chrono::{TimeDelta, Utc};
-use notafter::daemon::poll::Mode;
 use notafter::domain::identity::CertRole;
 use notafter::domain::resource::{Certificate, DateSource, ManagedBy, TlsState};
 use notafter::domain::snapshot::Snapshot;
-use notafter::metrics::MetricsPage;
 use notafter::provider::huawei::Wanted;
-use notafter::sim::huawei::{Download, Expiry, Fleet, Instance, Link, Ssl};
+use notafter::sim::huawei::{Download, Expiry, Instance, Ssl};
 
 use crate::support::{
-    Build, ELSEWHERE, OTHER_PROJECT, OTHER_REGION, PROJECT, REGION, TEAM, Watch, certificate, days, end,
-    find, fleet, instance, quick, scope, whole_days,
+    Build, ELSEWHERE, OTHER_REGION, PROJECT, REGION, TEAM, Watch, certificate, days, end, find, fleet,
+    instance, scope, whole_days,
 };
-
-/// Two thousand instances of both accounts and all projects: every state, every way to write a date.
-fn large_fleet() -> Fleet {
-    let mut fleet = fleet();
-    for n in 0..2000_usize {
-        let project = [PROJECT, PROJECT, PROJECT, TEAM, ELSEWHERE, OTHER_PROJECT][n % 6];
-        let left = i64::try_from(n % 800).expect("small") - 100;
-        let mut instance = Instance::new(&format!("i-{n:05}"), project, days(left), whole_days(left + 900));
-        instance.loose_types = n % 3 == 0;
-        odd(&mut instance, n);
-        fleet.insert(instance);
-    }
-    fleet
-}
-
-fn odd(instance: &mut Instance, n: usize) {
-    let text = |text: &str, means: Option<&str>| {
-        let means = means.map(|means| means.parse().expect("a date"));
-        Ssl::On(Expiry::Text { text: text.into(), means })
-    };
-    match n % 29 {
-        0 => instance.ssl = Ssl::Off,
-        1 => instance.ssl = Ssl::OffInJson,
-        2 => instance.ssl = Ssl::Unsupported,
-        3 => instance.ssl = Ssl::Busy,
-        4 => instance.ssl = Ssl::Gone,
-        5 => instance.ssl = text("2027-03-04T13:06:07.890+0800", Some("2027-03-04T05:06:07.890Z")),
-        6 => instance.ssl = text("2027-03-04T05:06:07", None),
-        7 => instance.ssl = text("9999-12-31T23:59:59.999Z", Some("9999-12-31T23:59:59.999Z")),
-        8 => instance.ssl = text("next year", None),
-        9 => instance.ssl = Ssl::On(Expiry::Absent),
-        10 => instance.ssl = Ssl::On(Expiry::Null),
-        11 => instance.supports_ssl = Some(false),
-        12 => instance.supports_ssl = None,
-        13 => instance.download = Download::Bytes(Bytes::from_static(b"nothing in it")),
-        14 => instance.link = Link::Absent,
-        _ => {}
-    }
-}
-
-#[tokio::test]
-async fn every_date_on_the_metrics_page_is_the_clouds() {
-    let accounts = vec![Build::account("prod"), Build::account("other")];
-    let watch = Watch::with(large_fleet(), Mode::Once { only: None }, accounts).await;
-    let (cloud, telemetry) = (watch.cloud.clone(), watch.telemetry.clone());
-    let snapshot = watch.finished().await;
-    let page = MetricsPage::new(telemetry, quick(), Utc::now())
-        .plain(snapshot.clone(), Utc::now())
-        .await
-        .expect("rendered");
-    let text = String::from_utf8(page.flat_map(|block| block.to_vec()).collect()).expect("UTF-8");
-    let shown = series(&text, "notafter_certificate_not_after_timestamp_seconds");
-    let on = series(&text, "notafter_resource_tls_enabled");
-    let mut wanted = BTreeMap::new();
-    let truths: Vec<Instance> = cloud.modify(|fleet| fleet.instances().cloned().collect());
-    for instance in truths.iter().filter(|instance| instance.ssl != Ssl::Gone) {
-        let truth = instance.truth();
-        let key = |role: &str| [&*instance.project, &*instance.id, role].map(str::to_owned);
-        let enabled = match truth.state {
-            TlsState::Enabled => Some("1"),
-            TlsState::Disabled => Some("0"),
-            TlsState::Unsupported | TlsState::Unknown => None,
-        };
-        assert_eq!(on.get(&key("")).map(String::as_str), enabled, "{}", instance.id);
-        let ends = [("server", truth.server), ("ca", truth.ca)];
-        wanted.extend(ends.into_iter().filter_map(|(role, at)| Some((key(role), at?.timestamp()))));
-    }
-    assert!(wanted.len() > 2500, "a fleet that proves something: {}", wanted.len());
-    #[allow(clippy::cast_possible_truncation)] // seconds
-    let shown: BTreeMap<_, i64> = shown
-        .into_iter()
-        .map(|(key, value)| (key, value.parse::<f64>().expect("a number").floor() as i64))
-        .collect();
-    assert_eq!(shown, wanted);
-}
-
-/// Samples of one family by project, id and role.
-fn series(page: &str, name: &str) -> BTreeMap<[String; 3], String> {
-    let label = |line: &str, label: &str| {
-        let rest = line.split_once(&format!("{label}=\"")).map(|(_, rest)| rest).unwrap_or_default();
-        rest.split('"').next().unwrap_or_default().to_owned()
-    };
-    let mut found = BTreeMap::new();
-    for line in page.lines().filter(|line| line.starts_with(&format!("{name}{{"))) {
-        let value = line.rsplit(' ').next().unwrap_or_default().to_owned();
-        let key = ["cloud_project", "resource_id", "cert_role"].map(|name| label(line, name));
-        assert!(found.insert(key, value).is_none(), "twice on the page: {line}");
-    }
-    found
-}
 
 #[tokio::test]
 async fn states_dates_and_sources_of_single_instances_are_right() {

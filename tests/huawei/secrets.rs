@@ -1,7 +1,6 @@
 //! Nothing that a key is made of, no link and no private key is ever to be seen.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::Utc;
@@ -10,31 +9,9 @@ use notafter::metrics::MetricsPage;
 use notafter::sim::huawei::{
     Download, Fault, Instance, Key, LINK_MARKER, Link, Token, Where, WrongType, archive,
 };
-use tracing_subscriber::fmt::MakeWriter;
 
+use crate::common::Captured;
 use crate::support::{Build, SECRET, TOKEN, Watch, days, fleet, instance, often, quick};
-
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("not poisoned").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Captured {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 const PLANTED_AK: &str = "PLANTEDTEMPORARYAK4711";
 const WRONG_AK: &str = "PLANTEDWRONGAK4711";
@@ -65,10 +42,7 @@ fn planted() -> notafter::sim::huawei::Fleet {
 
 #[tokio::test]
 async fn planted_secrets_are_in_no_log_no_metric_and_no_debug_text() {
-    let log = Captured::default();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Captured::start();
 
     let account =
         |name| Build { key_id: PLANTED_AK, token: Some(TOKEN), rhythm: often(), ..Build::account(name) };
@@ -104,8 +78,7 @@ async fn planted_secrets_are_in_no_log_no_metric_and_no_debug_text() {
     let page: Vec<u8> = page.flat_map(|block| block.to_vec()).collect();
     watch.end().await;
 
-    let log = log.0.lock().expect("not poisoned").clone();
-    let log = String::from_utf8_lossy(&log).into_owned();
+    let log = log.text();
     assert!(log.contains("could not be downloaded"), "the log was captured");
     let seen = [
         ("the log at trace level", log),

@@ -1,24 +1,20 @@
 //! A simulated cloud with two accounts, and the poll loop running over it.
 
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use notafter::clock::Clock;
-use notafter::daemon::poll::{Account, Filter, Mode, Poller};
+use notafter::daemon::poll::{Account, Filter, Mode};
 use notafter::domain::identity::CertRole;
-use notafter::domain::policy::PollPolicy;
-use notafter::domain::resource::{Certificate, Resource};
+use notafter::domain::resource::Certificate;
 use notafter::domain::snapshot::{ScopeView, Snapshot};
 use notafter::http::{Http, Route};
 use notafter::provider::huawei::{Api, Huawei, Rhythm, Templates, Wanted};
 use notafter::provider::keys::{FixedKeys, Keys};
 use notafter::secret::Secret;
-use notafter::shutdown::Stop;
 use notafter::sim::huawei::{self as sim, Fault, Fleet, HuaweiCloud, Instance, Key, Project, Where};
-use notafter::telemetry::Telemetry;
-use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+
+pub(crate) use crate::common::{beside_each_other, find, quick};
 
 pub(crate) const REGION: &str = "cn-north-4";
 pub(crate) const OTHER_REGION: &str = "ap-southeast-3";
@@ -60,17 +56,6 @@ pub(crate) fn fleet() -> Fleet {
 
 pub(crate) fn instance(id: &str) -> Instance {
     Instance::new(id, PROJECT, days(100), whole_days(2000))
-}
-
-/// Short enough for a test, in the proportions of a real policy.
-pub(crate) fn quick() -> PollPolicy {
-    PollPolicy {
-        max_age: Duration::from_millis(600),
-        min_interval: Duration::from_millis(300),
-        discover_every: Duration::from_millis(400),
-        timeout: Duration::from_millis(1500),
-        concurrency: 64,
-    }
 }
 
 /// Downloads again so soon that a test sees it.
@@ -118,13 +103,7 @@ impl<'a> Build<'a> {
 }
 
 /// The poll loop over a simulated cloud.
-pub(crate) struct Watch {
-    pub(crate) cloud: HuaweiCloud,
-    pub(crate) telemetry: Arc<Telemetry>,
-    snapshots: watch::Receiver<Arc<Snapshot>>,
-    stop: Stop,
-    running: JoinHandle<()>,
-}
+pub(crate) type Watch = crate::common::Watch<HuaweiCloud>;
 
 impl Watch {
     /// Over both accounts, in a quick rhythm.
@@ -145,15 +124,9 @@ impl Watch {
     }
 
     fn at(cloud: HuaweiCloud, mode: Mode, accounts: Vec<Build<'_>>) -> Self {
-        crypto();
-        let policy = quick();
-        let (clock, telemetry) = (Clock::system(), Arc::new(Telemetry::new()));
-        let http = Http::new(policy.timeout, policy.concurrency, clock.clone(), Arc::clone(&telemetry));
-        let accounts = accounts.into_iter().map(|build| build.build(&cloud, &http)).collect();
-        let poller = Poller::new(accounts, policy, mode, clock, Arc::clone(&telemetry));
-        let (stop, snapshots) = (Stop::new(), poller.snapshots());
-        let running = tokio::spawn(poller.run(stop.listener()));
-        Self { cloud, telemetry, snapshots, stop, running }
+        Self::start(cloud, quick(), mode, |cloud, http| {
+            accounts.into_iter().map(|build| build.build(cloud, http)).collect()
+        })
     }
 
     /// A single round over one account.
@@ -161,27 +134,6 @@ impl Watch {
         let watch = Self::with(fleet, Mode::Once { only: None }, vec![account]).await;
         let cloud = watch.cloud.clone();
         (cloud, watch.finished().await)
-    }
-
-    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.snapshots.borrow())
-    }
-
-    /// Waits until the snapshot is as wanted; fails with `what` and the state of things after ten seconds.
-    pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
-        let mut snapshots = self.snapshots.clone();
-        let seen = snapshots.wait_for(|snapshot| wanted(snapshot));
-        let in_time = tokio::time::timeout(Duration::from_secs(10), seen).await.is_ok();
-        assert!(in_time, "not seen within 10 s: {what}\n{:#?}", Summary(&self.snapshot()));
-        self.snapshot()
-    }
-
-    /// Waits until every resource that can be read was read.
-    pub(crate) async fn until_read(&self) -> Arc<Snapshot> {
-        let read = |snapshot: &Snapshot| {
-            snapshot.is_ready() && snapshot.resources().all(|(_, resource)| resource.looked_at.is_some())
-        };
-        self.until("everything was looked at", read).await
     }
 
     /// Waits until so many more calls of this name came.
@@ -195,39 +147,6 @@ impl Watch {
         }
         panic!("{action} was not called {more} times more within 10 s");
     }
-
-    /// Waits for the end of a single round.
-    pub(crate) async fn finished(self) -> Arc<Snapshot> {
-        let Self { running, snapshots, .. } = self;
-        tokio::time::timeout(Duration::from_mins(1), running).await.expect("it ends").expect("it ends well");
-        Arc::clone(&snapshots.borrow())
-    }
-
-    /// Stops the loop; a defect in it fails the test.
-    pub(crate) async fn end(self) {
-        self.stop.request();
-        let ended = tokio::time::timeout(Duration::from_secs(5), self.running).await;
-        ended.expect("it stops").expect("it ends well");
-    }
-}
-
-/// Runs cases beside each other, each over a cloud of its own; the first that fails fails the test.
-pub(crate) async fn beside_each_other(
-    cases: impl IntoIterator<Item = impl Future<Output = ()> + Send + 'static>,
-) {
-    let mut running = JoinSet::new();
-    for case in cases {
-        running.spawn(case);
-    }
-    while let Some(done) = running.join_next().await {
-        if let Err(error) = done {
-            std::panic::resume_unwind(error.into_panic());
-        }
-    }
-}
-
-pub(crate) fn find<'s>(snapshot: &'s Snapshot, id: &str) -> Option<&'s Arc<Resource>> {
-    snapshot.resources().map(|(_, resource)| resource).find(|resource| &*resource.id == id)
 }
 
 /// The certificate of that role, if it is known.
@@ -244,28 +163,4 @@ pub(crate) fn scope<'s>(snapshot: &'s Snapshot, account: &str, project: &str) ->
     let mut scopes = snapshot.scopes.iter();
     let found = scopes.find(|(scope, _)| &*scope.account == account && &*scope.project == project);
     found.unwrap_or_else(|| panic!("no scope {account}/{project}")).1
-}
-
-/// A short view of a snapshot for failures.
-struct Summary<'s>(&'s Snapshot);
-
-impl std::fmt::Debug for Summary<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (scope, view) in &self.0.scopes {
-            let failure = view.failure().map(|failure| &failure.text);
-            writeln!(f, "{scope}: up {} resources {} {failure:?}", view.is_up(), view.resources.len())?;
-            for resource in view.resources.iter().take(5) {
-                let failure = resource.failure.as_ref().map(|failure| &failure.text);
-                writeln!(f, "  {} {:?} {failure:?}", resource.id, resource.state())?;
-            }
-        }
-        Ok(())
-    }
-}
-
-pub(crate) fn crypto() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
-    });
 }

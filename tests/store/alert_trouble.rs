@@ -20,7 +20,7 @@ over_both!(a_commit_that_fails_leaves_nothing_behind, a_store_of_the_version_bef
 /// One thing to remember, and one message that tells it.
 async fn commit(store: &Store) -> Result<(), StoreError> {
     let rows = memory(&["ops"]).rows_since(&Memory::default());
-    store.commit_alerts(&rows, &[message("evt_1", "ops", Stage::Info, 0)], moment()).await
+    store.commit_alerts(&rows, &[message("evt_new", "ops", Stage::Info, 0)], moment()).await
 }
 
 async fn a_commit_that_fails_leaves_nothing_behind(database: Database) {

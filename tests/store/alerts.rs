@@ -174,7 +174,8 @@ async fn a_message_is_taken_once(database: Database) {
         (0..COUNT).map(|n| message(&format!("evt_{n:03}"), "ops", Stage::Info, 0)).collect();
     queue(&stores[0], &messages).await;
     let mut takers = JoinSet::new();
-    for store in stores.iter().cycle().take(8).cloned() {
+    for store in stores.iter().cycle().take(8) {
+        let store = Arc::clone(store);
         takers.spawn(async move {
             let mut mine = Vec::new();
             while let Some(row) = take(&store, "ops").await {

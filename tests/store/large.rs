@@ -56,7 +56,7 @@ async fn a_hundred_thousand_are_kept_and_one_change_is_one_row(database: Databas
     let store = database.open().await;
     let saved = snapshot.clone();
     let empty = Snapshot::default();
-    let (_, first_save) =
+    let ((), first_save) =
         timed(async { store.save(&Difference::between(&empty, &saved), moment()).await.unwrap() }).await;
     let scope = Arc::clone(snapshot.scopes.keys().next().unwrap());
     snapshot.scope_mut(&scope).absorb_inspection("r-00-02500", Inspection::Read(reading(400)), moment());

@@ -9,6 +9,7 @@ mod crash;
 mod database;
 mod handle;
 mod large;
+mod leaving;
 mod postgres;
 mod program;
 mod restart;

@@ -3,8 +3,11 @@
 
 mod bad_answers;
 mod bundles;
+#[path = "../common/mod.rs"]
+mod common;
 mod exact;
 mod gateway;
 mod limits;
+mod projects;
 mod secrets;
 mod support;

@@ -1,47 +1,15 @@
 //! The cloud answers with private keys. They are planted in every place an answer has, and looked for everywhere.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::body::Body;
-use chrono::{DateTime, Utc};
-use http_body_util::BodyExt;
 use notafter::daemon::poll::Mode;
 use notafter::domain::snapshot::Snapshot;
-use notafter::metrics::MetricsPage;
 use notafter::sim::alibaba::{Fault, PRIVATE_KEY_MARKER, Where, WrongType};
 use notafter::sim::ucloud::{Block, Content, Date, Entry, Fleet, Key, Relation, Relations, Token};
-use notafter::web::view::View;
-use notafter::web::{self, AppState};
 use serde_json::{Value, json};
-use tokio::sync::watch;
-use tower::ServiceExt;
-use tracing_subscriber::fmt::MakeWriter;
 
+use crate::common::{Captured, everything};
 use crate::support::{Build, SECRET, TOKEN, Watch, days, entry, fleet, quick};
-
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("not poisoned").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Captured {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 fn key(kind: &str) -> String {
     format!("-----BEGIN {kind}PRIVATE KEY-----\n{PRIVATE_KEY_MARKER}\n-----END {kind}PRIVATE KEY-----\n")
@@ -110,10 +78,7 @@ fn faults() -> Vec<Fault> {
 
 #[tokio::test]
 async fn planted_keys_are_in_no_log_no_metric_no_page_and_no_debug_text() {
-    let log = Captured::default();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Captured::start();
 
     let mut fleet = planted();
     let token = Token { text: TOKEN.into(), expires: days(1) };
@@ -128,13 +93,11 @@ async fn planted_keys_are_in_no_log_no_metric_no_page_and_no_debug_text() {
     for (number, fault) in faults().into_iter().enumerate() {
         watch.cloud.inject(fault, Where::default(), None);
         tokio::time::sleep(Duration::from_millis(700)).await;
-        seen.extend(everything(&watch, number).await);
+        seen.extend(everything(&watch, &format!("fault {number}")).await);
         watch.cloud.clear_faults();
     }
     watch.end().await;
-    let log = log.0.lock().expect("not poisoned").clone();
-    assert!(!log.is_empty(), "the log was captured");
-    seen.push(("the log at trace level".to_owned(), String::from_utf8_lossy(&log).into_owned()));
+    seen.push(("the log at trace level".to_owned(), log.text()));
     for text in ["(4111)", "a.example", "signature was not accepted", "found a content without a certificate"]
     {
         assert!(seen.iter().any(|(_, seen)| seen.contains(text)), "the places are not read: no {text}");
@@ -149,31 +112,4 @@ async fn planted_keys_are_in_no_log_no_metric_no_page_and_no_debug_text() {
 
 fn looked_at(snapshot: &Snapshot) -> usize {
     snapshot.resources().filter(|(_, resource)| resource.looked_at.is_some()).count()
-}
-
-/// What anybody can get to see now.
-async fn everything(watch: &Watch, number: usize) -> Vec<(String, String)> {
-    let snapshot = watch.snapshot();
-    let page = MetricsPage::new(watch.telemetry.clone(), quick(), Utc::now());
-    let view = View {
-        snapshot: watch.receiver(),
-        settings: watch::channel(Arc::default()).1,
-        now: Box::new(Utc::now),
-        version: "test",
-        started_at: DateTime::UNIX_EPOCH,
-        timeline_start: DateTime::UNIX_EPOCH,
-    };
-    let metrics = Arc::new(page);
-    let state = AppState { snapshot: watch.receiver(), metrics, now: Arc::new(Utc::now) };
-    let router = web::router(state, Arc::new(view));
-    let mut seen = vec![(format!("the snapshot's Debug form, {number}"), format!("{snapshot:?}"))];
-    for path in ["/", "/?stage=all", "/metrics", "/api/v1/certificates?state=all&limit=500", "/api/v1/scopes"]
-    {
-        let request = axum::http::Request::get(path).body(Body::empty()).expect("a request");
-        let answer = router.clone().oneshot(request).await.expect("an answer");
-        assert_eq!(answer.status(), 200, "{path}");
-        let body = answer.into_body().collect().await.expect("a body").to_bytes();
-        seen.push((format!("{path}, {number}"), String::from_utf8_lossy(&body).into_owned()));
-    }
-    seen
 }

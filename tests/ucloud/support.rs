@@ -1,24 +1,19 @@
 //! A simulated cloud with two accounts, and the poll loop running over it.
 
-use std::sync::{Arc, LazyLock, Once};
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use notafter::clock::Clock;
-use notafter::daemon::poll::{Account, Filter, Mode, Poller};
+use notafter::daemon::poll::{Account, Filter, Mode};
 use notafter::domain::policy::PollPolicy;
-use notafter::domain::resource::Resource;
 use notafter::domain::snapshot::{ScopeView, Snapshot};
 use notafter::http::{Http, Route};
 use notafter::provider::Provider;
 use notafter::provider::keys::{FixedKeys, Keys};
 use notafter::provider::ucloud::{Api, UCloud as Watched};
 use notafter::secret::Secret;
-use notafter::shutdown::Stop;
 use notafter::sim::ucloud::{self as sim, Entry, Fleet, Project, Region, UCloud};
-use notafter::telemetry::Telemetry;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+
+pub(crate) use crate::common::{crypto, find, quick};
 
 pub(crate) const PROJECT: &str = "org-main";
 pub(crate) const SIDE_PROJECT: &str = "org-side";
@@ -51,17 +46,6 @@ pub(crate) fn fleet() -> Fleet {
 
 pub(crate) fn entry(id: &str) -> Entry {
     Entry::new(id, "prod", PROJECT, REGION, days(100))
-}
-
-/// Short enough for a test, in the proportions of a real policy.
-pub(crate) fn quick() -> PollPolicy {
-    PollPolicy {
-        max_age: Duration::from_millis(600),
-        min_interval: Duration::from_millis(300),
-        discover_every: Duration::from_millis(400),
-        timeout: Duration::from_millis(1500),
-        concurrency: 64,
-    }
 }
 
 /// What an account of the simulated cloud needs to be polled.
@@ -102,7 +86,7 @@ impl<'a> Build<'a> {
         Arc::new(Watched::new(api, name, self.regions, self.projects))
     }
 
-    fn build(self, base: &str, http: &Http) -> Account {
+    pub(crate) fn build(self, base: &str, http: &Http) -> Account {
         let (name, filter) = (Arc::from(self.name), self.filter.clone());
         let provider = self.provider(base, http);
         Account { name, provider_name: Watched::NAME.into(), services: vec!["ulb"], provider, filter }
@@ -110,13 +94,7 @@ impl<'a> Build<'a> {
 }
 
 /// The poll loop over a simulated cloud.
-pub(crate) struct Watch {
-    pub(crate) cloud: UCloud,
-    pub(crate) telemetry: Arc<Telemetry>,
-    snapshots: watch::Receiver<Arc<Snapshot>>,
-    stop: Stop,
-    running: JoinHandle<()>,
-}
+pub(crate) type Watch = crate::common::Watch<UCloud>;
 
 impl Watch {
     /// Over both accounts, in a quick rhythm.
@@ -126,15 +104,10 @@ impl Watch {
     }
 
     pub(crate) async fn with(fleet: Fleet, policy: PollPolicy, mode: Mode, accounts: Vec<Build<'_>>) -> Self {
-        crypto();
         let cloud = UCloud::start(fleet, Utc::now).await.expect("a free port");
-        let (clock, telemetry) = (Clock::system(), Arc::new(Telemetry::new()));
-        let http = Http::new(policy.timeout, policy.concurrency, clock.clone(), Arc::clone(&telemetry));
-        let accounts = accounts.into_iter().map(|build| build.build(&cloud.base_url(), &http)).collect();
-        let poller = Poller::new(accounts, policy, mode, clock, Arc::clone(&telemetry));
-        let (stop, snapshots) = (Stop::new(), poller.snapshots());
-        let running = tokio::spawn(poller.run(stop.listener()));
-        Self { cloud, telemetry, snapshots, stop, running }
+        Self::start(cloud, policy, mode, |cloud, http| {
+            accounts.into_iter().map(|build| build.build(&cloud.base_url(), http)).collect()
+        })
     }
 
     /// One round over account `prod`, and what it found.
@@ -143,48 +116,6 @@ impl Watch {
         let watch = Self::with(fleet, quick(), Mode::Once { only: None }, accounts).await;
         (watch.cloud.clone(), watch.finished().await)
     }
-
-    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.snapshots.borrow())
-    }
-
-    pub(crate) fn receiver(&self) -> watch::Receiver<Arc<Snapshot>> {
-        self.snapshots.clone()
-    }
-
-    /// Waits until the snapshot is as wanted; fails with `what` and the state of things after fifteen seconds.
-    pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
-        let mut snapshots = self.snapshots.clone();
-        let seen = tokio::time::timeout(Duration::from_secs(15), snapshots.wait_for(|s| wanted(s))).await;
-        assert!(seen.is_ok(), "not seen within 15 s: {what}\n{:#?}", Summary(&self.snapshot()));
-        self.snapshot()
-    }
-
-    /// Waits until every scope was listed and every resource read.
-    pub(crate) async fn until_read(&self) -> Arc<Snapshot> {
-        let read = |snapshot: &Snapshot| {
-            snapshot.is_ready() && snapshot.resources().all(|(_, resource)| resource.looked_at.is_some())
-        };
-        self.until("everything was looked at", read).await
-    }
-
-    /// Waits for the end of a single round.
-    pub(crate) async fn finished(self) -> Arc<Snapshot> {
-        let Self { running, snapshots, .. } = self;
-        tokio::time::timeout(Duration::from_mins(1), running).await.expect("it ends").expect("it ends well");
-        Arc::clone(&snapshots.borrow())
-    }
-
-    /// Stops the loop; a defect in it fails the test.
-    pub(crate) async fn end(self) {
-        self.stop.request();
-        let ended = tokio::time::timeout(Duration::from_secs(5), self.running).await;
-        ended.expect("it stops").expect("it ends well");
-    }
-}
-
-pub(crate) fn find<'s>(snapshot: &'s Snapshot, id: &str) -> Option<&'s Arc<Resource>> {
-    snapshot.resources().map(|(_, resource)| resource).find(|resource| &*resource.id == id)
 }
 
 /// A scope; an empty one while it is not known yet.
@@ -192,28 +123,4 @@ pub(crate) fn scope(snapshot: &Snapshot, project: &str, region: &str) -> Arc<Sco
     let found =
         snapshot.scopes.iter().find(|(scope, _)| &*scope.project == project && &*scope.region == region);
     found.map(|(_, view)| Arc::clone(view)).unwrap_or_default()
-}
-
-/// A short view of a snapshot for failures.
-struct Summary<'s>(&'s Snapshot);
-
-impl std::fmt::Debug for Summary<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (scope, view) in &self.0.scopes {
-            let failure = view.failure().map(|failure| &failure.text);
-            writeln!(f, "{scope}: up {} resources {} {failure:?}", view.is_up(), view.resources.len())?;
-            for resource in view.resources.iter().take(5) {
-                let failure = resource.failure.as_ref().map(|failure| &failure.text);
-                writeln!(f, "  {} {:?} {failure:?}", resource.id, resource.state())?;
-            }
-        }
-        Ok(())
-    }
-}
-
-pub(crate) fn crypto() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
-    });
 }

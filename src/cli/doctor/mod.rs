@@ -11,6 +11,7 @@ use crate::daemon::doctor::{Diagnosis, Finding, Verdict};
 use crate::domain::reason::Reason;
 use crate::provider;
 use crate::visible::visible;
+use remedy::Failure;
 
 /// A clock that is off by more than this is worth a line; Alibaba Cloud refuses from 15 minutes on.
 const SKEW_SECONDS: i64 = 60;
@@ -22,9 +23,12 @@ pub fn text(diagnoses: &[Diagnosis]) -> String {
         account(&mut out, diagnosis);
     }
     let ill = diagnoses.iter().filter(|diagnosis| !diagnosis.is_well()).count();
+    let (all, less) =
+        (diagnoses.len(), diagnoses.iter().filter(|diagnosis| !diagnosis.sees_everything()).count());
     let verdict = match ill {
-        0 => format!("all {} accounts work\n", diagnoses.len()),
-        ill => format!("{ill} of {} accounts do not work completely\n", diagnoses.len()),
+        0 if less > 0 => format!("all {all} accounts work; {less} of them do not see everything\n"),
+        0 => format!("all {all} accounts work\n"),
+        ill => format!("{ill} of {all} accounts do not work completely\n"),
     };
     out + &verdict
 }
@@ -38,7 +42,11 @@ pub fn json(diagnoses: &[Diagnosis]) -> String {
 
 fn account(out: &mut String, diagnosis: &Diagnosis) {
     let Diagnosis { account, provider, clock_ahead, findings } = diagnosis;
-    let state = if diagnosis.is_well() { "works" } else { "does not work completely" };
+    let state = match () {
+        () if diagnosis.sees_everything() => "works",
+        () if diagnosis.is_well() => "works, and does not see everything",
+        () => "does not work completely",
+    };
     line(out, format_args!("{} ({provider}): {state}", visible(account)));
     if let Some(seconds) = clock_ahead.map(|ahead| ahead.num_seconds()).filter(|s| s.abs() > SKEW_SECONDS) {
         let direction = if seconds > 0 { "ahead of" } else { "behind" };
@@ -48,6 +56,7 @@ fn account(out: &mut String, diagnosis: &Diagnosis) {
         );
     }
     failures(out, provider, findings);
+    without(out, findings);
     for (action, places) in working(findings) {
         line(out, format_args!("  {:<12} {action:<34} {}", "works", regions(&places)));
     }
@@ -76,11 +85,30 @@ fn failures(out: &mut String, provider: &str, findings: &[Finding]) {
         }
     }
     for ((action, _), group) in groups {
-        let Verdict::Fails { reason, key, text } = &group[0].verdict else { continue };
+        let Verdict::Fails { reason, key, role, text } = &group[0].verdict else { continue };
+        let failure = Failure { reason: *reason, key: *key, role: *role, text };
         let places: Vec<&str> = group.iter().map(|finding| &*finding.scope.region).collect();
         line(out, format_args!("  {:<12} {action:<34} {}", reason.as_str(), regions(&places)));
         line(out, format_args!("  {:<12} {}", "", visible(text)));
-        line(out, format_args!("  {:<12} → {}", "", remedy::remedy(provider, action, *reason, *key, text)));
+        line(out, format_args!("  {:<12} → {}", "", remedy::remedy(provider, action, failure)));
+    }
+}
+
+/// What is refused or fails, and is no failure: what is lost with it, and what would grant it.
+fn without(out: &mut String, findings: &[Finding]) {
+    let mut groups: BTreeMap<(&str, String), Vec<&Finding>> = BTreeMap::new();
+    for finding in findings {
+        if let Verdict::Without { text, .. } = &finding.verdict {
+            groups.entry((finding.action, without_request(text))).or_default().push(finding);
+        }
+    }
+    for ((action, _), group) in groups {
+        let Verdict::Without { extra, reason, text } = &group[0].verdict else { continue };
+        let places: Vec<&str> = group.iter().map(|finding| &*finding.scope.region).collect();
+        line(out, format_args!("  {:<12} {action:<34} {}", "without", regions(&places)));
+        line(out, format_args!("  {:<12} {}", "", visible(text)));
+        line(out, format_args!("  {:<12} lost: {}", "", extra.lost));
+        line(out, format_args!("  {:<12} → {}", "", remedy::of_extra(extra, *reason, text)));
     }
 }
 
@@ -144,6 +172,7 @@ struct Json<'a> {
 struct JsonAccount<'a> {
     cloud_account: &'a str,
     cloud_provider: &'a str,
+    /// Everything that watching needs works; calls with the result `without` do not count.
     ok: bool,
     clock_ahead_seconds: Option<i64>,
     read_policy: Option<&'static str>,
@@ -160,6 +189,8 @@ struct JsonCall<'a> {
     result: &'static str,
     reason: Option<&'static str>,
     text: Option<&'a str>,
+    /// What is not seen without it, where the account can do without.
+    lost: Option<&'static str>,
     remedy: Option<String>,
 }
 
@@ -187,11 +218,18 @@ impl<'a> JsonCall<'a> {
         let (result, reason, text, remedy) = match &finding.verdict {
             Verdict::Works => ("works", None, None, None),
             Verdict::NotAsked(why) => ("not_asked", None, Some(*why), None),
-            Verdict::Fails { reason, key, text } => {
-                let remedy = remedy::remedy(provider, finding.action, *reason, *key, text);
-                ("fails", Some(Reason::as_str(*reason)), Some(text.as_str()), Some(remedy))
+            Verdict::Fails { reason, key, role, text } => {
+                let failure = Failure { reason: *reason, key: *key, role: *role, text };
+                let remedy = remedy::remedy(provider, finding.action, failure);
+                ("fails", Some(*reason), Some(text.as_str()), Some(remedy))
+            }
+            Verdict::Without { extra, reason, text } => {
+                let remedy = remedy::of_extra(extra, *reason, text);
+                ("without", Some(*reason), Some(text.as_str()), Some(remedy))
             }
         };
+        let lost =
+            if let Verdict::Without { extra, .. } = &finding.verdict { Some(extra.lost) } else { None };
         let scope = &finding.scope;
         Self {
             action: finding.action,
@@ -199,8 +237,9 @@ impl<'a> JsonCall<'a> {
             cloud_region: &scope.region,
             cloud_service: &scope.service,
             result,
-            reason,
+            reason: reason.map(Reason::as_str),
             text,
+            lost,
             remedy,
         }
     }
@@ -226,7 +265,7 @@ mod tests {
 
     fn denied(request: &str) -> Verdict {
         let text = format!("rds:ListTagResources: denied (Forbidden.RAM, request {request}): no\x1b[31m");
-        Verdict::Fails { reason: Reason::Denied, key: false, text }
+        Verdict::Fails { reason: Reason::Denied, key: false, role: false, text }
     }
 
     fn diagnosis() -> Diagnosis {

@@ -31,7 +31,7 @@ impl Word {
             None => Self::Accepted,
             Some(error) => match error.kind {
                 CallErrorKind::KeyDenied => Self::Refused,
-                CallErrorKind::PermissionDenied => Self::Accepted,
+                CallErrorKind::PermissionDenied | CallErrorKind::NoSuchProject => Self::Accepted,
                 CallErrorKind::Refused if error.code.is_some() => Self::Accepted,
                 CallErrorKind::NotSent => Self::NotSent,
                 _ => Self::Silent,
@@ -48,6 +48,7 @@ impl Poller {
             Look::Regions { .. } => None,
             Look::Listing { scope } | Look::Detail { scope, .. } => Some(scope),
         };
+        let scope = scope.filter(|scope| !self.scopes[*scope].gone);
         match Word::of(done) {
             Word::Accepted => self.key_accepted(owner.account, scope, started.at, now),
             Word::Refused => self.key_refused(owner.account, scope, started, error_of(done), now),
@@ -119,8 +120,9 @@ impl Poller {
         if let Some(scope) = scope {
             self.scopes[scope].refused_at = Some(now);
             self.telemetry.scope_error(&self.scopes[scope].scope, Reason::Denied);
-        } else if let Look::Regions { service, .. } = started.look {
-            self.telemetry.scope_error(&self.placeholder(account, service), Reason::Denied);
+        } else if let Look::Regions { list } = started.look {
+            let placeholder = self.placeholder(account, self.lists[list].service);
+            self.telemetry.scope_error(&placeholder, Reason::Denied);
         }
         tracing::warn!(
             account = &*name,

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use crate::call::CallError;
 use crate::domain::identity::{ResourceId, Scope};
-use crate::domain::listing::{Inspection, Listing};
+use crate::domain::listing::{Inspection, Listing, ScopeList};
 use crate::provider::Provider;
 
 /// Something to ask a cloud.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Look {
     /// Which regions (and projects) an account has.
-    Regions { account: usize, service: &'static str },
+    Regions { list: usize },
     /// What is in a scope.
     Listing { scope: usize },
     /// The state of one resource.
@@ -21,7 +21,7 @@ pub(super) enum Look {
 /// What came back.
 #[derive(Debug)]
 pub(super) enum Done {
-    Regions(Result<Vec<Scope>, CallError>),
+    Regions(Result<ScopeList, CallError>),
     Listing(Result<Listing, CallError>),
     Detail(Result<Inspection, CallError>),
     /// A defect of ours; the look ended without an answer.

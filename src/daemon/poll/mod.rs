@@ -6,8 +6,10 @@
 
 mod account;
 mod key;
+mod leave;
 mod look;
 mod plan;
+mod regions;
 mod resume;
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,7 @@ pub use plan::Mode;
 use account::AccountState;
 use look::{Done, Look};
 use plan::ScopeState;
+use regions::RegionsState;
 
 use crate::clock::Clock;
 use crate::domain::due::{DueList, LaneId};
@@ -49,7 +52,9 @@ pub struct Poller {
     mode: Mode,
     accounts: Vec<AccountState>,
     scopes: Vec<ScopeState>,
+    /// Scopes that are gone included.
     by_scope: HashMap<Arc<Scope>, usize>,
+    lists: Vec<RegionsState>,
     due: DueList<Look>,
     /// Whose lane it is, by the number of the lane.
     lanes: Vec<LaneOwner>,
@@ -107,6 +112,7 @@ impl Poller {
             accounts: vec![],
             scopes: vec![],
             by_scope: HashMap::new(),
+            lists: vec![],
             due: DueList::default(),
             lanes: vec![],
             under_way: HashMap::new(),
@@ -180,7 +186,7 @@ impl Poller {
     fn start(&mut self, lane: LaneId, look: Look, now: Duration) {
         let provider = Arc::clone(&self.accounts[self.lanes[lane.index()].account].account.provider);
         let task = match &look {
-            Look::Regions { service, .. } => self.running.spawn(look::regions(provider, service)),
+            Look::Regions { list } => self.running.spawn(look::regions(provider, self.lists[*list].service)),
             Look::Listing { scope } => {
                 self.running.spawn(look::listing(provider, Arc::clone(&self.scopes[*scope].scope)))
             }

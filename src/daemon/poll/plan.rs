@@ -5,18 +5,17 @@ use std::time::Duration;
 
 use super::account::{Account, AccountState};
 use super::look::{Done, Look};
-use super::{LaneOwner, Poller, Started, resume};
+use super::{LaneOwner, Poller, Started};
 use crate::call::{CallError, CallErrorKind};
+use crate::domain::absence::Absence;
 use crate::domain::due::LaneId;
 use crate::domain::gate::Gate;
 use crate::domain::identity::{ResourceId, Scope};
 use crate::domain::listing::{Inspection, Listing};
 use crate::domain::reason::{Failure, Reason};
 use crate::domain::schedule;
-use crate::domain::snapshot::{Change, RegionList, ScopeView, Snapshot};
+use crate::domain::snapshot::{Change, ScopeView, Snapshot};
 
-/// The regions of an account are asked for this often.
-pub(super) const REGIONS_EVERY: Duration = Duration::from_hours(24);
 /// A listing that would remove most of a scope is asked for again after this, before anything is removed.
 const CONFIRM: Duration = Duration::from_mins(1);
 /// A listing that lacks a permission is tried again after this at the latest.
@@ -61,8 +60,14 @@ pub(super) struct ScopeState {
     /// When its key was refused last.
     pub refused_at: Option<Duration>,
     /// When it is listed next; a planned listing for another time is out of date.
-    next_listing: Duration,
+    pub next_listing: Duration,
     too_large_told: bool,
+    /// What speaks for it that it is gone.
+    pub absence: Absence,
+    /// It is gone. Its place is kept for looks that still come back, and for itself, should it come back.
+    pub gone: bool,
+    /// That it stays only because the configuration names it was told.
+    pub kept_told: bool,
 }
 
 impl Poller {
@@ -87,28 +92,11 @@ impl Poller {
         }
     }
 
-    /// The scopes of a service whose regions the cloud lists: those known from before, or a stand-in until it answers.
-    fn add_listed_scopes(&mut self, index: usize, service: &'static str, restored: &mut Snapshot) {
-        let placeholder = Arc::new(self.placeholder(index, service));
-        let at = self.clock.elapsed() + self.take_over_regions(index, &placeholder, restored);
-        let known = resume::take_scopes(restored, &placeholder);
-        if known.is_empty() {
-            self.telemetry.preset_scope(&placeholder);
-            let view = restored.scopes.remove(&placeholder).unwrap_or_default();
-            self.snapshot.scopes.insert(Arc::clone(&placeholder), view);
-            self.snapshot.revision += 1;
-        }
-        for (scope, view) in known {
-            self.add_scope(index, (*scope).clone(), Some(view));
-        }
-        let lane = self.add_lane(index, None, 1);
-        self.due.schedule(lane, at, Look::Regions { account: index, service });
-    }
-
     /// A look is out of date when it was planned anew meanwhile.
     pub(super) fn is_current(&self, look: &Look, due: Duration) -> bool {
         match look {
-            Look::Regions { .. } => true,
+            Look::Regions { list } => self.lists[*list].next == due,
+            Look::Listing { scope } | Look::Detail { scope, .. } if self.scopes[*scope].gone => false,
             Look::Listing { scope } => self.scopes[*scope].next_listing == due,
             Look::Detail { scope, id } => {
                 let view = self.snapshot.scopes.get(&self.scopes[*scope].scope);
@@ -122,56 +110,13 @@ impl Poller {
         let now = self.clock.elapsed();
         self.tell_gates(&started, &done, now);
         match (started.look, done) {
-            (Look::Regions { account, service }, Done::Regions(result)) => {
-                self.fold_regions(started.lane, account, service, result, now);
-            }
+            (Look::Regions { list }, Done::Regions(result)) => self.fold_regions(list, result, now),
+            (Look::Listing { scope } | Look::Detail { scope, .. }, _) if self.scopes[scope].gone => {}
             (Look::Listing { scope }, Done::Listing(result)) => {
                 self.fold_listing(scope, result, now.saturating_sub(started.at), now);
             }
             (Look::Detail { scope, id }, Done::Detail(result)) => self.fold_detail(scope, &id, result, now),
-            (look, _) => self.fold_panic(started.lane, look, now),
-        }
-    }
-
-    fn fold_regions(
-        &mut self,
-        lane: LaneId,
-        account: usize,
-        service: &'static str,
-        result: Result<Vec<Scope>, CallError>,
-        now: Duration,
-    ) {
-        let placeholder = Arc::new(self.placeholder(account, service));
-        let wait = match result {
-            Ok(scopes) => {
-                self.snapshot.remove_scope(&placeholder);
-                self.telemetry.forget_scope(&placeholder);
-                for scope in scopes {
-                    self.add_scope(account, scope, None);
-                }
-                let asked_for = self.accounts[account].account.filter.places;
-                let list = RegionList { at: self.clock.now(), asked_for };
-                self.snapshot.regions_listed.insert(Arc::clone(&placeholder), list);
-                self.snapshot.revision += 1;
-                REGIONS_EVERY
-            }
-            Err(error) => {
-                let known = self.scopes.iter().any(|s| s.account == account && *s.scope.service == *service);
-                let failure = self.failure(&error);
-                if known {
-                    tracing::warn!(scope = %placeholder, error = &*failure.text, "regions cannot be listed anew");
-                } else {
-                    self.scope_failed(&placeholder, failure, error.kind);
-                }
-                let failures = self.snapshot.scopes.get(&placeholder).map_or(0, |view| view.listing_failures);
-                if self.is_throttled_in_one_round(error.kind, failures) {
-                    self.due.schedule(lane, now, Look::Regions { account, service });
-                }
-                self.wait_after_listing(account, &placeholder, Some(error.kind), failures, now)
-            }
-        };
-        if !self.mode.is_once() {
-            self.due.schedule(lane, now + wait, Look::Regions { account, service });
+            (look, _) => self.fold_panic(look, now),
         }
     }
 
@@ -190,11 +135,17 @@ impl Poller {
         let throttled = match result {
             Ok(listing) => {
                 let throttled = matches!(listing.incomplete, Some((Reason::Throttled, _)));
+                if listing.incomplete.is_none() {
+                    self.scopes[index].absence.answered();
+                }
                 self.absorb_listing(index, &scope, listing, took, now);
                 throttled
             }
             Err(error) => {
-                let failure = self.failure(&error);
+                if error.kind == CallErrorKind::NoSuchProject && self.project_denied(index, now) {
+                    return;
+                }
+                let failure = self.with_why_it_stays(index, self.failure(&error));
                 self.scope_failed(&scope, failure, error.kind);
                 matches!(error.kind, CallErrorKind::Throttled(_))
             }
@@ -208,7 +159,7 @@ impl Poller {
     }
 
     /// When a scope, or the regions of an account, are listed again.
-    fn wait_after_listing(
+    pub(super) fn wait_after_listing(
         &self,
         account: usize,
         scope: &Scope,
@@ -241,7 +192,7 @@ impl Poller {
     }
 
     /// A single round has no next time for what was throttled.
-    fn is_throttled_in_one_round(&self, kind: CallErrorKind, failures: u32) -> bool {
+    pub(super) fn is_throttled_in_one_round(&self, kind: CallErrorKind, failures: u32) -> bool {
         self.mode.is_once() && matches!(kind, CallErrorKind::Throttled(_)) && failures < THROTTLED_TRIES
     }
 
@@ -373,7 +324,7 @@ impl Poller {
     }
 
     /// A listing or the list of regions failed. What a refused key means is told by [`Poller::tell_gates`].
-    fn scope_failed(&mut self, scope: &Arc<Scope>, failure: Failure, kind: CallErrorKind) {
+    pub(super) fn scope_failed(&mut self, scope: &Arc<Scope>, failure: Failure, kind: CallErrorKind) {
         if matches!(kind, CallErrorKind::KeyDenied | CallErrorKind::NotSent) {
             return;
         }
@@ -387,17 +338,13 @@ impl Poller {
         view.listing_failed(failure);
     }
 
-    fn fold_panic(&mut self, lane: LaneId, look: Look, now: Duration) {
+    fn fold_panic(&mut self, look: Look, now: Duration) {
         tracing::error!(look = ?look, "a look ended in a defect of notafter");
         let at = self.clock.now();
         let failure =
             Failure { reason: Reason::Internal, text: "a defect of notafter ended the look".into(), at };
         match look {
-            Look::Regions { .. } => {
-                if !self.mode.is_once() {
-                    self.due.schedule(lane, now + self.policy.discover_every, look);
-                }
-            }
+            Look::Regions { list } => self.plan_regions(list, now + self.policy.discover_every),
             Look::Listing { scope: index } => {
                 let scope = Arc::clone(&self.scopes[index].scope);
                 self.telemetry.round(&scope);
@@ -414,10 +361,10 @@ impl Poller {
     }
 
     /// Adds a scope, with what is known of it from before.
-    fn add_scope(&mut self, account: usize, scope: Scope, known: Option<Arc<ScopeView>>) {
+    pub(super) fn add_scope(&mut self, account: usize, scope: Scope, known: Option<Arc<ScopeView>>) {
         let scope = Arc::new(scope);
-        if self.by_scope.contains_key(&scope) {
-            return;
+        if let Some(&index) = self.by_scope.get(&scope) {
+            return self.bring_back(index);
         }
         self.telemetry.preset_scope(&scope);
         let resumed = known.is_some();
@@ -438,6 +385,9 @@ impl Poller {
             details,
             next_listing,
             too_large_told: false,
+            absence: Absence::default(),
+            gone: false,
+            kept_told: false,
         });
         if resumed {
             self.resume(index);
@@ -446,7 +396,7 @@ impl Poller {
         }
     }
 
-    fn add_lane(&mut self, account: usize, details_of: Option<usize>, places: usize) -> LaneId {
+    pub(super) fn add_lane(&mut self, account: usize, details_of: Option<usize>, places: usize) -> LaneId {
         let lane = self.due.add_lane(places);
         self.lanes.push(LaneOwner { lane, account, details_of });
         lane
@@ -499,17 +449,6 @@ impl Poller {
             );
         }
         self.scopes[index].too_large_told = too_large;
-    }
-
-    pub(super) fn placeholder(&self, account: usize, service: &str) -> Scope {
-        let Account { name, provider_name, .. } = &self.accounts[account].account;
-        Scope {
-            provider: Arc::clone(provider_name),
-            account: Arc::clone(name),
-            project: "".into(),
-            region: "".into(),
-            service: service.into(),
-        }
     }
 
     pub(super) fn failure(&self, error: &CallError) -> Failure {

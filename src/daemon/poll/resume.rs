@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::Poller;
 use super::look::Look;
-use super::plan::REGIONS_EVERY;
 use crate::domain::identity::Scope;
 use crate::domain::resource::Resource;
 use crate::domain::restart;
@@ -45,7 +44,7 @@ impl Poller {
         match restored.regions_listed.remove(placeholder) {
             Some(list) if list.asked_for == self.accounts[account].account.filter.places => {
                 self.snapshot.regions_listed.insert(Arc::clone(placeholder), list);
-                restart::rest_of(REGIONS_EVERY, list.at, now)
+                restart::rest_of(self.regions_every(), list.at, now)
             }
             Some(_) => {
                 drop(take_scopes(restored, placeholder));

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::call::{CallError, CallErrorKind};
-use crate::domain::listing::{Inspection, Listing};
+use crate::domain::absence::Named;
+use crate::domain::listing::{Inspection, Listing, ScopeList};
 use crate::domain::reason::Reason;
 use crate::domain::testing::{certificate, listing, moment, reading};
 use crate::http::Rate;
@@ -100,8 +101,12 @@ impl Provider for Fake {
         Some(vec![scope("one"), scope("two")])
     }
 
-    fn scopes<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<Scope>, CallError>> {
+    fn scopes<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<ScopeList, CallError>> {
         unreachable!("the scopes are configured")
+    }
+
+    fn named(&self) -> Named {
+        Named { regions: true, projects: true }
     }
 
     fn discover<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Listing, CallError>> {
@@ -375,4 +380,35 @@ async fn a_proxy_in_between_does_not_open_the_gate() {
     run_for(MINUTE, &[&fake], &clock).await;
     let calls = fake.calls().len();
     assert!(calls <= 5, "{calls} calls in the first minute, though nobody accepted the key");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_back_for_a_scope_that_is_gone_does_not_bring_it_back() {
+    let clock = paused_clock();
+    let fake = Fake::new("gone", 3, Behaviour::Well, &clock);
+    let telemetry = Arc::new(Telemetry::new());
+    let (policy, mode) = (PollPolicy::default(), Mode::Continuous);
+    let mut poller = Poller::new(vec![account(&fake)], policy, mode, clock, Arc::clone(&telemetry));
+    let scope = Arc::clone(&poller.scopes[0].scope);
+    let denied = || CallError::new(CallErrorKind::KeyDenied, "fake:Call", "as told");
+    poller.let_go(0, "as told");
+    let looks = [
+        (Look::Listing { scope: 0 }, Done::Listing(Ok(listing(&["r-1"])))),
+        (Look::Listing { scope: 0 }, Done::Listing(Err(denied()))),
+        (Look::Detail { scope: 0, id: "r-1".into() }, Done::Detail(Ok(Inspection::Gone))),
+        (Look::Detail { scope: 0, id: "r-1".into() }, Done::Detail(Err(denied()))),
+        (Look::Listing { scope: 0 }, Done::Panicked),
+    ];
+    for (look, done) in looks {
+        let name = format!("{look:?} {done:?}");
+        let lane = poller.lanes.iter().find(|owner| owner.account == 0).expect("lanes").lane;
+        poller.fold(Started { lane, look, at: Duration::ZERO }, done);
+        assert!(!poller.snapshot.scopes.contains_key(&scope), "{name}");
+        let text = telemetry.text();
+        let rounds = text.of("notafter_scope_rounds_total").unwrap_or_default();
+        assert!(!rounds.contains("cloud_region=\"one\""), "{name}: {rounds}");
+    }
+    assert!(!poller.is_current(&Look::Listing { scope: 0 }, Duration::ZERO), "nor is it looked at again");
+    poller.bring_back(0);
+    assert!(poller.snapshot.scopes.contains_key(&scope) && !poller.scopes[0].gone);
 }

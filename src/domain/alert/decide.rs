@@ -205,6 +205,12 @@ fn believe(past: &Past, certificate: &Certificate, read_at: DateTime<Utc>, world
     }
 }
 
+/// The doubt that is kept although the old end counts.
+fn given_up(past: &Past, certificate: &Certificate, epoch: DateTime<Utc>) -> Option<Doubt> {
+    let end = certificate.not_after;
+    past.doubt.filter(|doubt| epoch == past.epoch && doubt.not_after == end && end != epoch)
+}
+
 struct Decider<'w> {
     world: &'w World<'w>,
     judge: Judge<'w>,
@@ -244,27 +250,29 @@ impl Decider<'_> {
     fn told_before(&mut self, subject: &Subject<'_>, past: &Past, read_at: DateTime<Utc>) {
         self.present.insert(subject.fingerprint);
         let belief = believe(past, subject.certificate, read_at, self.world);
-        let (epoch, doubt) = match belief {
-            Belief::Certain(epoch) => (epoch, None),
-            Belief::Doubted(doubt) => (past.epoch, Some(doubt)),
+        let (epoch, doubt, certain) = match belief {
+            // a doubt that was given up stays, so that the same answer does not begin a new one
+            Belief::Certain(epoch) => (epoch, given_up(past, subject.certificate, epoch), true),
+            Belief::Doubted(doubt) => (past.epoch, Some(doubt), false),
         };
-        // a doubt that was given up stays, so that the same answer does not begin a new one
-        let doubt = doubt.or(past.doubt.filter(|doubt| {
-            epoch == past.epoch
-                && doubt.not_after == subject.certificate.not_after
-                && doubt.not_after != epoch
-        }));
-        let certain = matches!(belief, Belief::Certain(_));
-        let now_known = Past { epoch, doubt, missing: None, ..past.clone() };
-        if certain {
-            let believed = Certificate { not_after: epoch, ..subject.certificate.clone() };
-            self.judge_all(&Subject { certificate: &believed, ..*subject }, Some(&now_known), None);
+        let changed = epoch != past.epoch || doubt != past.doubt || past.missing.is_some();
+        let now_known = changed.then(|| Past { epoch, doubt, missing: None, ..past.clone() });
+        let known = now_known.as_ref().unwrap_or(past);
+        if certain && !self.is_at_rest(known) {
+            let moved = (epoch != subject.certificate.not_after)
+                .then(|| Certificate { not_after: epoch, ..subject.certificate.clone() });
+            let certificate = moved.as_ref().unwrap_or(subject.certificate);
+            self.judge_all(&Subject { certificate, ..*subject }, Some(known), None);
         }
-        if now_known != *past {
-            let change = self.changes.remove(&subject.fingerprint);
-            let told = change.map_or(now_known.told, |change| change.told);
-            self.changes.insert(subject.fingerprint, Past { told, ..now_known });
+        if let Some(now_known) = now_known {
+            self.changes.entry(subject.fingerprint).or_insert(now_known);
         }
+    }
+
+    /// It is in no stage for anybody, and everybody who was told of an end knows of this one.
+    fn is_at_rest(&self, past: &Past) -> bool {
+        let knows = |ends: &Vec<Told>| ends.iter().any(|told| told.not_after == past.epoch);
+        past.epoch - self.world.now > self.loosest && past.told.values().all(knows)
     }
 
     fn judge_all(&mut self, subject: &Subject<'_>, past: Option<&Past>, changed_from: Option<DateTime<Utc>>) {

@@ -117,6 +117,17 @@ pub enum News {
     },
 }
 
+impl News {
+    /// Nothing was told of this end before: whoever does not get this message does not know of it.
+    pub fn is_first_word(&self) -> bool {
+        match self {
+            Self::Entered { previous, .. } => previous.is_none(),
+            Self::Renewed { .. } | Self::Changed { .. } => true,
+            Self::Reminder { .. } | Self::Gone { .. } => false,
+        }
+    }
+}
+
 /// Who renewed a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -173,7 +173,7 @@ impl Alertmanager {
                 Ok(taken) => {
                     let many = taken.left_out.len();
                     said.push(format!(
-                        "{}: {many} alerts left out: {}",
+                        "{}: {many} left out: {}",
                         instance.place,
                         taken.left_out.join("; ")
                     ));

@@ -1,9 +1,29 @@
-//! E-mail by SMTP.
+//! E-mail by SMTP: one letter for each recipient, over a connection of its own.
+//!
+//! Connections are not kept: letters are rare, and a stale connection is one more thing that goes wrong at night.
 
 pub mod settings;
 
-use super::NotifierKind;
+mod html;
+mod letter;
+mod server;
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lettre::message::Mailbox;
+
+use self::letter::Letter;
+use self::server::{Server, Verdict};
+use self::settings::Settings;
+use super::{
+    BuildError, Messenger, NotifierKind, Order, Outcome, Part, Receipt, Refusal, Sender, Setting, Stamp, post,
+};
+use crate::call::BoxFuture;
+use crate::domain::alert::message::Message;
 use crate::domain::finding::Stage;
+use crate::domain::hash::stable_hash;
 
 /// Its entry in the list of channel types.
 pub(super) const KIND: NotifierKind = NotifierKind {
@@ -12,5 +32,118 @@ pub(super) const KIND: NotifierKind = NotifierKind {
     least: Stage::Info,
     per_minute: 30.0,
     burst: 5,
-    build: None,
+    build: Some(build),
 };
+
+/// A server, and whom it sends to.
+#[derive(Debug)]
+struct Email {
+    channel: String,
+    server: Server,
+    from: Mailbox,
+    to: Vec<String>,
+    place: String,
+    robot: u64,
+    /// Recipients whom the server does not know.
+    unknown: Mutex<BTreeSet<String>>,
+}
+
+fn build(order: &Order<'_>) -> Result<Sender, BuildError> {
+    let settings: &dyn Any = order.settings;
+    let settings = settings.downcast_ref::<Settings>().expect("the settings of this type");
+    if order.proxy.is_some() {
+        return Err(BuildError::Client("mail does not go through a proxy: take `proxy` away".to_owned()));
+    }
+    let from = mailbox("from", &settings.from)?;
+    for to in &settings.to {
+        mailbox("to", to)?;
+    }
+    let scheme = if settings.tls == settings::Tls::Implicit { "smtps" } else { "smtp" };
+    let place = format!("{scheme}://{}:{}", settings.host, settings.port);
+    let user = settings.login.as_ref().map(|(user, _)| user.as_str()).unwrap_or_default();
+    Ok(Sender::Messages(Arc::new(Email {
+        channel: order.channel.to_owned(),
+        server: Server::new(settings, order)?,
+        from,
+        to: settings.to.clone(),
+        robot: stable_hash([place.as_str(), user]),
+        place,
+        unknown: Mutex::default(),
+    })))
+}
+
+fn mailbox(key: &str, text: &str) -> Result<Mailbox, BuildError> {
+    text.parse()
+        .map_err(|error| BuildError::Client(format!("`{key}`: {text} is not a mail address: {error}")))
+}
+
+impl Messenger for Email {
+    fn parts(&self, message: &Message, setting: &Setting<'_>) -> Vec<Part> {
+        letter::parts(message, setting, &self.to)
+    }
+
+    fn plain(&self, message: &Message, setting: &Setting<'_>) -> Option<Part> {
+        Some(letter::plain(message, setting, &self.to))
+    }
+
+    fn post<'a>(&'a self, part: &'a Part, stamp: Stamp<'a>) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            let letter: Letter = match serde_json::from_value(part.content.clone()) {
+                Ok(letter) => letter,
+                Err(error) => return post::refused(Refusal::Content, format!("not a letter: {error}")),
+            };
+            let id = self.message_id(stamp.id);
+            let mail = match server::mail(&letter, &self.from, &id, stamp.now) {
+                Ok(mail) => mail,
+                Err(error) => return post::refused(Refusal::Content, format!("not a mail: {error}")),
+            };
+            self.judged(self.server.send(mail).await, letter, &id)
+        })
+    }
+
+    fn robot(&self) -> u64 {
+        self.robot
+    }
+
+    fn place(&self) -> &str {
+        &self.place
+    }
+}
+
+impl Email {
+    /// The same for every attempt and recipient, so that copies are recognised as such.
+    fn message_id(&self, event: &str) -> String {
+        format!("<{event}@{}>", self.from.email.domain())
+    }
+
+    fn judged(&self, verdict: Verdict, letter: Letter, id: &str) -> Outcome {
+        match verdict {
+            Verdict::Taken(said) => {
+                let mut unknown = self.unknown();
+                unknown.retain(|known| !letter.to.contains(known));
+                let notes = letter.threads.into_iter().map(|key| (key, id.to_owned())).collect();
+                Outcome::Delivered(Receipt { notes, said })
+            }
+            Verdict::Unknown(said) => self.unknown_recipient(&letter, said),
+            Verdict::Other(outcome) => outcome,
+        }
+    }
+
+    /// One who is gone must not keep the message from the others: the channel fails when nobody is left.
+    fn unknown_recipient(&self, letter: &Letter, said: String) -> Outcome {
+        let mut unknown = self.unknown();
+        unknown.extend(letter.to.iter().cloned());
+        let reachable = self.to.iter().any(|to| !unknown.contains(to));
+        if !reachable || letter.to.len() > 1 {
+            return post::refused(Refusal::Target, said);
+        }
+        let (channel, recipient) = (&self.channel, &letter.to[0]);
+        tracing::warn!(channel, recipient, said, "a mail server refuses a recipient; the others are told");
+        Outcome::Delivered(Receipt { notes: Vec::new(), said: format!("not to {recipient}: {said}") })
+    }
+
+    /// A defect while it was held leaves it whole all the same.
+    fn unknown(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.unknown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

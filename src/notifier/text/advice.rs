@@ -55,9 +55,7 @@ fn restarts(facts: &CertificateFacts) -> bool {
 }
 
 fn with_console(facts: &CertificateFacts, voice: Voice, line: Line) -> Line {
-    let link = facts
-        .console_url
-        .as_deref()
-        .map(|url| vec![Span::Link { label: voice.words.console.to_owned(), url: url.to_owned() }]);
-    joined([line, link.unwrap_or_default()], voice.words.dot)
+    let console = |url: &str| Span::Link { label: voice.words.console.to_owned(), url: url.to_owned() };
+    let console = facts.console_url.as_deref().map(|url| vec![console(url)]);
+    joined([line, console.unwrap_or_default()], voice.words.dot)
 }

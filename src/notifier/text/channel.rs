@@ -1,7 +1,7 @@
 //! A channel that does not deliver, as told through another one, in words.
 
 use super::moments::Voice;
-use super::phrase::{counted, fill, joined, name, own, said, strong};
+use super::phrase::{code, counted, fill, joined, name, own, said, strong};
 use crate::domain::alert::message::{ChannelItem, ChannelNews, Tone};
 use crate::notifier::script::{Entry, Line};
 
@@ -30,7 +30,7 @@ fn failing(channel: &ChannelItem, voice: Voice) -> (Vec<Line>, Line) {
     if !error.trim().is_empty() {
         lines.push(fill(words.error, &[said(error)]));
     }
-    lines.push(fill(words.to_do, &[own(words.do_channel)]));
+    lines.push(fill(words.to_do, &[fill(words.do_channel, &[code("notafter notify test")])]));
     (lines, short(channel, words.failing, queued, voice))
 }
 

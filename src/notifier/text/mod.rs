@@ -12,23 +12,25 @@ mod channel;
 mod markup;
 mod moments;
 mod opening;
+mod page;
 mod phrase;
 mod source;
+mod template;
+#[cfg(test)]
+mod tests;
 mod title;
 mod words;
 
 pub use compose::compose;
 pub use markup::{PlainText, plain};
+pub use page::measure;
 pub use phrase::tidy;
+pub use template::{Template, TemplateError};
 
 use self::moments::Voice;
 use super::Setting;
 use super::script::{Budget, Entry, Markup, Script};
 use crate::domain::alert::message::{Item, Message, Tone};
-
-/// Words of the operator's own, in place of ours.
-#[derive(Debug)]
-pub struct Template {}
 
 /// A message, or a part of one, with the markup of a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +59,15 @@ pub fn script(message: &Message, setting: &Setting<'_>) -> Script {
 
 /// A message as texts within a budget: our words, or those of the operator's template.
 pub fn parts(message: &Message, setting: &Setting<'_>, markup: &dyn Markup, budget: Budget) -> Vec<Composed> {
+    if let Some(template) = setting.template {
+        match template.compose(message, setting, markup, budget) {
+            Ok(parts) => return parts,
+            Err(error) => {
+                let (channel, file) = (&*message.channel, template.file());
+                tracing::warn!(channel, file, event = &*message.id, %error, "template failed, own words are used");
+            }
+        }
+    }
     compose(&script(message, setting), markup, budget)
 }
 

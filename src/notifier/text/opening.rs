@@ -1,7 +1,9 @@
 //! What stands before and behind the items: how things stand in numbers, the way to the status page, small print.
 
+use std::cmp::Reverse;
+
 use super::moments::Voice;
-use super::phrase::{counted, fill, foreign, joined, own};
+use super::phrase::{code, counted, fill, foreign, joined, own};
 use super::title::{Topic, stages, tally, topic, topic_word};
 use crate::domain::alert::message::{Kind, Message, Overview};
 use crate::domain::finding::Stage;
@@ -31,14 +33,16 @@ pub(super) fn closing(external_url: Option<&str>, voice: Voice) -> Vec<Line> {
 /// `notafter · route 2 · evt_…`
 pub(super) fn footer(message: &Message) -> Line {
     let route = if message.route.is_empty() { Line::new() } else { foreign(&message.route) };
-    joined([own("notafter"), route, own(&*message.id)], " · ")
+    joined([own("notafter"), route, code(&message.id)], " · ")
 }
 
 fn numbers(overview: &Overview, voice: Voice) -> Vec<Line> {
     let words = voice.words;
     let stages = joined(stages(overview, Stage::Ok, voice), words.dot);
-    let services = overview.services.iter().filter(|(_, count)| **count > 0);
-    let services = services.map(|(service, count)| joined([foreign(service), own(count.to_string())], " "));
+    let mut services: Vec<_> = overview.services.iter().filter(|(_, count)| **count > 0).collect();
+    services.sort_by_key(|(_, count)| Reverse(**count));
+    let services =
+        services.into_iter().map(|(service, count)| joined([foreign(service), own(count.to_string())], " "));
     let services = joined(services, words.dot);
     let mut lines = Vec::new();
     if !stages.is_empty() {

@@ -12,23 +12,17 @@ const LISTED: usize = 8;
 
 /// The entry of a source.
 pub(super) fn entry(source: &SourceItem, tone: Tone, voice: Voice) -> Entry {
-    let reason = own(reason_word(&source.reason, voice));
-    let head = [name(&source.account), foreign(&source.provider), reason];
-    let short = match source.news {
-        SourceNews::Blind { .. } => blind_short(source, voice),
-        SourceNews::Recovered { .. } => recovered_short(source, voice),
+    let (lines, short, reason) = match source.news {
+        SourceNews::Blind { .. } => {
+            let reason = own(reason_word(&source.reason, voice));
+            (blind(source, voice), blind_short(source, voice), reason)
+        }
+        SourceNews::Recovered { .. } => {
+            (recovered(source, voice), recovered_short(source, voice), Line::new())
+        }
     };
-    Entry {
-        tone,
-        head: joined(head, voice.words.dot),
-        lines: match source.news {
-            SourceNews::Blind { .. } => blind(source, voice),
-            SourceNews::Recovered { .. } => recovered(source, voice),
-        },
-        short,
-        link: None,
-        group: None,
-    }
+    let head = joined([name(&source.account), foreign(&source.provider), reason], voice.words.dot);
+    Entry { tone, head, lines, short, link: None, group: None }
 }
 
 /// A reason in words.
@@ -62,7 +56,7 @@ fn blind(source: &SourceItem, voice: Voice) -> Vec<Line> {
     if !source.error.trim().is_empty() {
         lines.push(fill(words.error, &[said(&source.error)]));
     }
-    lines.push(fill(words.to_do, &[own(what_to_do(&source.reason, voice))]));
+    lines.push(fill(words.to_do, &[what_to_do(&source.reason, voice)]));
     lines.retain(|line| !line.is_empty());
     lines
 }
@@ -70,9 +64,10 @@ fn blind(source: &SourceItem, voice: Voice) -> Vec<Line> {
 fn recovered(source: &SourceItem, voice: Voice) -> Vec<Line> {
     let words = voice.words;
     let SourceNews::Recovered { since, until } = source.news else { return Vec::new() };
+    let reason = own(reason_word(&source.reason, voice));
     let mut lines = vec![
         fill(words.seeing_since, &[voice.moment(until)]),
-        fill(words.was_blind, &[strong(voice.lasting(until - since)), voice.moment(since)]),
+        fill(words.was_blind, &[strong(voice.lasting(until - since)), voice.moment(since), reason]),
         places(source, voice),
     ];
     if source.certificates > 0 {
@@ -118,15 +113,16 @@ fn listed(texts: &[Box<str>], voice: Voice) -> Line {
     joined([list, own(rest)], "")
 }
 
-fn what_to_do(reason: &str, voice: Voice) -> &'static str {
+fn what_to_do(reason: &str, voice: Voice) -> Line {
     let words = voice.words;
-    match reason {
+    let pattern = match reason {
         "denied" => words.do_denied,
         "throttled" => words.do_throttled,
         "unreachable" | "timeout" => words.do_reach,
         "refused" => words.do_refused,
         _ => words.do_report,
-    }
+    };
+    fill(pattern, &[code("notafter doctor")])
 }
 
 fn identity(source: &SourceItem, voice: Voice) -> Line {

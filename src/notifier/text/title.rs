@@ -161,12 +161,17 @@ fn single(item: &Item, voice: Voice) -> Line {
     let words = voice.words;
     match item {
         Item::Certificate(item) => certificate(item, voice),
-        Item::Source(source) => {
-            let reason = own(reason_word(&source.reason, voice));
-            let blind = matches!(source.news, SourceNews::Blind { .. });
-            let pattern = if blind { words.one_blind } else { words.one_seeing };
-            fill(pattern, &[in_title(&source.account), reason])
-        }
+        Item::Source(source) => match source.news {
+            SourceNews::Blind { .. } => {
+                let reason = own(reason_word(&source.reason, voice));
+                let blind = fill(words.one_blind, &[in_title(&source.account), reason]);
+                let unwatched = own(counted(words.short_unwatched, source.certificates, &[]));
+                joined([blind, unwatched], words.joint)
+            }
+            SourceNews::Recovered { since, until } => {
+                fill(words.one_seeing, &[in_title(&source.account), own(voice.lasting(until - since))])
+            }
+        },
         Item::Channel(channel) => {
             let failing = matches!(channel.news, ChannelNews::Failing { .. });
             let pattern = if failing { words.one_failing } else { words.one_delivering };
@@ -179,7 +184,7 @@ fn certificate(item: &CertificateItem, voice: Voice) -> Line {
     let (facts, words) = (&item.facts, voice.words);
     let (end, ca) = (facts.not_after, &*facts.role == "ca");
     let over = voice.is_over(end);
-    let just = over && voice.since(end) == voice.lasting(chrono::TimeDelta::zero());
+    let just = over && voice.is_just(end);
     let pattern = match item.news {
         News::Entered { .. } | News::Reminder { .. } => match (over, just, ca) {
             (false, _, false) => words.one_ending,

@@ -41,9 +41,9 @@ words! {
     failing: "not delivering", "发送失败";
     delivering: "delivering again", "恢复发送";
     comma: ", ", "、";
-    colon: ": ", ":";
-    joint: ", ", ",";
-    also: "; ", ";";
+    colon: ": ", "：";
+    joint: ", ", "，";
+    also: "; ", "；";
     dot: " · ", " · ";
 
     // Lengths of time
@@ -65,7 +65,7 @@ words! {
     tag_digest: "[DIGEST] ", "【证书汇总】";
     tag_first: "[notafter] ", "【notafter】";
     tag_test: "[TEST] ", "【测试】";
-    reminder: "Reminder: ", "提醒:";
+    reminder: "Reminder · ", "提醒：";
 
     // Titles of messages about one thing
     one_expired: "{0}: certificate expired {1} ago", "{0} 证书已过期 {1}";
@@ -75,14 +75,14 @@ words! {
     one_ca_expired_now: "{0}: CA certificate expired just now", "{0} CA 证书刚刚过期";
     one_ca_ending: "{0}: CA certificate expires in {1}", "{0} CA 证书 {1}后到期";
     one_renewed: "{0}: certificate renewed until {1}", "{0} 证书已续期至 {1}";
-    one_short: "{0}: renewed, but expires in {1}", "{0} 已续期,但新证书 {1}后到期";
-    one_short_over: "{0}: renewed, but the new certificate has expired", "{0} 已续期,但新证书已过期";
-    one_changed: "{0}: replaced by a certificate that ends earlier, on {1}", "{0} 证书被换成更早到期的({1})";
+    one_short: "{0}: renewed, but expires in {1}", "{0} 已续期，但新证书 {1}后到期";
+    one_short_over: "{0}: renewed, but the new certificate has expired", "{0} 已续期，但新证书已过期";
+    one_changed: "{0}: replaced by a certificate that ends earlier, on {1}", "{0} 证书被换成更早到期的（{1}）";
     one_not_listed: "{0}: no longer listed by the cloud", "{0} 已不在云端列表中";
     one_tls_off: "{0}: TLS was switched off", "{0} 已关闭 TLS";
     one_not_shown: "{0}: certificate is no longer shown", "{0} 不再提供该证书";
-    one_blind: "account {0} cannot be read: {1}", "账号 {0} 无法读取:{1}";
-    one_seeing: "account {0} can be read again", "账号 {0} 已恢复读取";
+    one_blind: "account {0} cannot be read: {1}", "账号 {0} 无法读取（{1}）";
+    one_seeing: "account {0} can be read again, after {1}", "账号 {0} 已恢复读取，中断 {1}";
     one_failing: "channel {0} does not deliver", "通知渠道 {0} 发送失败";
     one_delivering: "channel {0} delivers again", "通知渠道 {0} 已恢复发送";
 
@@ -94,12 +94,12 @@ words! {
     many_short_over: "{0} renewed certificate has expired again|{0} renewed certificates have expired again", "{0} 张证书续期后又已过期";
     many_changed: "{0} certificate replaced by one that ends earlier|{0} certificates replaced by ones that end earlier", "{0} 张证书被换成更早到期的";
     many_gone: "{0} certificate is no longer there|{0} certificates are no longer there", "{0} 张证书已不存在";
-    many_blind: "{0} source cannot be read|{0} sources cannot be read", "{0} 个来源无法读取";
-    many_seeing: "{0} source can be read again|{0} sources can be read again", "{0} 个来源已恢复读取";
+    many_blind: "{0} source cannot be read|{0} sources cannot be read", "{0} 个数据源无法读取";
+    many_seeing: "{0} source can be read again|{0} sources can be read again", "{0} 个数据源已恢复读取";
     many_failing: "{0} channel does not deliver|{0} channels do not deliver", "{0} 个通知渠道发送失败";
     many_delivering: "{0} channel delivers again|{0} channels deliver again", "{0} 个通知渠道已恢复发送";
-    rest: "; {0} other item|; {0} other items", ",另有 {0} 项";
-    title_fine: "{0} certificate, nothing to do|{0} certificates, nothing to do", "{0} 张证书,均无需处理";
+    rest: "; {0} other item|; {0} other items", "，另有 {0} 项";
+    title_fine: "{0} certificate, nothing to do|{0} certificates, nothing to do", "{0} 张证书，均无需处理";
     title_first: "now watching {0} certificate|now watching {0} certificates", "开始监控 {0} 张证书";
     title_blind: "{0} blind scope|{0} blind scopes", "{0} 个范围无法读取";
     title_test: "notafter reaches this channel", "notafter 可以送达此渠道";
@@ -107,52 +107,52 @@ words! {
     // Before the items
     tally: "{1} {0}", "{0} {1}";
     tally_more: "{0} more", "另有 {0}";
-    test_body: "Channel {0} works. This is a test; nothing has to be done.", "渠道 {0} 可用。这是一条测试消息,无需处理。";
-    first_body: "This is how things stand; from now on only what changes is told.", "以下是当前状况;此后仅通知变化。";
-    by_stage: "Certificates: {0}", "证书:{0}";
-    by_service: "Need attention: {0}", "需关注:{0}";
-    blind_scopes: "Cannot be read: {0} scope (account × region × service)|Cannot be read: {0} scopes (account × region × service)", "无法读取:{0} 个范围(账号 × 地域 × 服务)";
-    planned: "Planned renewals: {0}", "计划续期:{0} 项";
+    test_body: "Channel {0} works. This is a test; nothing has to be done.", "渠道 {0} 可用。这是一条测试消息，无需处理。";
+    first_body: "This is how things stand; from now on only what changes is told.", "以下是当前状况；此后仅通知变化。";
+    by_stage: "Certificates: {0}", "证书：{0}";
+    by_service: "Need attention, by service: {0}", "需关注，按服务：{0}";
+    blind_scopes: "Cannot be read: {0} scope (account × region × service)|Cannot be read: {0} scopes (account × region × service)", "无法读取：{0} 个范围（账号 × 地域 × 服务）";
+    planned: "Planned renewals: {0}", "计划续期：{0} 项";
 
     // A certificate
-    expires: "Expires {0}, {1}", "到期:{0},{1}";
-    expired_at: "Expired {0}, {1}", "到期:{0},{1}";
-    now_expires: "Now expires {0}, {1}", "新到期:{0},{1}";
-    before_gained: "Before: {0}; {1} gained", "原到期:{0},延长 {1}";
-    before_lost: "Before: {0}; {1} lost", "原到期:{0},缩短 {1}";
-    stage_first: "Stage: {0}, first notice", "级别:{0}(首次通知)";
-    stage_was: "Stage: {0}, was {1}", "级别:{0}(此前:{1})";
-    stage_still: "Stage: still {0}, since {1} ({2})", "级别:仍为{0},始于 {1}(已 {2})";
-    stage_new: "Stage of the new certificate: {0}", "新证书级别:{0}";
-    not_enough: "The renewal did not help: the new certificate is {0} already", "续期未解决问题:新证书已处于“{0}”级别";
+    expires: "Expires {0}, {1}", "到期：{0}，{1}";
+    expired_at: "Expired {0}, {1}", "到期：{0}，{1}";
+    now_expires: "Now expires {0}, {1}", "新到期：{0}，{1}";
+    before_gained: "Before: {0}; {1} gained", "原到期：{0}，延长 {1}";
+    before_lost: "Before: {0}; {1} lost", "原到期：{0}，缩短 {1}";
+    stage_first: "Stage: {0}, first notice", "级别：{0}（首次通知）";
+    stage_was: "Stage: {0}, was {1}", "级别：{0}（此前：{1}）";
+    stage_still: "Stage: still {0}, for {2}, since {1}", "级别：仍为{0}，已持续 {2}，始于 {1}";
+    stage_new: "Stage of the new certificate: {0}", "新证书级别：{0}";
+    not_enough: "The renewal did not help: the new certificate is {0} already", "续期未解决问题：新证书已处于“{0}”级别";
     role_server: "Server certificate", "服务端证书";
-    role_ca: "CA that clients must trust", "客户端须信任的 CA";
+    role_ca: "CA that clients must trust", "客户端须信任的 CA 证书";
     role_chain: "Issuer in the chain, the one that ends first", "证书链中最早到期的签发者";
     serial: "serial {0}", "序列号 {0}";
     serials: "serial {0} → {1}", "序列号 {0} → {1}";
     in_use: "in use", "使用中";
     not_in_use: "not in use", "未使用";
-    owner: "Owner: {0}", "负责人:{0}";
-    labels: "Labels: {0}", "标签:{0}";
+    owner: "Owner: {0}", "负责人：{0}";
+    labels: "Labels: {0}", "标签：{0}";
     by_us: "Renewed by notafter", "由 notafter 续期";
-    by_others: "Renewed by a person or the cloud, not by notafter", "由人工或云平台续期(非 notafter)";
-    stale: "Out of date: last read {0}, {1}", "数据陈旧:最后读取于 {0}({1})";
-    last_end: "Was to expire {0}", "原定到期:{0}";
-    gone_not_listed: "The cloud no longer lists it: deleted, released or excluded. It is not watched any more", "云端列表中已不存在(已删除、释放或被排除),不再监控";
-    gone_tls_off: "TLS was switched off: clients connect unencrypted or not at all. It is not watched any more", "已关闭 TLS:客户端以明文连接或无法连接,不再监控";
-    gone_not_shown: "Its resource no longer shows this certificate. It is not watched any more", "资源不再提供该证书,不再监控";
+    by_others: "Renewed by a person or the cloud, not by notafter", "由人工或云平台续期（非 notafter）";
+    stale: "Out of date: last read {1}, {0}", "数据过旧：最后读取在 {1}，{0}";
+    last_end: "Was to expire {0}", "原定到期：{0}";
+    gone_not_listed: "The cloud no longer lists it: deleted, released or excluded. It is not watched any more", "云端列表中已不存在（已删除、释放或被排除），不再监控";
+    gone_tls_off: "TLS was switched off: clients connect unencrypted or not at all. It is not watched any more", "已关闭 TLS：客户端以明文连接或无法连接，不再监控";
+    gone_not_shown: "Its resource no longer shows this certificate. It is not watched any more", "资源不再提供该证书，不再监控";
 
     // What to do about it
-    to_do: "To do: {0}", "处理:{0}";
-    do_planned: "nothing; automatic renewal is planned for {0}", "无需操作,已计划于 {0} 自动续期";
-    do_planned_past: "automatic renewal was planned for {0} and has not happened; check it", "原计划于 {0} 自动续期但尚未完成,请检查";
+    to_do: "To do: {0}", "处理：{0}";
+    do_planned: "nothing; automatic renewal is planned for {0}", "无需操作，已计划于 {0} 自动续期";
+    do_planned_past: "automatic renewal was planned for {0} and has not happened; check it", "原计划于 {0} 自动续期但尚未完成，请检查";
     do_renew: "renew it by hand", "手动续期";
-    do_own: "supply a new certificate; this one is the customer's own, the cloud does not renew it", "上传新证书(自有证书,云平台不会续期)";
+    do_own: "supply a new certificate; this one is the customer's own, the cloud does not renew it", "上传新证书（自有证书，云平台不会续期）";
     do_upload: "upload a new certificate and bind it in its place", "上传新证书并替换绑定";
-    do_support: "ask the cloud's support; it has no call to renew, and switching SSL off and on may lose data", "提交工单联系云厂商:没有续期接口,关闭再开启 SSL 可能丢失数据";
-    do_other: "replace it by hand; there is no call to renew it", "手动更换(没有续期接口)";
-    do_unused: "nothing uses it: delete it, or leave it to expire", "未被使用:可删除,或任其过期";
-    do_check: "find out who replaced it, and put the longer-lived one back", "确认更换人及原因,必要时换回有效期更长的证书";
+    do_support: "ask the cloud's support; it has no call to renew, and switching SSL off and on may lose data", "提交工单联系云厂商：没有续期接口，关闭再开启 SSL 可能丢失数据";
+    do_other: "replace it by hand; there is no call to renew it", "手动更换（没有续期接口）";
+    do_unused: "nothing uses it: delete it, or leave it to expire", "未被使用：可删除，或任其过期";
+    do_check: "find out who replaced it, and put the longer-lived one back", "确认更换人及原因，必要时换回有效期更长的证书";
     restart: "renewing restarts the instance", "续期会重启实例";
     restart_then: "this restarts the instance", "届时实例会重启";
     no_restart: "no restart is expected", "预计无需重启";
@@ -160,7 +160,7 @@ words! {
     console: "console", "控制台";
 
     // A source
-    denied: "access denied", "权限被拒";
+    denied: "access denied", "访问被拒";
     throttled: "throttled", "被限流";
     unreachable: "unreachable", "无法连接";
     timeout: "no answer in time", "响应超时";
@@ -168,57 +168,57 @@ words! {
     unreadable: "answer not understood", "响应无法解析";
     too_large: "answer too large", "响应过大";
     internal: "internal error", "内部错误";
-    blind_since: "Cannot be read since {0}, for {1}", "自 {0} 起无法读取,已 {1}";
-    blind_again: "Still cannot be read, since {0}, for {1}", "自 {0} 起仍无法读取,已 {1}";
-    services: "Services: {0}", "服务:{0}";
-    regions: "Regions: {0}", "地域:{0}";
+    blind_since: "Cannot be read since {0}, for {1}", "自 {0} 起无法读取，已 {1}";
+    blind_again: "Still cannot be read, since {0}, for {1}", "自 {0} 起仍无法读取，已 {1}";
+    services: "Services: {0}", "服务：{0}";
+    regions: "Regions: {0}", "地域：{0}";
     all_regions: "all regions", "所有地域";
-    list_more: " and {0} more", " 等,另有 {0} 个";
-    unwatched: "{0} certificate is not being watched|{0} certificates are not being watched", "{0} 张证书无人看管";
+    list_more: " and {0} more", " 等，另有 {0} 个";
+    unwatched: "{0} certificate is not being watched|{0} certificates are not being watched", "{0} 张证书未受监控";
     unwatched_none: "No known certificate is affected", "未影响已知证书";
-    unwatched_worst: "{0}; the worst by last known date: {1}", "{0},按最后已知日期最严重的为:{1}";
-    last_success: "Last success: {0}, {1}", "最后成功:{0}({1})";
-    never: "Last success: never", "最后成功:从未";
-    error: "Error: {0}", "错误:{0}";
-    do_denied: "check the access key and its permissions; `notafter doctor` names what is missing", "检查访问密钥及其权限,`notafter doctor` 会列出缺少的权限";
-    do_throttled: "set a lower rate_limit for this account, or find out what else uses up its quota", "调低该账号的 rate_limit,或排查占用配额的其他调用方";
+    unwatched_worst: "{0}; the worst by last known date: {1}", "{0}，按最后已知日期最高级别为{1}";
+    last_success: "Last success: {1}, {0}", "最后成功：{1}，{0}";
+    never: "Last success: never", "最后成功：从未";
+    error: "Error: {0}", "错误：{0}";
+    do_denied: "check the access key and its permissions; to see what is missing, run {0}", "检查访问密钥及其权限，可运行 {0} 查看缺少的权限";
+    do_throttled: "set a lower rate_limit for this account, or find out what else uses up its quota", "调低该账号的 rate_limit，或排查占用配额的其他调用方";
     do_reach: "check network, DNS and proxy between notafter and the cloud", "检查 notafter 到云端的网络、DNS 和代理";
-    do_refused: "look up the error code; `notafter doctor` tries every call", "查阅该错误码,`notafter doctor` 会逐一尝试各接口";
-    do_report: "look at the console meanwhile, and report this error: it is a defect of notafter", "请先到控制台查看,并上报此错误(notafter 缺陷)";
+    do_refused: "look up the error code; to try every call, run {0}", "查阅该错误码，可运行 {0} 逐一尝试各接口";
+    do_report: "look at the console meanwhile, and report this error: it is a defect of notafter", "请先到控制台查看，并上报此错误（notafter 缺陷）";
     seeing_since: "Can be read again since {0}", "自 {0} 起恢复读取";
-    was_blind: "Was blind for {0}, since {1}", "中断 {0},始于 {1}";
+    was_blind: "Was blind for {0} ({2}), since {1}", "中断 {0}（{2}），始于 {1}";
     watched_again: "{0} certificate is watched again|{0} certificates are watched again", "{0} 张证书恢复监控";
     blind_for: "was blind for {0}", "中断 {0}";
 
     // A channel
     channel: "Channel {0}", "通知渠道 {0}";
-    failing_since: "Does not deliver since {0}, for {1}", "自 {0} 起发送失败,已 {1}";
+    failing_since: "Does not deliver since {0}, for {1}", "自 {0} 起发送失败，已 {1}";
     failures: "{0} attempt failed|{0} attempts failed", "失败 {0} 次";
     queued: "{0} message waiting|{0} messages waiting", "{0} 条消息积压";
-    do_channel: "check its address, token and rate; `notafter notify test` tries it", "检查其地址、令牌和限流,可用 `notafter notify test` 验证";
-    delivers_again: "Delivers again; did not since {0}, for {1}", "已恢复发送;自 {0} 起失败,历时 {1}";
+    do_channel: "check its address, token and rate; to try it, run {0}", "检查其地址、令牌和限流，可运行 {0} 验证";
+    delivers_again: "Delivers again; did not since {0}, for {1}", "已恢复发送；自 {0} 起失败，历时 {1}";
     delayed: "{0} message came late|{0} messages came late", "{0} 条消息延迟送达";
 
     // Short lines
-    short_of: "{0}: {1}", "{0}:{1}";
-    short_was: "{0} (was {1})", "{0}(此前:{1})";
+    short_of: "{0}: {1}", "{0}：{1}";
+    short_was: "{0} (was {1})", "{0}（此前：{1}）";
     short_still: "still {0}", "仍为{0}";
-    short_renewed: "renewed until {0}, {1} gained", "已续期至 {0},延长 {1}";
-    short_but: "renewed, but {0}, {1}", "已续期但仍为{0},{1}";
-    short_changed: "replaced, now ends {0} earlier", "被更换,到期提前 {0}";
+    short_renewed: "renewed until {0}, {1} gained", "已续期至 {0}，延长 {1}";
+    short_but: "renewed, but {0}, {1}", "已续期但仍为{0}，{1}";
+    short_changed: "replaced, now ends {0} earlier", "被更换，到期提前 {0}";
     short_not_listed: "no longer listed", "已不在列表中";
     short_tls_off: "TLS off", "已关闭 TLS";
     short_not_shown: "no longer shown", "不再提供";
     short_owner: "owner {0}", "负责人 {0}";
-    short_seen: "last read {0}", "{0}读取";
+    short_seen: "last read {0}", "最后读取 {0}";
     short_planned: "renewal planned {0}", "计划续期 {0}";
-    short_unwatched: "{0} certificate unwatched|{0} certificates unwatched", "{0} 张证书无人看管";
+    short_unwatched: "{0} certificate unwatched|{0} certificates unwatched", "{0} 张证书未受监控";
     ca: "CA", "CA";
     chain: "chain", "证书链";
 
     // Around it
-    more: "… and {0} more", "…… 另有 {0} 项";
-    more_of: "… and {0} more: {1}", "…… 另有 {0} 项:{1}";
+    more: "… and {0} more", "… 另有 {0} 项";
+    more_of: "… and {0} more: {1}", "… 另有 {0} 项：{1}";
     other: "other", "其他";
     status_page: "Status page", "状态页";
 }
@@ -241,6 +241,13 @@ mod tests {
             for form in english.split('|').chain(chinese.split('|')) {
                 assert_eq!(places(form), places(english), "{name}: {form}");
             }
+        }
+    }
+
+    #[test]
+    fn chinese_has_its_own_punctuation() {
+        for (name, _, chinese) in TABLE {
+            assert!(!chinese.contains([',', ':', ';', '(', ')']), "{name}: {chinese}");
         }
     }
 

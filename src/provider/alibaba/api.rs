@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use reqwest::Method;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
 
 use super::endpoints::base_url;
@@ -16,7 +16,7 @@ use super::product::{Operation, Product};
 use super::sign::{ApiCall, KeyRef, signed_headers};
 use super::wire::{Page, Regions, Ssl, TagPage};
 use crate::call::{CallError, CallErrorKind};
-use crate::http::{AccountHttp, Call, Outgoing};
+use crate::http::{AccountHttp, Call, Outgoing, secret_header};
 use crate::provider::keys::{KeySource, Keys};
 use crate::secret::Secret;
 
@@ -162,11 +162,7 @@ pub(super) fn signed(
     let mut headers = HeaderMap::with_capacity(signed.headers.len() + 1);
     headers.insert("accept", HeaderValue::from_static("application/json"));
     for (name, value) in signed.headers {
-        let value = HeaderValue::try_from(value).map(|mut value| {
-            value.set_sensitive(true);
-            value
-        });
-        headers.extend(value.ok().map(|value| (HeaderName::from_static(name), value)));
+        headers.extend(secret_header(name, value));
     }
     Outgoing { method: Method::POST, url: format!("{base}/?{}", signed.query), headers, body: Bytes::new() }
 }

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::call::{CallError, CallErrorKind};
+use crate::domain::absence::Named;
 use crate::domain::identity::Scope;
-use crate::domain::listing::{Inspection, Listing};
+use crate::domain::listing::{Inspection, Listing, ScopeList};
+use crate::domain::reason::Reason;
 use crate::http::Rate;
 use crate::provider::{BoxFuture, Calls, Provider, ProviderKind};
 
@@ -39,6 +41,7 @@ pub(super) const KIND: ProviderKind = ProviderKind {
     read_policy: "policies/alibaba-read.json",
     renew_policy: Some("policies/alibaba-renew.json"),
     console,
+    roles: credentials::ROLES,
     settings: settings::read,
     build: Some(settings::build),
 };
@@ -74,19 +77,23 @@ impl Alibaba {
         Self { api, account, regions, tags_needed }
     }
 
-    async fn regions(&self, product: Product) -> Result<BTreeSet<String>, CallError> {
-        let (rows, _) = self.api.regions(product).await?.regions.into_rows();
-        let regions: BTreeSet<String> = rows
-            .iter()
-            .filter_map(|row| row.RegionId.text())
-            .filter(|id| is_region(id))
-            .map(str::to_owned)
-            .collect();
-        if regions.is_empty() {
-            let action = product.action(Operation::Regions);
-            return Err(CallError::new(CallErrorKind::Unreadable, action, "the answer names no region"));
+    async fn listed_scopes(&self, service: &str) -> Result<ScopeList, CallError> {
+        let product = product_of(service)?;
+        let (rows, mut odd) = self.api.regions(product).await?.regions.into_rows();
+        let mut regions = BTreeSet::new();
+        for id in rows.iter().map(|row| row.RegionId.text().filter(|id| is_region(id))) {
+            odd += usize::from(id.is_none());
+            regions.extend(id.map(str::to_owned));
         }
-        Ok(regions)
+        let unreadable = |text: String| {
+            CallError::new(CallErrorKind::Unreadable, product.action(Operation::Regions), text)
+        };
+        if regions.is_empty() {
+            return Err(unreadable("the answer names no region".to_owned()));
+        }
+        let incomplete = (odd > 0).then(|| unreadable(format!("{odd} rows have no readable region id")));
+        let incomplete = incomplete.map(|error| (Reason::Unreadable, error.to_string()));
+        Ok(ScopeList { scopes: self.scopes_in(service, regions), incomplete })
     }
 
     fn scopes_in(&self, service: &str, regions: impl IntoIterator<Item = String>) -> Vec<Scope> {
@@ -122,8 +129,12 @@ impl Provider for Alibaba {
         Some(self.scopes_in(service, regions))
     }
 
-    fn scopes<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Result<Vec<Scope>, CallError>> {
-        Box::pin(async move { Ok(self.scopes_in(service, self.regions(product_of(service)?).await?)) })
+    fn scopes<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Result<ScopeList, CallError>> {
+        Box::pin(self.listed_scopes(service))
+    }
+
+    fn named(&self) -> Named {
+        Named { regions: self.regions.is_some(), projects: false }
     }
 
     fn discover<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Listing, CallError>> {

@@ -114,18 +114,21 @@ impl Product {
                 listing: &["kvstore:DescribeInstances"],
                 detail: &["kvstore:DescribeInstanceSSL"],
                 renewal: &["kvstore:ModifyInstanceSSL"],
+                beside: &[],
             },
             Self::Rds => Calls {
                 scopes: &["rds:DescribeRegions"],
                 listing: &["rds:DescribeDBInstances", "rds:ListTagResources"],
                 detail: &["rds:DescribeDBInstanceSSL"],
                 renewal: &["rds:ModifyDBInstanceSSL"],
+                beside: &[],
             },
             Self::Mongodb => Calls {
                 scopes: &["dds:DescribeRegions"],
                 listing: &["dds:DescribeDBInstances"],
                 detail: &["dds:DescribeDBInstanceSSL"],
                 renewal: &["dds:ModifyDBInstanceSSL"],
+                beside: &[],
             },
         }
     }

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use aws_lc_rs::{digest, hmac};
 use chrono::{DateTime, Datelike, Timelike, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::zeroize::Zeroizing;
 
 /// The name of the algorithm, as it stands in `Authorization` and in the string to sign.
 pub const ALGORITHM: &str = "ACS3-HMAC-SHA256";
@@ -167,7 +168,8 @@ impl<'a> SignRequest<'a> {
 
     /// The value of the `authorization` header.
     pub fn authorization(&self, key_id: &str, secret: &str) -> String {
-        let signature = signature(secret, &string_to_sign(&self.canonical_request()));
+        let canonical = Zeroizing::new(self.canonical_request());
+        let signature = signature(secret, &string_to_sign(&canonical));
         authorization(key_id, &self.signed_headers(), &signature)
     }
 

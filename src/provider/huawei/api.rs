@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 
 use super::action;
@@ -14,7 +14,7 @@ use super::link::Link;
 use super::sign::{ApiCall, KeyRef, signed_headers};
 use super::wire::{Download, Page, Projects, Ssl};
 use crate::call::{CallError, CallErrorKind};
-use crate::http::{AccountHttp, Answer, Call, Outgoing};
+use crate::http::{AccountHttp, Answer, Call, Outgoing, secret_header};
 use crate::provider::keys::{KeySource, Keys};
 use crate::secret::Secret;
 
@@ -199,7 +199,9 @@ impl Api {
                 }
                 hold.refused(keys, error, now);
             }
-            None | Some(CallErrorKind::PermissionDenied) => self.hold().accepted(keys),
+            None | Some(CallErrorKind::PermissionDenied | CallErrorKind::NoSuchProject) => {
+                self.hold().accepted(keys);
+            }
             Some(_) => {}
         }
     }
@@ -218,11 +220,7 @@ impl Api {
         headers.insert("accept", HeaderValue::from_static("application/json"));
         headers.insert("content-type", HeaderValue::from_static("application/json"));
         for (name, value) in signed.headers {
-            let value = HeaderValue::try_from(value).map(|mut value| {
-                value.set_sensitive(true);
-                value
-            });
-            headers.extend(value.ok().map(|value| (HeaderName::from_static(name), value)));
+            headers.extend(secret_header(name, value));
         }
         let mark = if signed.query.is_empty() { "" } else { "?" };
         let url = [&base.origin, &*path, mark, &signed.query].concat();

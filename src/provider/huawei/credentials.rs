@@ -21,7 +21,7 @@ use crate::provider::keys::{
     from_files, lent_keys, written,
 };
 use crate::provider::settings::Credentials;
-use crate::provider::{BoxFuture, BuildError, Order};
+use crate::provider::{BoxFuture, BuildError, Order, Role};
 use crate::secret::Secret;
 
 const PROVIDER: &str = "huawei";
@@ -30,6 +30,20 @@ const METADATA_TOKEN: &str = "ecs-metadata:Token";
 const METADATA_KEYS: &str = "ecs-metadata:SecurityKey";
 /// No honest answer is longer.
 const LIMIT: usize = 64 * 1024;
+/// What helps where keys are not lent.
+pub(super) const ROLES: &[Role] = &[
+    Role {
+        action: AGENCY,
+        way_out: "look at `assume_role`: is there an agency `agency` at the account `domain`, does it trust the account \
+                  that asks, and may the key in `credentials` act for agencies (`Agent Operator`)?",
+    },
+    Role { action: METADATA_TOKEN, way_out: MACHINE },
+    Role { action: METADATA_KEYS, way_out: MACHINE },
+];
+
+const MACHINE: &str = "give this machine an agency (cloud service agency for ECS) that grants the reading policy, or \
+                       name another source in `credentials`";
+
 /// Life of an agency's keys, in seconds (the cloud takes 900 to 86400).
 const SESSION: u32 = 3600;
 /// Serves every region.
@@ -185,7 +199,7 @@ impl Machine {
         let text = String::from_utf8_lossy(&answer.body);
         if answer.status == StatusCode::UNAUTHORIZED && text.contains("Cloud Service Agency") {
             let text = "this machine has no agency (cloud service agency for ECS)";
-            return Err(CallError::new(CallErrorKind::KeyDenied, METADATA_KEYS, text));
+            return Err(CallError::new(CallErrorKind::KeyDenied, METADATA_KEYS, text).of_a_refused_role());
         }
         Err(Nearby::refusal(&answer, METADATA_KEYS))
     }
@@ -335,6 +349,7 @@ fn refusal(answer: &Answer, keys: &Keys) -> CallError {
         _ => (CallErrorKind::Refused, format!("IAM answered {status}: {message}")),
     };
     let error = CallError::new(kind, AGENCY, text);
+    let error = if matches!(status, 403 | 404) { error.of_a_refused_role() } else { error };
     match code {
         Some(code) => error.with_code(code, None),
         None => error,

@@ -197,6 +197,12 @@ impl Downloads {
         !std::mem::replace(&mut standing.told, true)
     }
 
+    /// Forgets a project and its instances.
+    pub(super) fn forget(&mut self, place: &Place) {
+        self.keep_only(place, &HashSet::new());
+        self.projects.remove(place);
+    }
+
     /// Forgets instances of a project that are not listed any more.
     pub(super) fn keep_only(&mut self, place: &Place, listed: &HashSet<&str>) {
         self.instances.retain(|(of, id), _| of != place || listed.contains(&**id));

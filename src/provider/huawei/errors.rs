@@ -11,6 +11,7 @@ use super::action;
 use crate::call::{CallError, CallErrorKind};
 use crate::http::Answer;
 use crate::provider::keys::Keys;
+use crate::visible::holds_a_key;
 
 /// The key itself is not accepted: unknown, wrong, out of date, disabled.
 const KEY: &[&str] = &[
@@ -19,12 +20,13 @@ const KEY: &[&str] = &[
     "DCS.1001",
     "DCS.1002",
     "DCS.1003",
-    "DCS.1004",
     "IAM.0080",
     "IAM.0081",
     "IAM.0082",
     "IAM.0083",
 ];
+/// The project does not belong to the key's account: deleted, most likely, for lists of projects name only own ones.
+const NO_PROJECT: &str = "DCS.1004";
 /// The key lacks the permission.
 const PERMISSION: &[&str] =
     &["DCS.2003", "DCS.2007", "DCS.3002", "DCS.3003", "APIGW.0302", "IAM.0002", "IAM.0003"];
@@ -180,7 +182,10 @@ fn said(body: &[u8]) -> Option<Said> {
     let deeper = top.values().filter_map(Value::as_object);
     std::iter::once(&top).chain(deeper).find_map(|object| {
         let text = |name: &str| match object.get(name)? {
-            Value::String(text) => Some(text.clone()).filter(|text| !text.trim().is_empty()),
+            // Before blanks are taken out of codes: without them a private key would not be known as one.
+            Value::String(text) => {
+                Some(text.clone()).filter(|text| !text.trim().is_empty() && !holds_a_key(text))
+            }
             Value::Number(number) => Some(number.to_string()),
             _ => None,
         };
@@ -209,6 +214,7 @@ fn kind(code: &str, message: &str, answer: &Answer) -> CallErrorKind {
     match (answer.status.as_u16(), code) {
         (_, code) if THROTTLED.contains(&code) => CallErrorKind::Throttled(retry_after(answer, message)),
         (429, _) => CallErrorKind::Throttled(retry_after(answer, message)),
+        (_, NO_PROJECT) => CallErrorKind::NoSuchProject,
         (_, code) if KEY.contains(&code) => CallErrorKind::KeyDenied,
         (401, _) => CallErrorKind::KeyDenied,
         (_, code) if PERMISSION.contains(&code) => CallErrorKind::PermissionDenied,
@@ -314,6 +320,20 @@ mod tests {
     }
 
     #[test]
+    fn a_private_key_in_an_error_is_in_no_text() {
+        let key = "-----BEGIN RSA PRIVATE KEY-----\\nPLANTED\\n-----END RSA PRIVATE KEY-----";
+        for body in [
+            format!(r#"{{"error_code":"DCS.5000","error_msg":"{key}"}}"#),
+            format!(r#"{{"error_code":"DCS.5000","error_msg":"no","request_id":"{key}"}}"#),
+            format!(r#"{{"error_code":"DCS.{key}","error_msg":"no"}}"#),
+            format!(r#"{{"error":{{"code":"{key}","message":"{key}"}}}}"#),
+        ] {
+            let error = failure(400, &body, &[]);
+            assert!(!format!("{error} {error:?}").contains("PLANTED"), "{body}: {error:?}");
+        }
+    }
+
+    #[test]
     fn a_key_that_is_echoed_is_taken_out_before_the_text_is_cut() {
         let text = format!("{} {} AKAKAK s3cr3t", "x".repeat(250), "T".repeat(900));
         let body = format!(r#"{{"error_code":"Odd.AKAKAK","error_msg":"{text}","request_id":"s3cr3t"}}"#);
@@ -328,12 +348,14 @@ mod tests {
 
     #[test]
     fn the_code_decides_where_there_is_one() {
-        use CallErrorKind::{KeyDenied, PermissionDenied, Refused, Throttled, Unreachable};
+        use CallErrorKind::{KeyDenied, NoSuchProject, PermissionDenied, Refused, Throttled, Unreachable};
         for (status, code, want) in [
             (401, "APIGW.0301", KeyDenied),
             (401, "APIG.0301", KeyDenied),
             (401, "APIGW.0307", KeyDenied),
             (401, "DCS.1001", KeyDenied),
+            (401, "DCS.1004", NoSuchProject),
+            (401, "111401004", NoSuchProject),
             (401, "111401002", KeyDenied),
             (401, "something.new", KeyDenied),
             (403, "IAM.0081", KeyDenied),

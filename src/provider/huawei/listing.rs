@@ -81,6 +81,12 @@ struct Added {
     ids: Vec<Arc<str>>,
 }
 
+impl Added {
+    fn repeats(&self) -> bool {
+        self.ids.iter().collect::<HashSet<_>>().len() < self.ids.len()
+    }
+}
+
 impl Sheet {
     fn add(&mut self, page: Page, now: DateTime<Utc>) -> Added {
         let (rows, mut odd) = page.instances.into_rows();
@@ -123,7 +129,8 @@ async fn walk(api: &Api, place: &Place, sheet: &mut Sheet) -> Result<End, CallEr
         let number = page.instance_num.number();
         let added = sheet.add(page, api.http().clock().now());
         announced.note(number, added.rows);
-        moved |= last.as_ref().is_some_and(|last| !added.ids.contains(last));
+        // A row that comes twice on one page may stand in the place of another.
+        moved |= added.repeats() || last.as_ref().is_some_and(|last| !added.ids.contains(last));
         let before = walked.len();
         walked.extend(added.ids.iter().cloned());
         seen = offset + added.rows;

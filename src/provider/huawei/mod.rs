@@ -13,12 +13,14 @@ use chrono::TimeDelta;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::call::{CallError, CallErrorKind};
+use crate::domain::absence::Named;
 use crate::domain::identity::Scope;
-use crate::domain::listing::{Inspection, Listing};
+use crate::domain::listing::{Inspection, Listing, ScopeList};
+use crate::domain::reason::Reason;
 use crate::domain::resource::TlsState;
 use crate::domain::snapshot::ScopeView;
 use crate::http::Rate;
-use crate::provider::{BoxFuture, Calls, Provider, ProviderKind};
+use crate::provider::{BoxFuture, Calls, Examined, Provider, ProviderKind};
 
 mod action;
 mod api;
@@ -60,6 +62,7 @@ pub(super) const KIND: ProviderKind = ProviderKind {
         let region = &scope.region;
         format!("https://console.huaweicloud.com/dcs/?region={region}#/dcs/manager/cacheList")
     },
+    roles: credentials::ROLES,
     settings: settings::read,
     build: Some(settings::build),
 };
@@ -106,13 +109,27 @@ impl Huawei {
         places.into_iter().map(scope).collect()
     }
 
-    async fn places(&self) -> Result<BTreeSet<Place>, CallError> {
-        let mut rows = Vec::new();
+    async fn listed_scopes(&self) -> Result<ScopeList, CallError> {
+        let (mut rows, mut odd) = (Vec::new(), 0);
         for iam in self.api.templates().iam(self.wanted.regions.as_deref()) {
-            let (read, _) = self.api.projects(&iam).await?.projects.into_rows();
+            let (read, unread) = self.api.projects(&iam).await?.projects.into_rows();
             rows.extend(read);
+            odd += unread;
         }
         let found = self.wanted.sort_out(&rows, self.api.templates());
+        odd += found.odd;
+        self.tell_what_is_left_out(&found);
+        let unreadable = |text| CallError::new(CallErrorKind::Unreadable, action::PROJECTS, text);
+        if found.places.is_empty() {
+            let text = "no project that this key may use is in a region to be watched";
+            return Err(unreadable(text.to_owned()));
+        }
+        let incomplete = (odd > 0).then(|| unreadable(format!("{odd} rows have no readable id and name")));
+        let incomplete = incomplete.map(|error| (Reason::Unreadable, error.to_string()));
+        Ok(ScopeList { scopes: self.scopes_at(found.places), incomplete })
+    }
+
+    fn tell_what_is_left_out(&self, found: &projects::Found) {
         for region in &found.unknown_regions {
             tracing::info!(
                 account = &*self.account,
@@ -127,11 +144,6 @@ impl Huawei {
                 "configured, and no project of this key fits"
             );
         }
-        if found.places.is_empty() {
-            let text = "no project that this key may use is in a region to be watched";
-            return Err(CallError::new(CallErrorKind::Unreadable, action::PROJECTS, text));
-        }
-        Ok(found.places)
     }
 
     async fn list(&self, place: &Place) -> Result<Listing, CallError> {
@@ -151,33 +163,36 @@ impl Huawei {
         Ok(listing)
     }
 
-    async fn look(&self, place: &Place, id: &str) -> Result<Inspection, CallError> {
+    /// A look, and how the download ended if one was due.
+    async fn look(&self, place: &Place, id: &str) -> Result<Examined, CallError> {
         let answer = self.api.ssl(place, id).await?;
         let now = self.api.http().clock().now();
-        let without = |state| Ok(Inspection::Read(mapping::without_certificate(state, now)));
-        match answer {
+        let without = |state| Inspection::Read(mapping::without_certificate(state, now));
+        let mut beside = None;
+        let inspection = match answer {
             SslAnswer::Off => without(TlsState::Disabled),
             SslAnswer::Unsupported => without(TlsState::Unsupported),
-            SslAnswer::Gone => Ok(Inspection::Gone),
-            SslAnswer::Busy => Ok(Inspection::Busy),
+            SslAnswer::Gone => Inspection::Gone,
+            SslAnswer::Busy => Inspection::Busy,
             SslAnswer::Detail(ssl) if !mapping::is_on(&ssl)? => without(TlsState::Disabled),
             SslAnswer::Detail(ssl) => {
-                let downloaded = self.downloaded(place, id, &ssl).await?;
-                Ok(mapping::inspection(&ssl, downloaded.as_deref(), now))
+                beside = self.download_if_due(place, id, &ssl).await?;
+                mapping::inspection(&ssl, self.downloads().last(place, id).as_deref(), now)
             }
-        }
+        };
+        Ok(Examined { inspection, beside })
     }
 
-    /// The CA's certificate: the last one, or a new one where that is due.
+    /// Downloads the CA's certificate anew where that is due, and says how that ended.
     ///
     /// # Errors
     /// Only that the key itself is refused; a download that fails never makes a look fail.
-    async fn downloaded(
+    async fn download_if_due(
         &self,
         place: &Place,
         id: &str,
         ssl: &Ssl,
-    ) -> Result<Option<Arc<Downloaded>>, CallError> {
+    ) -> Result<Option<Result<(), CallError>>, CallError> {
         self.downloads().is_on(place, id);
         let shown = ssl.ssl_expired_at.text();
         let is_due = || self.downloads().is_due(place, id, shown, self.api.http().clock().elapsed());
@@ -185,9 +200,9 @@ impl Huawei {
             && let Some(_turn) = self.turn(place).await
             && is_due()
         {
-            self.renew_download(place, id, shown).await?;
+            return self.renew_download(place, id, shown).await.map(Some);
         }
-        Ok(self.downloads().last(place, id))
+        Ok(None)
     }
 
     /// A turn at downloading; `None` where it would not come soon. Details must not queue behind downloads, which the
@@ -204,7 +219,12 @@ impl Huawei {
         tokio::time::timeout(PATIENCE, turns.acquire_owned()).await.ok()?.ok()
     }
 
-    async fn renew_download(&self, place: &Place, id: &str, shown: Option<&str>) -> Result<(), CallError> {
+    async fn renew_download(
+        &self,
+        place: &Place,
+        id: &str,
+        shown: Option<&str>,
+    ) -> Result<Result<(), CallError>, CallError> {
         use CallErrorKind::{KeyDenied, NotSent, PermissionDenied, Throttled, Timeout, Unreachable};
         let download = tokio::time::timeout(LONGEST_DOWNLOAD, self.download(place, id)).await;
         let late = |_| {
@@ -222,7 +242,7 @@ impl Huawei {
         };
         let news = self.downloads().note(place, id, shown, outcome, self.api.http().clock().elapsed());
         self.tell(place, id, error.as_ref(), news);
-        Ok(())
+        Ok(error.map_or(Ok(()), Err))
     }
 
     /// A link, what is behind it, and what is in that. A link that is refused may just have expired: once, another one
@@ -269,8 +289,12 @@ impl Provider for Huawei {
             .map(|places| self.scopes_at(places))
     }
 
-    fn scopes<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<Scope>, CallError>> {
-        Box::pin(async move { Ok(self.scopes_at(self.places().await?)) })
+    fn scopes<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<ScopeList, CallError>> {
+        Box::pin(self.listed_scopes())
+    }
+
+    fn named(&self) -> Named {
+        Named { regions: self.wanted.regions.is_some(), projects: self.wanted.projects.is_some() }
     }
 
     /// So that what was downloaded is not downloaded again with the first look, and stays known if it cannot be.
@@ -285,11 +309,21 @@ impl Provider for Huawei {
         }
     }
 
+    fn forget(&self, scope: &Scope) {
+        let place = place_of(scope);
+        self.downloads().forget(&place);
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).remove(&place);
+    }
+
     fn discover<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Listing, CallError>> {
         Box::pin(async move { self.list(&place_of(scope)).await })
     }
 
     fn inspect<'a>(&'a self, scope: &'a Scope, id: &'a str) -> BoxFuture<'a, Result<Inspection, CallError>> {
+        Box::pin(async move { Ok(self.look(&place_of(scope), id).await?.inspection) })
+    }
+
+    fn examine<'a>(&'a self, scope: &'a Scope, id: &'a str) -> BoxFuture<'a, Result<Examined, CallError>> {
         Box::pin(async move { self.look(&place_of(scope), id).await })
     }
 

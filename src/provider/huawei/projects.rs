@@ -22,6 +22,8 @@ pub struct Wanted {
 pub(super) struct Found {
     /// To be watched.
     pub(super) places: BTreeSet<Place>,
+    /// Rows without a readable id or name: there may be more places than these.
+    pub(super) odd: usize,
     /// Regions left out because they are not known to have caches.
     pub(super) unknown_regions: BTreeSet<String>,
     /// What is configured and was not found: regions without a project, projects by id or name.
@@ -43,6 +45,8 @@ impl Wanted {
             rows.iter().filter_map(|row| Some((row.id.text()?, row.name.text()?))).collect();
         let (mut found, mut seen) = (Found::default(), HashSet::new());
         for row in rows {
+            let readable = row.id.text().is_some_and(is_plain) && row.name.text().is_some();
+            found.odd += usize::from(!readable);
             let Some((id, name, region)) = usable(row, &names) else { continue };
             let wanted = self.wants_region(region) && self.wants_project(id, name);
             if wanted && self.regions.is_none() && !templates.serves(region) {
@@ -151,6 +155,12 @@ mod tests {
         ] {
             assert_eq!(places(&wanted), want, "{name}");
         }
+    }
+
+    #[test]
+    fn rows_that_cannot_be_read_are_counted() {
+        let found = wanted(None, None).sort_out(&rows(), &Templates::default());
+        assert_eq!(found.odd, 2, "an id that cannot stand in a path, and no name");
     }
 
     #[test]

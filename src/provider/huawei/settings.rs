@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reqwest::Method;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderValue};
 use toml::Value;
 
 use super::credentials::{self as lenders, Places, SignPost};
@@ -13,7 +13,7 @@ use super::{Api, Huawei, Rhythm, Templates, Wanted, sign};
 use crate::clock::Clock;
 use crate::fields::show::{self, Entries};
 use crate::fields::{Endpoint, Fields, SecretSetting};
-use crate::http::{Outgoing, Route};
+use crate::http::{Outgoing, Route, secret_header};
 use crate::provider::settings::{AccountSettings, Credentials, credentials, endpoints, show_endpoints};
 use crate::provider::{BuildError, Order, Provider};
 
@@ -77,23 +77,17 @@ fn sign_post(clock: Clock) -> SignPost {
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (path, date) = (format!("/{path}"), sign::timestamp(clock.now()));
         let token = keys.token.as_ref().map(|token| ("x-security-token", token.expose()));
-        let signed: Vec<(&str, &str)> =
+        let signed: Vec<(&'static str, &str)> =
             [("host", host), ("x-sdk-date", &*date)].into_iter().chain(token).collect();
         let hash = sign::payload_hash(Some(JSON), body);
         let request = sign::SignRequest::new("POST", &path, "", &signed, &hash);
         let authorization = request.authorization(keys.id.expose(), keys.secret.expose(), &date);
         let sent = signed.iter().skip(1).copied().chain([("authorization", authorization.as_str())]);
-        let mut headers: HeaderMap = sent.filter_map(|(name, value)| sensitive(name, value)).collect();
+        let sent = sent.filter_map(|(name, value)| secret_header(name, value.to_owned()));
+        let mut headers: HeaderMap = sent.collect();
         headers.insert("content-type", HeaderValue::from_static(JSON));
         Outgoing { method: Method::POST, url: url.to_owned(), headers, body: body.clone() }
     })
-}
-
-/// Parts of a key fit a header: they were checked when they were read.
-fn sensitive(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
-    let mut value = HeaderValue::from_str(value).ok()?;
-    value.set_sensitive(true);
-    Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
 }
 
 impl Settings {

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use aws_lc_rs::{digest, hmac};
 use chrono::{DateTime, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode};
+use secrecy::zeroize::Zeroizing;
 
 /// The name of the algorithm, as it stands in `Authorization` and in the string to sign.
 pub const ALGORITHM: &str = "SDK-HMAC-SHA256";
@@ -164,7 +165,8 @@ impl<'a> SignRequest<'a> {
 
     /// The value of the `authorization` header; `date` as in `x-sdk-date`.
     pub fn authorization(&self, key_id: &str, secret: &str, date: &str) -> String {
-        let signature = signature(secret, &string_to_sign(&self.canonical_request(), date));
+        let canonical = Zeroizing::new(self.canonical_request());
+        let signature = signature(secret, &string_to_sign(&canonical, date));
         let names = self.signed_headers();
         [ALGORITHM, " Access=", key_id, ", SignedHeaders=", &names, ", Signature=", &signature].concat()
     }

@@ -9,6 +9,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::Value;
 
+use crate::visible::holds_a_key;
+
 /// A scalar that may come as text, number, boolean or not at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Loose {
@@ -19,7 +21,7 @@ pub(super) enum Loose {
     Null,
     /// There.
     Text(String),
-    /// There, but a list or an object.
+    /// There, but a list, an object, or a text with a private key in it.
     Odd,
 }
 
@@ -53,6 +55,7 @@ impl<'de> Deserialize<'de> for Loose {
             Value::Null => Self::Null,
             Value::Bool(yes) => Self::Text(yes.to_string()),
             Value::Number(number) => Self::Text(number.to_string()),
+            Value::String(text) if holds_a_key(&text) => Self::Odd,
             Value::String(text) => Self::Text(text),
             Value::Array(_) | Value::Object(_) => Self::Odd,
         })
@@ -210,6 +213,7 @@ mod tests {
             ("true", Some("true")),
             ("null", None),
             (r#"" ""#, None),
+            (r#""-----BEGIN PRIVATE KEY-----\nMII""#, None),
             ("[1]", None),
             ("{}", None),
         ] {

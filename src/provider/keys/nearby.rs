@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use reqwest::Method;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::HeaderMap;
 
 use crate::call::{CallError, CallErrorKind};
 use crate::clock::Clock;
-use crate::http::{AccountHttp, Answer, Call, Outgoing};
+use crate::http::{AccountHttp, Answer, Call, Outgoing, secret_header};
 use crate::provider::{BuildError, Order};
 
 /// No honest answer is longer.
@@ -53,7 +53,10 @@ impl Nearby {
         let outgoing = || Outgoing {
             method: method.clone(),
             url: format!("{}{path}", self.base),
-            headers: headers.iter().filter_map(sensitive).collect::<HeaderMap>(),
+            headers: headers
+                .iter()
+                .filter_map(|(name, value)| secret_header(name, (*value).to_owned()))
+                .collect::<HeaderMap>(),
             body: Bytes::new(),
         };
         self.http.call(call, outgoing, Ok).await
@@ -100,14 +103,9 @@ impl Nearby {
             500.. => (CallErrorKind::Unreachable, "the metadata service is out of order"),
             _ => (CallErrorKind::Unreadable, "the metadata service gave an answer that is none"),
         };
-        CallError::new(kind, action, format!("{text} (status {})", status.as_u16()))
+        let error = CallError::new(kind, action, format!("{text} (status {})", status.as_u16()));
+        if kind == CallErrorKind::KeyDenied { error.of_a_refused_role() } else { error }
     }
-}
-
-fn sensitive((name, value): &(&'static str, &str)) -> Option<(HeaderName, HeaderValue)> {
-    let mut value = HeaderValue::from_str(value).ok()?;
-    value.set_sensitive(true);
-    Some((HeaderName::from_static(name), value))
 }
 
 /// An answer that is one short word: a token, the name of a role.

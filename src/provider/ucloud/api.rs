@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
@@ -13,7 +12,7 @@ use super::wire::{Page, Projects, Regions};
 use crate::call::{CallError, CallErrorKind};
 use crate::http::{AccountHttp, Call, Outgoing};
 use crate::provider::keys::{KeySource, Keys};
-use crate::secret::Secret;
+use crate::secret::{Secret, wiped};
 
 /// One gateway serves every region.
 const GATEWAY: &str = "https://api.ucloud.cn";
@@ -130,10 +129,5 @@ fn request(url: &str, params: Vec<Pair>, keys: &Keys) -> Outgoing {
     let mut headers = HeaderMap::with_capacity(2);
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-    Outgoing {
-        method: Method::POST,
-        url: url.to_owned(),
-        headers,
-        body: Bytes::from(signed_form(params, &key)),
-    }
+    Outgoing { method: Method::POST, url: url.to_owned(), headers, body: wiped(signed_form(params, &key)) }
 }

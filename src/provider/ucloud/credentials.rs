@@ -20,7 +20,7 @@ use crate::provider::keys::{
     lent_keys, secret_text, written,
 };
 use crate::provider::settings::Credentials;
-use crate::provider::{BoxFuture, BuildError, Order};
+use crate::provider::{BoxFuture, BuildError, Order, Role};
 use crate::secret::Secret;
 
 const PROVIDER: &str = "ucloud";
@@ -28,6 +28,13 @@ const ROLE: &str = "metadata:Role";
 const KEYS: &str = "metadata:SecurityCredentials";
 const V1: &str = "/meta-data/v1/uam/security-credentials";
 const V2: &str = "/meta-data/v2/iam/security-credentials";
+
+/// What helps where keys are not lent.
+pub(super) const ROLES: &[Role] =
+    &[Role { action: ROLE, way_out: MACHINE }, Role { action: KEYS, way_out: MACHINE }];
+
+const MACHINE: &str =
+    "give this machine a role that grants the reading policy, or name another source in `credentials`";
 
 /// Addresses that no configuration can change; tests put simulated ones in their place.
 #[derive(Debug, Clone)]

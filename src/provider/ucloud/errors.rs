@@ -1,6 +1,7 @@
 //! What an error answer means. Business errors come with status 200 and a `RetCode`, which alone decides: messages
 //! are Chinese or English, and both SDKs' own rule (above 2000 is worth a retry) is wrong for the codes that matter.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -9,7 +10,7 @@ use super::wire::Head;
 use crate::call::{CallError, CallErrorKind};
 use crate::http::Answer;
 use crate::provider::keys::Keys;
-use crate::provider::loose::holds_a_key;
+use crate::visible::holds_a_key;
 
 /// The header with the id of a request, which the cloud's support asks for.
 const REQUEST_ID: &str = "x-ucloud-request-uuid";
@@ -21,6 +22,8 @@ const KEY: &[&str] = &["171", "172", "174", "294", "295"];
 const PERMISSION: &[&str] = &["293", "299", "4504", "4508"];
 /// Nobody behind the gateway: authentication service, service itself.
 const UNREACHABLE: &[&str] = &["130", "150"];
+/// The project does not exist.
+const NO_PROJECT: &str = "292";
 /// The region is not open to the account, or does not have the product.
 const NOT_OPEN: &[&str] = &["230", "4996"];
 
@@ -47,9 +50,9 @@ pub(super) fn read<T: DeserializeOwned>(
         (Some(code), Some(head)) if code != "0" => Err(cloud_error(answer, code, head, action, keys)),
         (Some(_), _) if answer.status.is_success() => serde_json::from_slice(body).map_err(|error| {
             let text = format!("the JSON is not of the expected form (column {})", error.column());
-            foreign(CallErrorKind::Unreadable, action, &text, answer)
+            foreign(CallErrorKind::Unreadable, action, &text, answer, keys)
         }),
-        _ => Err(no_answer_of_the_cloud(answer, action)),
+        _ => Err(no_answer_of_the_cloud(answer, action, keys)),
     }
 }
 
@@ -63,7 +66,7 @@ fn cloud_error(answer: &Answer, code: &str, head: &Head, action: &'static str, k
         "172" => "no such user: is the public key right, and is this its gateway?".into(),
         _ => keys.censored(head.Message.text().unwrap_or_default()),
     };
-    CallError::new(kind(code, answer), action, message).with_code(code, request_id(answer))
+    CallError::new(kind(code, answer), action, message).with_code(code, request_id(answer, keys).as_deref())
 }
 
 fn kind(code: &str, answer: &Answer) -> CallErrorKind {
@@ -73,33 +76,36 @@ fn kind(code: &str, answer: &Answer) -> CallErrorKind {
         () if UNREACHABLE.contains(&code) => CallErrorKind::Unreachable,
         () if KEY.contains(&code) => CallErrorKind::KeyDenied,
         () if PERMISSION.contains(&code) => CallErrorKind::PermissionDenied,
+        () if code == NO_PROJECT => CallErrorKind::NoSuchProject,
         () => CallErrorKind::Refused,
     }
 }
 
 /// What comes from in between: proxies, gateways, something else at that address.
-fn no_answer_of_the_cloud(answer: &Answer, action: &'static str) -> CallError {
+fn no_answer_of_the_cloud(answer: &Answer, action: &'static str, keys: &Keys) -> CallError {
     let status = answer.status;
     match status.as_u16() {
-        429 => foreign(CallErrorKind::Throttled(retry_after(answer)), action, "answered 429", answer),
+        429 => foreign(CallErrorKind::Throttled(retry_after(answer)), action, "answered 429", answer, keys),
         500.. => {
             let text = format!("the server answered {status} without saying why");
-            foreign(CallErrorKind::Unreachable, action, &text, answer)
+            foreign(CallErrorKind::Unreachable, action, &text, answer, keys)
         }
         _ => {
             let text = format!("answered {status} with {}", what_it_is(answer));
-            foreign(CallErrorKind::Unreadable, action, &text, answer)
+            foreign(CallErrorKind::Unreadable, action, &text, answer, keys)
         }
     }
 }
 
-fn foreign(kind: CallErrorKind, action: &'static str, text: &str, answer: &Answer) -> CallError {
-    CallError { request_id: request_id(answer).map(crate::call::clean), ..CallError::new(kind, action, text) }
+fn foreign(kind: CallErrorKind, action: &'static str, text: &str, answer: &Answer, keys: &Keys) -> CallError {
+    let request_id = request_id(answer, keys).map(|id| crate::call::clean(&id));
+    CallError { request_id, ..CallError::new(kind, action, text) }
 }
 
-fn request_id(answer: &Answer) -> Option<&str> {
+/// Whoever sets the header may repeat in it what it was asked with.
+fn request_id<'a>(answer: &'a Answer, keys: &Keys) -> Option<Cow<'a, str>> {
     let id = answer.headers.get(REQUEST_ID)?.to_str().ok()?;
-    (!id.is_empty() && !holds_a_key(id)).then_some(id)
+    (!id.is_empty() && !holds_a_key(id)).then(|| keys.censored(id))
 }
 
 /// `Retry-After` in seconds, from whoever is in between; the cloud itself gives no hint.
@@ -142,8 +148,22 @@ mod tests {
     }
 
     #[test]
+    fn whatever_is_repeated_of_the_key_is_taken_out() {
+        for (name, status, body) in [
+            ("by the cloud", 200, r#"{"RetCode":4111,"Message":"private-key"}"#),
+            ("in between", 502, "<html>"),
+        ] {
+            let error = failure(status, body, &[(REQUEST_ID, "for private-key of public-key")]);
+            assert_eq!(error.request_id.as_deref(), Some("for *** of ***"), "{name}");
+            assert!(!format!("{error} {error:?}").contains("private-key"), "{name}");
+        }
+    }
+
+    #[test]
     fn the_code_decides_as_number_and_as_text() {
-        use CallErrorKind::{KeyDenied, PermissionDenied, Refused, Throttled, Timeout, Unreachable};
+        use CallErrorKind::{
+            KeyDenied, NoSuchProject, PermissionDenied, Refused, Throttled, Timeout, Unreachable,
+        };
         for (code, want) in [
             (110, Timeout),
             (130, Unreachable),
@@ -157,7 +177,7 @@ mod tests {
             (174, KeyDenied),
             (220, Refused),
             (230, Refused),
-            (292, Refused),
+            (292, NoSuchProject),
             (293, PermissionDenied),
             (294, KeyDenied),
             (295, KeyDenied),

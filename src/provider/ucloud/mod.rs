@@ -11,8 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::TimeDelta;
 
 use crate::call::{CallError, CallErrorKind};
+use crate::domain::absence::Named;
 use crate::domain::identity::Scope;
-use crate::domain::listing::{Inspection, Listing};
+use crate::domain::listing::{Inspection, Listing, ScopeList};
+use crate::domain::reason::Reason;
 use crate::domain::snapshot::ScopeView;
 use crate::http::Rate;
 use crate::provider::loose::{Loose, Row};
@@ -42,6 +44,7 @@ pub(super) const KIND: ProviderKind = ProviderKind {
     renew_policy: None,
     // the list of balancers; no address of a single certificate is known
     console: |_, _| "https://console.ucloud.cn/ulb".to_owned(),
+    roles: credentials::ROLES,
     settings: settings::read,
     build: Some(settings::build),
 };
@@ -104,20 +107,28 @@ impl UCloud {
     }
 
     /// Rows are zones, so a region comes several times.
-    async fn regions(&self) -> Result<BTreeSet<String>, CallError> {
+    async fn regions(&self) -> Result<Ids, CallError> {
         match &self.regions {
-            Some(configured) => Ok(configured.iter().cloned().collect()),
-            None => ids(self.api.regions().await?.Regions, |row| &row.Region, GET_REGION, "region"),
+            Some(configured) => Ok(Ids::configured(configured)),
+            None => Ids::read(self.api.regions().await?.Regions, |row| &row.Region, GET_REGION, "region"),
         }
     }
 
-    async fn projects(&self) -> Result<BTreeSet<String>, CallError> {
-        if let Some(configured) = &self.projects {
-            Ok(configured.iter().cloned().collect())
-        } else {
-            let rows = self.api.projects().await?.ProjectSet;
-            ids(rows, |row| &row.ProjectId, GET_PROJECT_LIST, "project")
-        }
+    async fn projects(&self) -> Result<Ids, CallError> {
+        let Some(configured) = &self.projects else {
+            let answer = self.api.projects().await?;
+            let count = answer.ProjectSet.len();
+            let ids = Ids::read(answer.ProjectSet, |row| &row.ProjectId, GET_PROJECT_LIST, "project")?;
+            return Ok(ids.expecting(answer.ProjectCount.number(), count, GET_PROJECT_LIST));
+        };
+        Ok(Ids::configured(configured))
+    }
+
+    async fn listed_scopes(&self, service: &str) -> Result<ScopeList, CallError> {
+        let (regions, projects) = (self.regions().await?, self.projects().await?);
+        let scopes = self.scopes_in(service, &regions.ids, &projects.ids);
+        let incomplete = regions.incomplete.or(projects.incomplete);
+        Ok(ScopeList { scopes, incomplete: incomplete.map(|error| (Reason::Unreadable, error.to_string())) })
     }
 
     /// A region that never answered and is not open to the account is one without certificates, and no error: the list
@@ -161,11 +172,12 @@ impl Provider for UCloud {
         Some(self.scopes_in(service, &regions, &projects))
     }
 
-    fn scopes<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Result<Vec<Scope>, CallError>> {
-        Box::pin(async move {
-            let (regions, projects) = (self.regions().await?, self.projects().await?);
-            Ok(self.scopes_in(service, &regions, &projects))
-        })
+    fn scopes<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Result<ScopeList, CallError>> {
+        Box::pin(self.listed_scopes(service))
+    }
+
+    fn named(&self) -> Named {
+        Named { regions: self.regions.is_some(), projects: self.projects.is_some() }
     }
 
     /// So that a certificate which is missing now is asked for by its id, and a region that closes is a failure.
@@ -174,6 +186,13 @@ impl Provider for UCloud {
         if !known.resources.is_empty() {
             self.memory().known.entry(place_of(scope)).or_default().extend(ids);
         }
+    }
+
+    fn forget(&self, scope: &Scope) {
+        let place = place_of(scope);
+        let mut memory = self.memory();
+        memory.known.remove(&place);
+        memory.closed.remove(&place);
     }
 
     fn discover<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Listing, CallError>> {
@@ -209,21 +228,53 @@ fn place_of(scope: &Scope) -> Place {
     Place { project: Arc::clone(&scope.project), region: Arc::clone(&scope.region) }
 }
 
-/// The distinct ids in rows; none at all is no answer.
-fn ids<T>(
-    rows: Vec<Row<T>>,
-    id: impl Fn(&T) -> &Loose,
-    action: &'static str,
-    what: &str,
-) -> Result<BTreeSet<String>, CallError> {
-    let text = |row: Row<T>| match row {
-        Row::Read(row) => id(&row).text().map(str::to_owned),
-        Row::Odd => None,
-    };
-    let found: BTreeSet<String> = rows.into_iter().filter_map(text).collect();
-    if found.is_empty() {
-        let text = format!("the answer names no {what}");
-        return Err(CallError::new(CallErrorKind::Unreadable, action, text));
+/// The distinct ids of regions or projects.
+#[derive(Default)]
+struct Ids {
+    ids: BTreeSet<String>,
+    /// Why some may be missing.
+    incomplete: Option<CallError>,
+}
+
+impl Ids {
+    fn configured(ids: &[String]) -> Self {
+        Self { ids: ids.iter().cloned().collect(), incomplete: None }
     }
-    Ok(found)
+
+    /// Those in rows; none at all is no answer.
+    fn read<T>(
+        rows: Vec<Row<T>>,
+        id: impl Fn(&T) -> &Loose,
+        action: &'static str,
+        what: &str,
+    ) -> Result<Self, CallError> {
+        let (mut found, mut odd) = (Self::default(), 0);
+        for row in rows {
+            match &row {
+                Row::Read(row) if id(row).text().is_some() => {
+                    found.ids.extend(id(row).text().map(str::to_owned));
+                }
+                Row::Read(_) | Row::Odd => odd += 1,
+            }
+        }
+        if found.ids.is_empty() {
+            return Err(unreadable(action, format!("the answer names no {what}")));
+        }
+        found.incomplete =
+            (odd > 0).then(|| unreadable(action, format!("{odd} rows have no readable {what} id")));
+        Ok(found)
+    }
+
+    /// Holds the number of rows against the one that was announced, if one was.
+    fn expecting(mut self, announced: Option<usize>, came: usize, action: &'static str) -> Self {
+        if let Some(announced) = announced.filter(|announced| *announced != came) {
+            let text = format!("{announced} rows were announced and {came} came");
+            self.incomplete.get_or_insert_with(|| unreadable(action, text));
+        }
+        self
+    }
+}
+
+fn unreadable(action: &'static str, text: String) -> CallError {
+    CallError::new(CallErrorKind::Unreadable, action, text)
 }

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::zeroize::{Zeroize, Zeroizing};
 use serde_json::Value;
 
 /// Who signs.
@@ -30,7 +31,11 @@ pub fn signed_form(mut params: Vec<Pair>, key: &KeyRef<'_>) -> String {
     params.extend(key.token.map(|token| ("SecurityToken".into(), token.into())));
     let signature = form_signature(&params, key.private_key);
     params.push(("Signature".into(), signature));
-    encode(&params)
+    let body = encode(&params);
+    for (_, value) in &mut params {
+        value.zeroize();
+    }
+    body
 }
 
 /// Parameters as a form has them: lists become `Name.0`, `Name.1`, objects `Name.Member`; null is left out.
@@ -75,21 +80,24 @@ pub fn json_signature(params: &Value, private_key: &str) -> String {
 }
 
 /// Names and values sorted by name as bytes, with nothing between, the private key behind them. Nothing is escaped.
-fn form_text<K: AsRef<str>, V: AsRef<str>>(pairs: &[(K, V)], private_key: &str) -> String {
+fn form_text<K: AsRef<str>, V: AsRef<str>>(pairs: &[(K, V)], private_key: &str) -> Zeroizing<String> {
     let mut sorted: Vec<(&str, &str)> =
         pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
     sorted.sort_unstable();
-    let mut text = String::new();
+    let size: usize = sorted.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let mut text = Zeroizing::new(String::with_capacity(size + private_key.len()));
     for (name, value) in sorted {
         text.extend([name, value]);
     }
-    text + private_key
+    text.push_str(private_key);
+    text
 }
 
-fn json_text(params: &Value, private_key: &str) -> String {
-    let mut text = String::new();
+fn json_text(params: &Value, private_key: &str) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::new());
     push_json(&mut text, params);
-    text + private_key
+    text.push_str(private_key);
+    text
 }
 
 /// In JSON a list contributes its values only, an object its members sorted by name.
@@ -110,7 +118,9 @@ fn push_json(text: &mut String, value: &Value) {
 }
 
 fn encode(pairs: &[Pair]) -> String {
-    let mut body = String::new();
+    // Large enough for a text of which everything is encoded: one that grows leaves what it had behind.
+    let size: usize = pairs.iter().map(|(name, value)| 3 * (name.len() + value.len()) + 2).sum();
+    let mut body = String::with_capacity(size);
     for (name, value) in pairs {
         let and = if body.is_empty() { "" } else { "&" };
         let (name, value) = (utf8_percent_encode(name, ENCODED), utf8_percent_encode(value, ENCODED));
@@ -174,7 +184,7 @@ mod tests {
         let wanted: BTreeMap<String, String> = serde_json::from_value(vector.0["flattened"].clone()).unwrap();
         assert_eq!(flatten(&signed).into_iter().collect::<BTreeMap<_, _>>(), wanted, "{id}: flattened");
         let text = form_text(&flatten(&signed), vector.text("private_key"));
-        assert_eq!(text, vector.text("string_to_sign"), "{id}: string to sign");
+        assert_eq!(*text, vector.text("string_to_sign"), "{id}: string to sign");
         let body = signed_form(flatten(&vector.0["params"]), &vector.key());
         let mut sent = decoded(&body);
         assert_eq!(sent.remove("Signature").as_deref(), Some(vector.text("signature")), "{id}: signature");
@@ -184,7 +194,7 @@ mod tests {
     fn check_json(vector: &Vector) {
         let (id, signed) = (vector.text("id"), vector.signed());
         let text = json_text(&signed, vector.text("private_key"));
-        assert_eq!(text, vector.text("string_to_sign"), "{id}: string to sign");
+        assert_eq!(*text, vector.text("string_to_sign"), "{id}: string to sign");
         let signature = json_signature(&signed, vector.text("private_key"));
         assert_eq!(signature, vector.text("signature"), "{id}: signature");
     }

@@ -40,6 +40,9 @@ pub(super) struct Region {
 #[derive(Debug, Deserialize)]
 #[allow(missing_docs, non_snake_case)]
 pub(super) struct Projects {
+    /// How many there are; absent where the cloud does not say.
+    #[serde(default)]
+    pub ProjectCount: Loose,
     pub ProjectSet: Vec<Row<Project>>,
 }
 

@@ -92,8 +92,8 @@ impl Fault {
 /// Everything that a vendor could say back: address, headers and body.
 fn echo(request: &Request) -> String {
     let Request { method, path, query, headers, body, .. } = request;
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
-    format!("{method} {path}?{query}\n{headers}\n{}", String::from_utf8_lossy(body))
+    let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    format!("{method} {path}?{query}\n{}\n\n{}", headers.join("\n"), String::from_utf8_lossy(body))
 }
 
 pub(super) fn reply(answer: &Answer, now: DateTime<Utc>) -> Reply {

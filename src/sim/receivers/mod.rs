@@ -7,6 +7,7 @@
 pub mod alertmanager;
 pub mod pagerduty;
 pub mod slack;
+pub mod smtp;
 pub mod teams;
 pub mod webhook;
 
@@ -145,7 +146,8 @@ pub struct Shown {
 impl Shown {
     /// Everything to read, in one text.
     pub fn text(&self) -> String {
-        std::iter::once(&self.title).chain(&self.lines).map(|line| format!("{line}\n")).collect()
+        let lines: Vec<_> = std::iter::once(&self.title).chain(&self.lines).map(String::as_str).collect();
+        lines.join("\n")
     }
 }
 

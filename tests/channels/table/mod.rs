@@ -75,6 +75,8 @@ pub(crate) const HOSTILE: &str = "<!channel> & </b> [x](http://e) *a* | <at id=a
 pub(crate) enum Far {
     /// A receiver over HTTP.
     Http(fn() -> Arc<dyn Receiver>),
+    /// A mail server that knows this user and password.
+    Mail(&'static str, &'static str),
 }
 
 /// What must become of an attempt.

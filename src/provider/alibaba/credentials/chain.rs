@@ -219,6 +219,16 @@ fn from_network(env: &Environment) -> Option<Plan> {
     }
 }
 
+/// The kind of a profile as it may be shown: where a line end is lost, what stands there runs on into the next lines,
+/// and those hold the key.
+pub(super) fn shown_kind(text: &str) -> String {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if text.len() <= 32 && text.bytes().all(is_word) {
+        return text.to_owned();
+    }
+    "(something that is no word)".to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,9 +14,9 @@ use crate::provider::keys::{Keys, Lender, Nearby, lent_keys};
 use crate::provider::loose::Loose;
 use crate::secret::Secret;
 
-const TOKEN: &str = "ecs-metadata:Token";
-const ROLE: &str = "ecs-metadata:Role";
-const KEYS: &str = "ecs-metadata:SecurityCredentials";
+pub(super) const TOKEN: &str = "ecs-metadata:Token";
+pub(super) const ROLE: &str = "ecs-metadata:Role";
+pub(super) const KEYS: &str = "ecs-metadata:SecurityCredentials";
 const URI: &str = "credentials-uri:Get";
 const ROLES: &str = "/latest/meta-data/ram/security-credentials/";
 /// Life of a token of version 2, in seconds; a new one is had for each renewal of the keys.
@@ -95,7 +95,7 @@ fn keys(answer: &Answer, action: &'static str) -> Result<Keys, CallError> {
         Some(Some("Success")) => lent_keys(&answer.body, action),
         Some(Some(code)) => {
             let text = format!("the keys cannot be had: `{}`", clean(code));
-            Err(CallError::new(CallErrorKind::KeyDenied, action, text))
+            Err(CallError::new(CallErrorKind::KeyDenied, action, text).of_a_refused_role())
         }
         _ => Err(CallError::new(CallErrorKind::Unreadable, action, "the answer is not the JSON expected")),
     }

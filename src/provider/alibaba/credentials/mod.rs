@@ -16,9 +16,11 @@ use crate::provider::keys::{
     written,
 };
 use crate::provider::settings::Credentials;
-use crate::provider::{BuildError, Order};
+use crate::provider::{self, BuildError, Order};
 
 mod chain;
+#[cfg(test)]
+mod fuzz;
 mod instance;
 mod plan;
 mod profile;
@@ -29,6 +31,27 @@ use chain::{Files, VARIABLES, default_chain};
 use instance::{FirstOf, InstanceLender, UriLender};
 use plan::{Plan, Role, StsHost};
 use sts::{OidcLender, RoleLender, Sts};
+
+/// What helps where keys are not lent.
+pub(super) const ROLES: &[provider::Role] = &[
+    provider::Role {
+        action: sts::ASSUME_ROLE,
+        way_out: "look at `assume_role`: is `role_arn` right, does the role's trust policy name the account that asks \
+                  and the `external_id` (if it wants one), and does a policy allow the key in `credentials` the action \
+                  `sts:AssumeRole` on that role?",
+    },
+    provider::Role {
+        action: sts::ASSUME_ROLE_WITH_OIDC,
+        way_out: "look at the role: is its ARN (`ALIBABA_CLOUD_ROLE_ARN`) right, and does its trust policy name the \
+                  identity provider (`ALIBABA_CLOUD_OIDC_PROVIDER_ARN`), the issuer and the audience of the token?",
+    },
+    provider::Role { action: instance::TOKEN, way_out: MACHINE },
+    provider::Role { action: instance::ROLE, way_out: MACHINE },
+    provider::Role { action: instance::KEYS, way_out: MACHINE },
+];
+
+const MACHINE: &str =
+    "give this machine a RAM role that grants the reading policy, or name another source in `credentials`";
 
 /// Addresses that no configuration can change; tests put simulated ones in their place.
 #[derive(Debug, Clone)]

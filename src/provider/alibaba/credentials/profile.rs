@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::chain::{ChainError, OUR_NAME};
+use super::chain::{ChainError, OUR_NAME, shown_kind};
 use super::plan::{Plan, Role, SESSION, StsHost};
 use crate::call::clean;
 use crate::provider::keys::secret_text;
@@ -49,6 +49,9 @@ struct Profile {
     #[serde(rename = "source_profile")]
     source: Loose,
 }
+
+/// More profiles than anybody builds on each other.
+const LONGEST_CHAIN: usize = 16;
 
 /// What the profile `named` (else the current one) comes to; `None` if there is no such profile.
 pub(super) fn plan(file: &Path, text: &str, named: Option<&str>) -> Result<Option<Plan>, ChainError> {
@@ -98,7 +101,7 @@ impl<'a> Reading<'a> {
             other => Err(ChainError::Kind {
                 file: self.file.to_owned(),
                 profile: clean(name),
-                kind: clean(other),
+                kind: shown_kind(other),
                 possible: POSSIBLE,
             }),
         }
@@ -114,6 +117,9 @@ impl<'a> Reading<'a> {
         };
         if path.contains(&source) {
             return Err(wrong("builds on it"));
+        }
+        if path.len() == LONGEST_CHAIN {
+            return Err(wrong("builds on too many others"));
         }
         path.push(source);
         self.plan(self.find(source).ok_or_else(|| wrong("is not there"))?, source, path)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::chain::{ChainError, OUR_NAME};
+use super::chain::{ChainError, OUR_NAME, shown_kind};
 use super::plan::{Plan, Role, SESSION, StsHost};
 use crate::call::clean;
 use crate::provider::keys::Ini;
@@ -36,7 +36,7 @@ pub(super) fn plan(
             return Err(ChainError::Kind {
                 file: file.to_owned(),
                 profile: clean(section),
-                kind: clean(other),
+                kind: shown_kind(other),
                 possible: POSSIBLE,
             });
         }

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::de::IgnoredAny;
@@ -17,11 +16,11 @@ use crate::provider::BoxFuture;
 use crate::provider::alibaba::api::{Nonces, signed};
 use crate::provider::alibaba::{errors, sign};
 use crate::provider::keys::{KeySource, Keys, Lender, lent_keys};
-use crate::secret::{Secret, SecretSource};
+use crate::secret::{Secret, SecretSource, wiped};
 
 const VERSION: &str = "2015-04-01";
-const ASSUME_ROLE: &str = "sts:AssumeRole";
-const ASSUME_ROLE_WITH_OIDC: &str = "sts:AssumeRoleWithOIDC";
+pub(super) const ASSUME_ROLE: &str = "sts:AssumeRole";
+pub(super) const ASSUME_ROLE_WITH_OIDC: &str = "sts:AssumeRoleWithOIDC";
 /// No honest answer is longer.
 const LIMIT: usize = 64 * 1024;
 /// Where a template without a region in it is asked for one.
@@ -74,7 +73,7 @@ impl Sts {
         let mut form = parameters(role);
         form.push(("OIDCProviderArn".into(), provider_arn.into()));
         form.push(("OIDCToken".into(), token.expose().into()));
-        let body = Bytes::from(sign::canonical_query(&form));
+        let body = wiped(sign::canonical_query(&form));
         drop(form);
         let unsigned = || {
             let query = [
@@ -125,16 +124,20 @@ impl Sts {
     /// set-up of many accounts the two of them are the question.
     fn explain(&self, error: CallError, role: &Role) -> CallError {
         let unknown = error.code.as_deref() == Some("EntityNotExist.Role");
-        let (kind, lead) = match error.kind {
+        let (kind, lead, role_refused) = match error.kind {
             CallErrorKind::PermissionDenied => (
                 CallErrorKind::KeyDenied,
                 "refused (does its trust policy name who asks, and is the external id right?): ",
+                true,
             ),
-            CallErrorKind::Refused if unknown => (CallErrorKind::KeyDenied, "there is no such role: "),
-            kind => (kind, ""),
+            CallErrorKind::Refused if unknown => (CallErrorKind::KeyDenied, "there is no such role: ", true),
+            // A parameter of ours that the cloud does not take: all of them come from `assume_role`.
+            CallErrorKind::Refused => (CallErrorKind::Refused, "", true),
+            kind => (kind, "", error.role_refused),
         };
         let text = format!("account `{}`, role {}: {lead}{}", self.account, role.arn, error.message);
-        CallError { kind, message: CallError::new(kind, error.action, text).message, ..error }
+        let message = CallError::new(kind, error.action, text).message;
+        CallError { kind, message, role_refused, ..error }
     }
 }
 

@@ -1,0 +1,155 @@
+//! The mail server: how it is reached, what a letter looks like on its way there, and what its answers mean.
+
+use std::error::Error as _;
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::{AsyncSmtpTransportBuilder, Error};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message as Mail, Tokio1Executor};
+
+use super::letter::Letter;
+use super::settings::{Settings, Tls};
+use crate::domain::reason::Reason;
+use crate::notifier::post::{clean, refused, retry};
+use crate::notifier::{BuildError, Order, Outcome, Refusal};
+use crate::secret::Secret;
+
+/// One attempt, from connect to the last answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The library's own time limit, which is for connecting only.
+const CONNECT: Duration = Duration::from_secs(10);
+
+type Transport = AsyncSmtpTransport<Tokio1Executor>;
+
+/// A mail server.
+pub(super) struct Server {
+    transport: Transport,
+    secrets: Vec<Secret>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}
+
+/// What the server makes of a letter.
+pub(super) enum Verdict {
+    /// It has it.
+    Taken(String),
+    /// It does not know the recipient.
+    Unknown(String),
+    /// Anything else.
+    Other(Outcome),
+}
+
+impl Server {
+    /// As the settings say.
+    pub(super) fn new(settings: &Settings, order: &Order<'_>) -> Result<Self, BuildError> {
+        let mut builder = builder(settings)?.port(settings.port).timeout(Some(CONNECT));
+        let mut secrets = Vec::new();
+        if let Some((user, setting)) = &settings.login {
+            let subject = || setting.subject.clone();
+            let password = (order.secret)(setting)
+                .map_err(|source| BuildError::Secret { subject: subject(), source })?;
+            builder = builder.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
+            let encoded = [
+                STANDARD.encode(password.expose()),
+                STANDARD.encode(format!("\0{user}\0{}", password.expose())),
+            ];
+            secrets.push(password);
+            secrets.extend(encoded.map(Secret::new));
+        }
+        Ok(Self { transport: builder.build(), secrets })
+    }
+
+    /// Sends a letter, once. A server that goes silent in the middle would hold the library for ever.
+    pub(super) async fn send(&self, mail: Mail) -> Verdict {
+        match tokio::time::timeout(TIMEOUT, self.transport.send(mail)).await {
+            Ok(Ok(response)) => {
+                let said = response.message().collect::<Vec<_>>().join(" ");
+                Verdict::Taken(clean(&self.secrets, &format!("{} {said}", response.code())))
+            }
+            Ok(Err(error)) => self.failed(&error),
+            Err(_) => {
+                let text = format!("no answer within {} s", TIMEOUT.as_secs());
+                Verdict::Other(retry(Reason::Timeout, text))
+            }
+        }
+    }
+
+    fn failed(&self, error: &Error) -> Verdict {
+        let text = clean(&self.secrets, &words(error));
+        let Some(code) = error.status() else {
+            let reason = if error.is_timeout() { Reason::Timeout } else { Reason::Unreachable };
+            return Verdict::Other(retry(reason, text));
+        };
+        if !error.is_permanent() {
+            return Verdict::Other(retry(Reason::Refused, text));
+        }
+        match u16::from(code) {
+            530 | 534 | 535 | 538 => Verdict::Other(refused(Refusal::Credentials, text)),
+            521 | 556 => Verdict::Other(refused(Refusal::Target, text)),
+            550 | 551 | 553 => Verdict::Unknown(text),
+            _ => Verdict::Other(refused(Refusal::Content, text)),
+        }
+    }
+}
+
+fn builder(settings: &Settings) -> Result<AsyncSmtpTransportBuilder, BuildError> {
+    let odd = |error: Error| BuildError::Client(format!("no TLS can be set up: {}", words(&error)));
+    match settings.tls {
+        Tls::Implicit => Transport::relay(&settings.host).map_err(odd),
+        Tls::Starttls => Transport::starttls_relay(&settings.host).map_err(odd),
+        Tls::None => Ok(Transport::builder_dangerous(&settings.host)),
+    }
+}
+
+/// The error and what is behind it; the code comes first, as people look for it.
+fn words(error: &Error) -> String {
+    let code = error.status().map(|code| format!("SMTP {code}: ")).unwrap_or_default();
+    let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    format!("{code}{cause}")
+}
+
+/// A letter as a mail, with the time of this attempt.
+pub(super) fn mail(
+    letter: &Letter,
+    from: &Mailbox,
+    id: &str,
+    now: DateTime<Utc>,
+) -> Result<Mail, Box<dyn std::error::Error + Send + Sync>> {
+    let mut mail = Mail::builder()
+        .from(from.clone())
+        .subject(letter.subject.clone())
+        .message_id(Some(id.to_owned()))
+        .date(now.into())
+        .raw_header(header("Auto-Submitted", "auto-generated"))
+        .raw_header(header("X-Auto-Response-Suppress", "All"));
+    for to in &letter.to {
+        mail = mail.to(to.parse()?);
+    }
+    if let Some(first) = letter.answers.first() {
+        mail = mail.in_reply_to(first.clone()).references(letter.answers.join(" "));
+    }
+    let text = SinglePart::plain(letter.text.clone());
+    if letter.html.is_empty() {
+        return Ok(mail.singlepart(text)?);
+    }
+    // Whoever chooses a name does not know the id of the event, so no line of the text can be this one.
+    let event = id.trim_start_matches('<').split('@').next().unwrap_or_default();
+    let boundary = format!("notafter_{event}");
+    let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(letter.html.clone());
+    Ok(mail.multipart(MultiPart::alternative().boundary(boundary).singlepart(text).singlepart(html))?)
+}
+
+fn header(name: &'static str, value: &str) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
+}
