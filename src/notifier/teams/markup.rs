@@ -5,10 +5,8 @@ use crate::domain::alert::message::Tone;
 use crate::notifier::script::{Markup, Span};
 use crate::notifier::text::tidy;
 
-/// What a backslash makes plain, in names.
-const SPECIAL: &[char] = &['\\', '*', '_', '[', ']', '(', ')'];
-/// The same in our own words: their underscores stand within words only (`evt_…`), where they mean nothing.
-const SPECIAL_IN_OWN: &[char] = &['\\', '*', '[', ']', '(', ')'];
+/// What a backslash makes plain.
+const SPECIAL: [char; 7] = ['\\', '*', '_', '[', ']', '(', ')'];
 
 /// Markdown of a `TextBlock`.
 #[derive(Debug, Clone, Copy)]
@@ -27,8 +25,8 @@ impl Markdown {
 impl Markup for Markdown {
     fn span(&self, span: &Span, out: &mut String) {
         match span {
-            Span::Own(text) | Span::Moment { shown: text, .. } => out.push_str(&own(text)),
-            Span::Strong(text) => strong(&own(text), out),
+            Span::Own(text) | Span::Moment { shown: text, .. } => out.push_str(&escape(text)),
+            Span::Strong(text) => strong(&escape(text), out),
             Span::Name(text) => strong(&escape(text), out),
             Span::Foreign(text) | Span::Code(text) => {
                 let begins_list = out.is_empty() && text.starts_with(['-', '+', '#', '>']);
@@ -36,8 +34,8 @@ impl Markup for Markdown {
                 out.push_str(&escape(text));
             }
             Span::Link { label, url } => match web(url) {
-                Some(url) => out.extend(["[", &own(label), "](", &url, ")"]),
-                None => out.push_str(&own(label)),
+                Some(url) => out.extend(["[", &escape(label), "](", &url, ")"]),
+                None => out.push_str(&escape(label)),
             },
         }
     }
@@ -57,19 +55,17 @@ fn strong(escaped: &str, out: &mut String) {
     }
 }
 
-/// Foreign text as it is: on one line, nothing hidden, nothing that styles.
+/// Text as it is: on one line, nothing hidden, nothing that styles. An underscore within a word means nothing, and
+/// stays as it is, so that ids (`evt_…`) can be searched for.
 pub fn escape(text: &str) -> String {
-    with_backslashes(text, SPECIAL)
-}
-
-fn own(text: &str) -> String {
-    with_backslashes(text, SPECIAL_IN_OWN)
-}
-
-fn with_backslashes(text: &str, special: &[char]) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
-    for character in tidy(text).chars() {
-        escaped.extend(special.contains(&character).then_some('\\'));
+    let text = tidy(text);
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let is_within = escaped.ends_with(char::is_alphanumeric)
+            && characters.peek().is_some_and(|next| next.is_alphanumeric());
+        let special = SPECIAL.contains(&character) && !(character == '_' && is_within);
+        escaped.extend(special.then_some('\\'));
         escaped.push(character);
     }
     escaped
@@ -91,6 +87,7 @@ mod tests {
         for (name, text, want) in [
             ("plain", "orders", "**orders**"),
             ("a style", "*a* _b_", r"**\*a\* \_b\_**"),
+            ("an id", "evt_01 a_b", "**evt_01 a_b**"),
             ("a link", "[x](http://e)", r"**\[x\]\(http://e\)**"),
             ("a function", "{{DATE(2026-01-01T00:00:00Z)}}", r"**{{DATE\(2026-01-01T00:00:00Z\)}}**"),
             ("a backslash", r"\*", r"**\\\***"),
