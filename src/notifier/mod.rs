@@ -13,6 +13,8 @@ pub mod telegram;
 pub mod webhook;
 pub mod wecom;
 
+mod address;
+
 pub mod outcome;
 pub mod post;
 #[doc(hidden)]

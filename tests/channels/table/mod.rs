@@ -35,6 +35,8 @@ pub(crate) struct Channel {
     pub(crate) budget: usize,
     /// So many requests at most for 500 items.
     pub(crate) most_requests: usize,
+    /// Samples that hold nothing for it: it posts nothing, and says that all is well.
+    pub(crate) quiet: &'static [&'static str],
     /// How the hostile name looks on the other side, where the channel must replace some of its characters.
     pub(crate) hostile: &'static str,
     /// What becomes of a fault where that is not the usual.
@@ -59,6 +61,7 @@ impl Channel {
             keeps_bodies: true,
             budget: 18_000,
             most_requests: 3,
+            quiet: &[],
             hostile: HOSTILE,
             faults: &[],
             codes: Vec::new(),
