@@ -187,7 +187,7 @@ impl Watch {
             (Some(store), Some(decision)) => self.write(&store, course, decision, now).await.err(),
             _ => Some("the store cannot be used".to_owned()),
         };
-        self.tell_waiting(course, trouble.as_deref());
+        Self::tell_waiting(course, trouble.as_deref());
         self.board.send_replace(Arc::new(Board {
             memory: Arc::clone(&course.memory),
             waiting: course.waiting.clone(),
@@ -289,7 +289,7 @@ impl Watch {
         });
     }
 
-    fn tell_waiting(&self, course: &mut Course, trouble: Option<&str>) {
+    fn tell_waiting(course: &mut Course, trouble: Option<&str>) {
         match (trouble, course.told_waiting) {
             (Some(trouble), false) => {
                 tracing::error!(trouble, "alerts wait: what is told must be written down first");

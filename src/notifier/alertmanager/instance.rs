@@ -94,7 +94,12 @@ impl Instance {
         for alert in batch {
             match self.post(&[alert]).await {
                 Err(Outcome::Refused { what: Refusal::Content, trouble }) => {
-                    tracing::warn!(instance = self.place, alert = alert.title, said = trouble.text, "left out");
+                    tracing::warn!(
+                        instance = self.place,
+                        alert = alert.title,
+                        said = trouble.text,
+                        "left out"
+                    );
                     bad.push((alert.key.clone(), trouble.text));
                 }
                 other => other?,

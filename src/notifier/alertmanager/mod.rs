@@ -172,11 +172,7 @@ impl Alertmanager {
                 Ok(taken) if taken.left_out.is_empty() => {}
                 Ok(taken) => {
                     let many = taken.left_out.len();
-                    said.push(format!(
-                        "{}: {many} left out: {}",
-                        instance.place,
-                        taken.left_out.join("; ")
-                    ));
+                    said.push(format!("{}: {many} left out: {}", instance.place, taken.left_out.join("; ")));
                 }
                 Err(outcome) => {
                     let text = trouble(outcome).map(|trouble| trouble.text.as_str()).unwrap_or_default();
