@@ -187,8 +187,8 @@ fn the_lists_of_clouds_and_channels_are_their_folders() {
     assert_eq!(channels, folders("src/notifier"));
 }
 
-/// Folders beside the clouds that all of them use.
-const SHARED: &[&str] = &["keys"];
+/// Folders beside the clouds, and beside the channels, that all of them use.
+const SHARED: &[&str] = &["keys", "text"];
 
 fn folders(under: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(under);

@@ -6,6 +6,7 @@
 
 pub mod absence;
 pub mod alert;
+pub mod calendar;
 pub mod described;
 pub mod difference;
 pub mod due;

@@ -21,6 +21,9 @@ pub mod samples;
 pub mod script;
 pub mod text;
 
+mod address;
+mod answer;
+mod foreign;
 mod robot;
 
 pub use outcome::{Outcome, Receipt, Refusal, Trouble};

@@ -69,6 +69,14 @@ impl Post {
         Ok(Self { client, secrets, timeout: TIMEOUT })
     }
 
+    /// The same client, which leaves these out as well: what was made for one attempt, such as a signature.
+    #[must_use]
+    pub fn hiding(&self, more: impl IntoIterator<Item = Secret>) -> Self {
+        let mut post = self.clone();
+        post.secrets.extend(more);
+        post
+    }
+
     /// Posts JSON, whose bytes are taken as they are.
     ///
     /// # Errors

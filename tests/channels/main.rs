@@ -4,6 +4,7 @@
 //! A new channel is one file in `table`; nothing here knows the name of one.
 
 mod again;
+mod chats;
 mod complete;
 mod golden;
 mod hostile;

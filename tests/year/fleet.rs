@@ -87,7 +87,7 @@ impl Fleet {
                 truth.not_after = now + TimeDelta::days(365);
                 truth.renewed_before = renewed_before(dice);
                 truth.ends.insert(truth.not_after);
-            } else if dice.one_in(15_000) {
+            } else if dice.one_in(10_000) {
                 truth.gone = true;
             }
         }
@@ -104,10 +104,12 @@ impl Fleet {
         let here: Vec<(String, DateTime<Utc>)> =
             here.map(|(id, truth)| (id.clone(), truth.not_after)).collect();
         let view = self.snapshot.scope_mut(&self.scopes[scope]);
-        let resources = here.iter().map(|(id, _)| listed(id)).collect();
-        view.absorb_listing(Listing { resources, ..Listing::default() }, TOOK, now);
+        if round % 3 == 0 || view.failure().is_some() {
+            let resources = here.iter().map(|(id, _)| listed(id)).collect();
+            view.absorb_listing(Listing { resources, ..Listing::default() }, TOOK, now);
+        }
         for (number, (id, not_after)) in here.into_iter().enumerate() {
-            let due = number % 2 == (round % 2) as usize || not_after - now < TimeDelta::days(40);
+            let due = number % 4 == (round % 4) as usize || not_after - now < TimeDelta::days(20);
             if !due {
                 continue;
             }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::calendar::quiet_until;
 use super::facts::Subject;
 use super::gather::{Draft, Gather, Mark};
 use super::judge::{Hold, Judge, Tell, Verdict, When};
@@ -17,6 +16,7 @@ use super::message::{CertificateItem, Fingerprint, Gone, Item, Message, News, Re
 use super::routing::{ChannelRules, Routing};
 use super::silence::Silence;
 use super::sources;
+use crate::domain::calendar::quiet_until;
 use crate::domain::finding::Stage;
 use crate::domain::identity::Scope;
 use crate::domain::policy::{AlertPolicy, PollPolicy};

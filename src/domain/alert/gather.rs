@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::calendar::last_slot;
 use super::decide::{Decision, Waiting, World, new_channel, note_told};
 use super::facts::Subject;
 use super::judge::{Judge, When};
@@ -15,6 +14,7 @@ use super::message::{
     Severity, Tone,
 };
 use super::routing::{ChannelRules, Way};
+use crate::domain::calendar::last_slot;
 use crate::domain::finding::{Stage, stage};
 use crate::domain::policy::{Digest, Route};
 

@@ -6,7 +6,6 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::calendar::{next_slot, quiet_until};
 use super::decide::World;
 use super::facts::{self, Subject};
 use super::memory::{Memory, Past, Told};
@@ -14,6 +13,7 @@ use super::message::{By, CertificateItem, Item, News, RenewalNote, Severity};
 use super::routing::{ChannelRules, Way};
 use super::silence::{About, Silence};
 use super::standing::Open;
+use crate::domain::calendar::{next_slot, quiet_until};
 use crate::domain::described::Described;
 use crate::domain::finding::{Stage, entered_at, stage};
 use crate::domain::matcher::{Known, Label, Matcher};

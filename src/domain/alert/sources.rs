@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::calendar::quiet_until;
 use super::decide::World;
 use super::gather::{Draft, Mark};
 use super::judge::When;
@@ -15,6 +14,7 @@ use super::memory::{Blind, Memory, Trouble};
 use super::message::{Item, Severity, SourceItem, SourceNews};
 use super::routing::ChannelRules;
 use super::silence::About;
+use crate::domain::calendar::quiet_until;
 use crate::domain::described::DescribedScope;
 use crate::domain::finding::{Stage, resource_stage};
 use crate::domain::identity::Scope;

@@ -73,6 +73,11 @@ impl Voice {
         not_after <= self.now
     }
 
+    /// Whether something was less than a minute ago.
+    pub(super) fn is_just(&self, at: DateTime<Utc>) -> bool {
+        Length::past(self.now - at).count == 0
+    }
+
     /// `7 days`; of what lies ahead.
     pub(super) fn left(&self, not_after: DateTime<Utc>) -> String {
         self.length(Length::ahead(not_after - self.now))
@@ -95,10 +100,10 @@ impl Voice {
 
     /// `3 hours ago`, `just now`.
     pub(super) fn ago(&self, at: DateTime<Utc>) -> String {
-        match Length::past(self.now - at) {
-            Length { count: 0, .. } => self.words.just_now.to_owned(),
-            length => say(self.words.ago, &[&self.length(length)]),
+        if self.is_just(at) {
+            return self.words.just_now.to_owned();
         }
+        say(self.words.ago, &[&self.since(at)])
     }
 
     /// `in 7 days`, `3 days ago` (Chinese says that it is over: `已过期 3 天`).
@@ -115,10 +120,10 @@ impl Voice {
         if !self.is_over(not_after) {
             return say(self.words.left, &[&self.left(not_after)]);
         }
-        match Length::past(self.now - not_after) {
-            Length { count: 0, .. } => self.words.over_now.to_owned(),
-            length => say(self.words.over_for, &[&self.length(length)]),
+        if self.is_just(not_after) {
+            return self.words.over_now.to_owned();
         }
+        say(self.words.over_for, &[&self.since(not_after)])
     }
 
     fn length(&self, length: Length) -> String {

@@ -32,7 +32,7 @@ fn every_message_reads_as_expected() {
         for (name, message) in samples::all() {
             for part in parts(&message, &samples::setting(locale), &PlainText, NARROW) {
                 assert!(part.text.starts_with(&part.title), "{name}: {}", part.title);
-                all.push_str(&format!("======== {name}\n{}\n\n", part.text));
+                all.extend(["======== ", name, "\n", &part.text, "\n\n"]);
             }
         }
         assert_expected(file, &all);
@@ -95,7 +95,7 @@ impl Markup for Wasteful {
         let escaped = |text: &str| text.replace('&', "&#38;").replace('<', "&#60;").replace('*', "&#42;");
         match span {
             Span::Own(_) | Span::Moment { .. } => out.push_str(&text),
-            _ => out.push_str(&format!("<b>{}</b>", escaped(&text))),
+            _ => out.extend(["<b>", &escaped(&text), "</b>"]),
         }
     }
 
@@ -157,7 +157,7 @@ fn item(at: usize, (name, sort, minutes, service): &(String, u8, i64, u8)) -> It
             source.error = name.as_str().into();
             Item::Source(source)
         }
-        other => other,
+        channel @ Item::Channel(_) => channel,
     }
 }
 
@@ -181,7 +181,7 @@ fn check(message: &Message, setting: &Setting<'_>, markup: &dyn Markup, budget: 
             rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0)
         });
     }
-    assert_eq!(shown + more, message.items.len() + message.left_out, "{:?}", parts);
+    assert_eq!(shown + more, message.items.len() + message.left_out, "{parts:?}");
 }
 
 proptest! {
@@ -200,9 +200,10 @@ proptest! {
         let count = few.len() * copies;
         let items: Vec<Item> =
             few.iter().cycle().take(count).enumerate().map(|(at, facts)| item(at, facts)).collect();
-        let message = match digest {
-            true => Message { kind: Kind::Digest, items, left_out, ..samples::digest() },
-            false => Message { left_out, ..samples::message(items) },
+        let message = if digest {
+            Message { kind: Kind::Digest, items, left_out, ..samples::digest() }
+        } else {
+            Message { left_out, ..samples::message(items) }
         };
         let setting = samples::setting(if chinese { Locale::Zh } else { Locale::En });
         let markup: &dyn Markup = if wasteful { &Wasteful } else { &PlainText };

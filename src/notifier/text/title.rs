@@ -184,7 +184,7 @@ fn certificate(item: &CertificateItem, voice: Voice) -> Line {
     let (facts, words) = (&item.facts, voice.words);
     let (end, ca) = (facts.not_after, &*facts.role == "ca");
     let over = voice.is_over(end);
-    let just = over && voice.since(end) == voice.lasting(chrono::TimeDelta::zero());
+    let just = over && voice.is_just(end);
     let pattern = match item.news {
         News::Entered { .. } | News::Reminder { .. } => match (over, just, ca) {
             (false, _, false) => words.one_ending,

@@ -180,10 +180,10 @@ words! {
     last_success: "Last success: {1}, {0}", "最后成功：{1}，{0}";
     never: "Last success: never", "最后成功：从未";
     error: "Error: {0}", "错误：{0}";
-    do_denied: "check the access key and its permissions; {0} names what is missing", "检查访问密钥及其权限，{0} 会列出缺少的权限";
+    do_denied: "check the access key and its permissions; to see what is missing, run {0}", "检查访问密钥及其权限，可运行 {0} 查看缺少的权限";
     do_throttled: "set a lower rate_limit for this account, or find out what else uses up its quota", "调低该账号的 rate_limit，或排查占用配额的其他调用方";
     do_reach: "check network, DNS and proxy between notafter and the cloud", "检查 notafter 到云端的网络、DNS 和代理";
-    do_refused: "look up the error code; {0} tries every call", "查阅该错误码，{0} 会逐一尝试各接口";
+    do_refused: "look up the error code; to try every call, run {0}", "查阅该错误码，可运行 {0} 逐一尝试各接口";
     do_report: "look at the console meanwhile, and report this error: it is a defect of notafter", "请先到控制台查看，并上报此错误（notafter 缺陷）";
     seeing_since: "Can be read again since {0}", "自 {0} 起恢复读取";
     was_blind: "Was blind for {0} ({2}), since {1}", "中断 {0}（{2}），始于 {1}";
@@ -195,7 +195,7 @@ words! {
     failing_since: "Does not deliver since {0}, for {1}", "自 {0} 起发送失败，已 {1}";
     failures: "{0} attempt failed|{0} attempts failed", "失败 {0} 次";
     queued: "{0} message waiting|{0} messages waiting", "{0} 条消息积压";
-    do_channel: "check its address, token and rate; {0} tries it", "检查其地址、令牌和限流，可用 {0} 验证";
+    do_channel: "check its address, token and rate; to try it, run {0}", "检查其地址、令牌和限流，可运行 {0} 验证";
     delivers_again: "Delivers again; did not since {0}, for {1}", "已恢复发送；自 {0} 起失败，历时 {1}";
     delayed: "{0} message came late|{0} messages came late", "{0} 条消息延迟送达";
 

@@ -5,8 +5,13 @@
 //! understand can be held against what was meant.
 
 pub mod alertmanager;
+pub mod dingtalk;
+pub mod feishu;
 pub mod smtp;
+pub mod telegram;
+pub mod wecom;
 
+mod chat;
 mod fault;
 mod reception;
 

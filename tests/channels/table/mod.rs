@@ -29,6 +29,8 @@ pub(crate) struct Channel {
     pub(crate) secrets: &'static [&'static str],
     /// Who is there.
     pub(crate) far: Far,
+    /// Whether its bodies are kept; another entry may have the same ones.
+    pub(crate) keeps_bodies: bool,
     /// No body is longer, in bytes.
     pub(crate) budget: usize,
     /// So many requests at most for 500 items.
@@ -54,6 +56,7 @@ impl Channel {
             settings: "url = \"{base}/\"\n",
             secrets: &[],
             far,
+            keeps_bodies: true,
             budget: 18_000,
             most_requests: 3,
             hostile: HOSTILE,

@@ -50,7 +50,7 @@ fn values_arrive_as_what_they_are() {
         ("a label", "{{ items[0].labels.team }}{{ items[0].labels.none }}", "dba"),
         ("labels", "{% for key in items[0].labels %}{{ key }}{% endfor %}", "team"),
         ("markup of the template", "*{{ items[0].id }}*", "*r-bp1zxszhcgatnx7b2c*"),
-        ("a link", "{{ status_page }}", "status page→https://notafter.example.com/"),
+        ("a link", "{{ status_page }}", "Status page→https://notafter.example.com/"),
         ("nothing", "x{{ items[0].in_use }}y", "xy"),
         ("filters", "{{ items|map(attribute='name')|join(', ')|upper }}", "订单库"),
         (
@@ -232,7 +232,7 @@ fn the_examples_of_the_documentation_work() {
         let setting = Setting { template: Some(&template), ..samples::setting(locale) };
         for message in [samples::five_mixed(), samples::digest(), samples::test()] {
             let text = &parts(&message, &setting, &PlainText, WIDE)[0].text;
-            all.push_str(&format!("========\n{text}\n\n"));
+            all.extend(["========\n", text, "\n\n"]);
         }
     }
     crate::notifier::text::tests::assert_expected("templates.txt", &all);
