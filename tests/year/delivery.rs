@@ -18,17 +18,17 @@ use crate::ledger::Ledger;
 const CHANNELS: [&str; 3] = ["chat", "team", "pager"];
 
 #[derive(Default)]
-pub struct Delivery {
+pub(crate) struct Delivery {
     /// By channel: nothing gets through until then.
     down: BTreeMap<&'static str, DateTime<Utc>>,
     paused: BTreeMap<&'static str, DateTime<Utc>>,
-    pub attempts: usize,
+    pub(crate) attempts: usize,
     folds: u64,
 }
 
 impl Delivery {
     /// What the couriers of all channels do in one round.
-    pub async fn round(
+    pub(crate) async fn round(
         &mut self,
         store: &Store,
         fleet: &Fleet,
@@ -109,7 +109,7 @@ impl Delivery {
     }
 
     /// Everything gets through at last.
-    pub async fn finish(&mut self, store: &Store, ledger: &mut Ledger, now: DateTime<Utc>) {
+    pub(crate) async fn finish(&mut self, store: &Store, ledger: &mut Ledger, now: DateTime<Utc>) {
         let later = now + TimeDelta::days(1);
         store.return_sending(later).await.expect("the store answers");
         for channel in CHANNELS {
