@@ -26,8 +26,7 @@ impl Markup for Markdown {
     fn span(&self, span: &Span, out: &mut String) {
         match span {
             Span::Own(text) | Span::Moment { shown: text, .. } => out.push_str(&escape(text)),
-            Span::Strong(text) => strong(&escape(text), out),
-            Span::Name(text) => strong(&escape(text), out),
+            Span::Strong(text) | Span::Name(text) => strong(&escape(text), out),
             Span::Foreign(text) | Span::Code(text) => {
                 let begins_list = out.is_empty() && text.starts_with(['-', '+', '#', '>']);
                 out.extend(begins_list.then_some('\\'));
