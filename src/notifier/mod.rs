@@ -13,6 +13,7 @@ pub mod telegram;
 pub mod webhook;
 pub mod wecom;
 
+mod address;
 pub mod desk;
 pub mod outcome;
 pub mod post;
@@ -21,7 +22,6 @@ pub mod samples;
 pub mod script;
 pub mod text;
 
-mod address;
 mod answer;
 mod foreign;
 mod robot;

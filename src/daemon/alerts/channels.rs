@@ -180,8 +180,8 @@ pub fn unused(config: &Config) -> Vec<&str> {
     let named: BTreeSet<&str> =
         config.routes.iter().flat_map(|route| route.channels.iter().map(String::as_str)).collect();
     let fallback = config.alert.fallback_channel.as_deref();
-    let names = config.channels.iter().map(|channel| channel.name.as_str());
-    names.filter(|name| !named.is_empty() && !named.contains(name) && Some(*name) != fallback).collect()
+    let all = config.channels.iter().map(|channel| channel.name.as_str());
+    all.filter(|name| !named.is_empty() && !named.contains(name) && Some(*name) != fallback).collect()
 }
 
 #[cfg(test)]

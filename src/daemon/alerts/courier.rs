@@ -218,10 +218,8 @@ impl Courier {
         self.state.quiet_until = None;
         let mut notes = self.state.left_behind.remove(id).unwrap_or_default();
         notes.extend(receipt.notes);
-        let waiting = match was_ill {
-            true => self.outbox().queued(name).await.map_or(0, |rows| rows.len()),
-            false => 0,
-        };
+        // only those who were told that it fails hear how much came late
+        let waiting = if was_ill { self.outbox().queued(name).await.map_or(0, |rows| rows.len()) } else { 0 };
         self.line.edit_health(|health| health.delivered(waiting, now));
         self.settle(id.clone(), Settled::Delivered { notes }).await?;
         if was_ill {

@@ -90,10 +90,11 @@ impl Teller {
                 self.line.edit_health(|health| health.delivered(0, now));
                 return self.context.changed.notify_one();
             }
-            Outcome::Retry { trouble, .. } => (trouble, None),
-            // a message of another form comes with the next state
-            Outcome::Refused { what: Refusal::Content, trouble } => (trouble, None),
-            Outcome::Refused { trouble, .. } => (trouble, Some(later(now, RESEND))),
+            Outcome::Refused { what: Refusal::Credentials | Refusal::Target, trouble } => {
+                (trouble, Some(later(now, RESEND)))
+            }
+            // the next state may have a form that is accepted
+            Outcome::Retry { trouble, .. } | Outcome::Refused { trouble, .. } => (trouble, None),
         };
         self.context.telemetry.notification_failed(name, trouble.reason);
         let error = &*trouble.text;

@@ -7,12 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::rand;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
-use ulid::Ulid;
 
+use super::chance::event_id;
 use crate::clock::Clock;
 pub use crate::domain::alert::board::{Board, Rules};
 use crate::domain::alert::decide::{self, Decision, Renewal, Seen, Waiting, World};
@@ -157,7 +156,7 @@ impl Watch {
             (Some(store), Some(decision)) => self.write(&store, course, decision, now).await.err(),
             _ => Some("the store cannot be used".to_owned()),
         };
-        self.tell_waiting(course, trouble.as_deref());
+        Self::tell_waiting(course, trouble.as_deref());
         self.board.send_replace(Arc::new(Board {
             memory: Arc::clone(&course.memory),
             waiting: course.waiting.clone(),
@@ -259,7 +258,7 @@ impl Watch {
         });
     }
 
-    fn tell_waiting(&self, course: &mut Course, trouble: Option<&str>) {
+    fn tell_waiting(course: &mut Course, trouble: Option<&str>) {
         match (trouble, course.told_waiting) {
             (Some(trouble), false) => {
                 tracing::error!(trouble, "alerts wait: what is told must be written down first");
@@ -295,7 +294,7 @@ impl Question {
         });
         let states = states.collect();
         let decision = self.decide.then(|| {
-            let mut new_id = new_id(self.now);
+            let mut new_id = || event_id(self.now);
             decide::decide(&world, &self.memory, &self.waiting, &mut seen, &mut new_id)
         });
         Answer { decision, states, seen }
@@ -307,16 +306,4 @@ pub fn renewal(provider: &str, _: Fingerprint) -> Renewal {
     let by_api = provider::find(provider).is_some_and(|kind| kind.renew_policy.is_some());
     let note = if by_api { RenewalNote::Manual } else { RenewalNote::NoApi };
     Renewal { note, ours: None }
-}
-
-/// `evt_` and a ULID for each message.
-fn new_id(now: DateTime<Utc>) -> impl FnMut() -> Box<str> {
-    let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
-    move || format!("evt_{}", Ulid::from_parts(millis, random())).into()
-}
-
-fn random() -> u128 {
-    let mut bytes = [0; 16];
-    rand::fill(&mut bytes).expect("the system gives random bytes");
-    u128::from_le_bytes(bytes)
 }
