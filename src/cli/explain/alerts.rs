@@ -26,7 +26,7 @@ fn certificate(certificate: &Certificate, found: Found<'_>, alerts: Alerts<'_>) 
     let mut paragraph = Paragraph::titled(&format!("Alerts, role {}", certificate.role.as_str()));
     for line in lines(alerts.world, alerts.memory, found.scope, found.resource, certificate) {
         let name = visible(&line.channel.name);
-        paragraph.say(&format!("{name}:"), &sentence(&line, alerts.remembered));
+        paragraph.say(&format!("{name}: "), &sentence(&line, alerts.remembered));
     }
     if !alerts.remembered {
         paragraph.say("note", "no daemon answered: what was told before is not known, nor any silence");
