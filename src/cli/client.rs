@@ -64,6 +64,12 @@ impl ClientError {
     }
 }
 
+/// What a refusal says (RFC 9457).
+#[derive(serde::Deserialize)]
+struct Problem {
+    detail: String,
+}
+
 /// A daemon that may be running.
 pub(super) struct Client {
     socket: PathBuf,
@@ -86,10 +92,6 @@ impl Client {
         let (status, text) = asked.unwrap_or_else(|_| Err(self.broken(ErrorKind::TimedOut.into())))?;
         if status.is_success() {
             return Ok(text);
-        }
-        #[derive(serde::Deserialize)]
-        struct Problem {
-            detail: String,
         }
         match serde_json::from_str(&text) {
             Ok(Problem { detail }) => Err(ClientError::Refused { status, detail }),

@@ -171,6 +171,7 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
     })
 }
 
+#[allow(clippy::needless_pass_by_value)] // as `map_err` gives it
 fn refused(error: DeskError) -> Refusal {
     match error {
         DeskError::StoreAway => Refusal::unavailable(error.to_string()),

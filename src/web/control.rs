@@ -64,7 +64,7 @@ impl Socket {
             Ok(_) => return Err(SocketError::Taken(path.to_owned())),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                remove_left(path).map_err(unusable)?
+                remove_left(path).map_err(unusable)?;
             }
             Err(error) => return Err(unusable(error)),
         }

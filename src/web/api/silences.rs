@@ -124,6 +124,9 @@ pub struct NewSilence {
     pub include_expired: bool,
 }
 
+/// Expression, fingerprint, stage.
+type AboutMembers = (Option<Box<str>>, Option<Fingerprint>, Option<Stage>);
+
 impl NewSilence {
     /// As it is kept, or what is wrong with it.
     pub fn into_row(self, id: Box<str>, now: DateTime<Utc>) -> Result<SilenceRow, String> {
@@ -153,7 +156,7 @@ impl NewSilence {
         })
     }
 
-    fn about(&self) -> Result<(Option<Box<str>>, Option<Fingerprint>, Option<Stage>), String> {
+    fn about(&self) -> Result<AboutMembers, String> {
         match (&self.matcher, &self.fingerprint, self.stage) {
             (Some(text), None, None) => {
                 let parsed = Matcher::parse(text, LabelSet::ALERT);
