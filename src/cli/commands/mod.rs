@@ -1,6 +1,7 @@
 //! What each command does: reads the configuration, looks or runs, prints, and says how the process ends.
 
 mod daemon;
+mod demo;
 mod look;
 mod signals;
 
@@ -53,7 +54,7 @@ fn execute(arguments: &Arguments) -> Exit {
         Command::Explain { resource_id } => {
             with_config(global, |config| run_async(look::explain(config, resource_id)))
         }
-        Command::Demo(demo) => run_async(daemon::demo(demo)),
+        Command::Demo(demo) => run_async(demo::demo(demo)),
     }
 }
 
