@@ -13,7 +13,8 @@ pub(super) fn show(request: &Request, body: &Value, html: &mut Html) {
     html.element("h4", "", |html| html.element("code", "", |html| html.text(kind)));
     let total = body["data"]["total"].as_u64().unwrap_or_default();
     let severity = body["data"]["severity"].as_str().unwrap_or_default();
-    html.element("p", "", |html| html.text(&format!("{severity} · {total} items")));
+    let items = if total == 1 { "1 item".to_owned() } else { format!("{total} items") };
+    html.element("p", "", |html| html.text(&format!("{severity} · {items}")));
     html.scrolling(|html| {
         html.text(&format!("{} {}\n", request.method, request.path));
         for name in HEADERS {
