@@ -69,6 +69,7 @@ fn hook(fields: &mut Fields<'_>) -> Option<Hook> {
     let timeout = fields.duration("timeout", SECOND..=HOUR).unwrap_or(Hook::TIMEOUT);
     if !fields.has("before") && !fields.has("after") {
         fields.problem_here("has neither `before` nor `after`", HOOK);
+        return None;
     }
     Some(Hook { before, after, timeout })
 }

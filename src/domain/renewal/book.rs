@@ -51,8 +51,8 @@ impl<'a> Book<'a> {
             book.enter(attempt, world.now);
         }
         for (key, seat) in seats(world.snapshot) {
-            let changing = changing(world, &seat);
-            if changing || book.of(&key).iter().any(|attempt| attempt.state.is_open()) {
+            let unsteady = unsteady(world, &seat);
+            if unsteady || book.of(&key).iter().any(|attempt| attempt.state.is_open()) {
                 book.busy.entry(group(&seat)).or_default().insert(key.resource_id);
             }
         }
@@ -148,10 +148,10 @@ fn stopped_at(world: &World<'_>) -> Option<DateTime<Utc>> {
     last.filter(|_| failed >= world.policy.stop_after_failures as usize)
 }
 
-/// The cloud says that it is being changed.
-fn changing(world: &World<'_>, seat: &Seat<'_>) -> bool {
+/// The cloud says that it is being changed, or does not run: whatever is done to it, its group does not lose another.
+fn unsteady(world: &World<'_>, seat: &Seat<'_>) -> bool {
     let Capability::Call(method) = (world.capability)(seat.scope, seat.resource) else { return false };
-    matches!(condition(world, seat, method), Condition::Changing | Condition::ChangingTls)
+    condition(world, seat, method) != Condition::Ready
 }
 
 /// The condition of a resource, by the latest word on it.

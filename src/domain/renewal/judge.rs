@@ -54,6 +54,14 @@ pub(super) struct Subject<'w> {
     pub(super) detail: Option<&'w Detail>,
 }
 
+impl Subject<'_> {
+    /// The call as it would be made, as far as it is known.
+    fn call(&self, begins: Begins) -> Call {
+        let material = self.rule.certificate.as_ref();
+        self.method.call(&self.key.resource_id, known_host(self), material, begins)
+    }
+}
+
 /// Judges one resource after the other, and collects what else is to be done.
 pub(super) struct Judge<'w> {
     pub(super) world: &'w World<'w>,
@@ -80,7 +88,7 @@ impl<'w> Judge<'w> {
             decision: Decision::Refuse { why: Refusal::NotRead, detail: Box::default() },
         };
         let decided = self.subject(key, seat, &mut step).and_then(|subject| {
-            step.call = Some(self.call(&subject, Begins::AtOnce));
+            step.call = Some(subject.call(Begins::AtOnce));
             let decided = self.decide(&subject, &mut step);
             self.tell(&subject, &step, decided.is_ok());
             decided
@@ -103,7 +111,7 @@ impl<'w> Judge<'w> {
         }
         let attempt = subject.attempt.ok_or(Refusal::NotAnnounced)?;
         self.book.begin(&subject.seat);
-        let call = self.call(subject, begins);
+        let call = subject.call(begins);
         step.call = Some(call.clone());
         let expected_by = match begins {
             Begins::AtOnce => self.world.now + NEED,
@@ -224,12 +232,6 @@ impl<'w> Judge<'w> {
             }
             Condition::Ready | Condition::Changing | Condition::ChangingTls => Ok(()),
         }
-    }
-
-    fn call(&self, subject: &Subject<'_>, begins: Begins) -> Call {
-        let host = known_host(subject);
-        let material = subject.rule.certificate.as_ref();
-        subject.method.call(&subject.key.resource_id, host, material, begins)
     }
 }
 

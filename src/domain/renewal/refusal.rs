@@ -141,7 +141,7 @@ refusals! {
         "the cloud says it is being changed"
         "nothing: it is looked at again when that is over"
     GroupBusy "group_busy" true
-        "another member of its replication group is being changed"
+        "another member of its replication group is being changed, or does not run"
         "nothing: it comes after that one"
     AccountLimit "account_limit" true
         "as many as `max_in_progress` allows are under way in its account"

@@ -247,6 +247,10 @@ fn instances() -> Vec<Case> {
             replica_of_busy_primary(f);
             f.change("redis", "r-0", |r| r.facts.status = "Restarting".into());
         }),
+        ("its primary does not run", Refusal::GroupBusy, |f| {
+            replica_of_busy_primary(f);
+            f.change("redis", "r-0", |r| r.facts.status = "Inactive".into());
+        }),
         ("its primary is being renewed", Refusal::GroupBusy, |f| {
             replica_of_busy_primary(f);
             let open = f.attempt("redis", "r-0", 1, By::Rule, State::Accepted { request_id: "R".into() });
