@@ -1,5 +1,5 @@
 //! Floor 5: the loops that make it a daemon: one polls, one serves, one keeps what is known, one carries the pace of
-//! each call to the metrics page. The first to end, or the request to stop, ends them all.
+//! each call to the metrics page, one carries messages to the channels. The first to end, or the request to stop, ends them all.
 
 mod accounts;
 pub mod alerts;
@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use accounts::{AccountError, build_accounts};
+pub use alerts::ChannelError;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -34,6 +35,7 @@ use crate::web::context::AccountInfo;
 use crate::web::server::{self, BindError, Limits};
 use crate::web::view::{View, ViewSettings};
 use crate::web::{self, AppState};
+use alerts::{Channel, Delivery, Heartbeat, Words};
 use keep::Found;
 use poll::{Mode, Poller};
 
@@ -48,6 +50,9 @@ pub enum DaemonError {
     /// An account cannot be made.
     #[error("{}", lines(.0))]
     Accounts(Vec<AccountError>),
+    /// A channel cannot be made.
+    #[error("{}", lines(.0))]
+    Channels(Vec<ChannelError>),
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -66,21 +71,25 @@ pub struct Daemon {
     listeners: Vec<TcpListener>,
     /// `None`: nothing is to be kept.
     store: Option<Found>,
+    /// `None`: nobody is to be told anything.
+    delivery: Option<Delivery>,
     /// Lives as long as the daemon, so that the page keeps its settings.
     _settings: watch::Sender<Arc<ViewSettings>>,
 }
 
 impl Daemon {
-    /// Makes the accounts, binds the addresses, and reads what was known when it last ran. `env` answers for environment
+    /// Makes the accounts and the channels, binds the addresses, and reads what was known when it last ran. `env` answers for environment
     /// variables. A store that cannot be used is told in the log and keeps nothing else from working.
     ///
     /// # Errors
-    /// A secret cannot be read, no HTTP client can be made, or an address is taken.
+    /// A secret or a template cannot be read, no HTTP client can be made, or an address is taken.
     pub async fn prepare(config: Config, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, DaemonError> {
         let (clock, telemetry) = (Clock::system(), Arc::new(Telemetry::new()));
         let http =
             Http::new(config.poll.timeout, config.poll.concurrency, clock.clone(), Arc::clone(&telemetry));
         let accounts = build_accounts(&config, &http, env).map_err(DaemonError::Accounts)?;
+        let (channels, heartbeat) = channels(&config, env)?;
+        let (words, rules) = (Words::of(&config), alerts::rules(&config));
         let listeners = server::bind(&config.web.listen).await?;
         let providers = accounts.iter().map(|account| Arc::clone(&account.provider)).collect();
         let metrics = Arc::new(MetricsPage::new(Arc::clone(&telemetry), config.poll.clone(), clock.now()));
@@ -91,10 +100,30 @@ impl Daemon {
             None => None,
         };
         let restored = store.as_ref().map(Found::snapshot).unwrap_or_default();
-        let poller =
-            Poller::resumed(accounts, config.poll, Mode::Continuous, clock.clone(), telemetry, restored);
+        let poller = Poller::resumed(
+            accounts,
+            config.poll,
+            Mode::Continuous,
+            clock.clone(),
+            Arc::clone(&telemetry),
+            restored,
+        );
+        let told = !channels.is_empty() || heartbeat.is_some();
+        let delivery = store.as_ref().filter(|_| told).map(|store| {
+            Delivery::new(alerts::Parts {
+                channels,
+                words,
+                rules,
+                heartbeat,
+                snapshots: poller.snapshots(),
+                store: store.handle(),
+                metrics: Arc::clone(&metrics),
+                telemetry,
+                clock: clock.clone(),
+            })
+        });
         let view = Arc::new(view(&poller, settings.subscribe(), &clock));
-        Ok(Self { poller, providers, metrics, clock, view, listeners, store, _settings: settings })
+        Ok(Self { poller, providers, metrics, clock, view, listeners, store, delivery, _settings: settings })
     }
 
     /// Where it listens.
@@ -132,6 +161,9 @@ impl Daemon {
             let keep = store.keep(self.poller.snapshots(), Arc::clone(&self.metrics), self.clock);
             loops.spawn(named("the store loop", keep));
         }
+        if let Some(delivery) = self.delivery {
+            loops.spawn(named("the delivery of messages", delivery.run(inner.listener())));
+        }
         loops.spawn(named("the poll loop", self.poller.run(inner.listener())));
         loops.spawn(named("the web server", server::serve(self.listeners, app, limits, inner.listener())));
         loops.spawn(named("the rate loop", carry_rates(self.providers, self.metrics, inner.listener())));
@@ -150,6 +182,26 @@ impl Daemon {
             Some(Err(_)) => Err(DaemonError::LoopEnded("a loop")),
         }
     }
+}
+
+/// The channels and the sign of life, and a word about channels that nothing is sent to.
+fn channels(
+    config: &Config,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<(Vec<Channel>, Option<Heartbeat>), DaemonError> {
+    let channels = alerts::build_channels(config, env);
+    let heartbeat = Heartbeat::of(config, env);
+    let (channels, heartbeat) = match (channels, heartbeat) {
+        (Ok(channels), Ok(heartbeat)) => (channels, heartbeat),
+        (channels, heartbeat) => {
+            let errors = channels.err().into_iter().flatten().chain(heartbeat.err());
+            return Err(DaemonError::Channels(errors.collect()));
+        }
+    };
+    for channel in alerts::unused(config) {
+        tracing::warn!(channel, "no route names this channel: nothing is sent there");
+    }
+    Ok((channels, heartbeat))
 }
 
 /// Thresholds of a resource: those of the first override that means it, else those for all.
@@ -214,6 +266,6 @@ async fn carry_rates(providers: Vec<Arc<dyn Provider>>, metrics: Arc<MetricsPage
     }
 }
 
-fn lines(errors: &[AccountError]) -> String {
+fn lines<E: ToString>(errors: &[E]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

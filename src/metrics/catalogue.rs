@@ -44,7 +44,7 @@ pub fn catalogue() -> &'static [Family] {
     &CATALOGUE
 }
 
-static CATALOGUE: [Family; 29] = [
+static CATALOGUE: [Family; 35] = [
     NOT_AFTER,
     NOT_BEFORE,
     LAST_SEEN,
@@ -64,6 +64,12 @@ static CATALOGUE: [Family; 29] = [
     API_ERRORS,
     API_DURATION,
     API_RATE_LIMIT,
+    NOTIFICATIONS,
+    NOTIFICATIONS_FAILED,
+    HEARTBEAT_FAILURES,
+    CHANNEL_UP,
+    NOTIFICATION_LAST_SUCCESS,
+    OUTBOX_MESSAGES,
     BUILD_INFO,
     CONFIG_SUCCESSFUL,
     CONFIG_SUCCESS_TIME,
@@ -209,6 +215,28 @@ pub(super) const API_RATE_LIMIT: Family = Family {
     kind: Kind::Gauge,
     labels: &["cloud_provider", "cloud_account", "cloud_region", "action"],
     help: "How many calls a second the background polling allows itself now.",
+};
+pub(super) const NOTIFICATIONS: Family = counted(series::NOTIFICATIONS, Kind::Counter, &["channel"]);
+pub(super) const NOTIFICATIONS_FAILED: Family =
+    counted(series::NOTIFICATIONS_FAILED, Kind::Counter, &["channel", "reason"]);
+pub(super) const HEARTBEAT_FAILURES: Family = counted(series::HEARTBEAT_FAILURES, Kind::Counter, &[]);
+pub(super) const CHANNEL_UP: Family = Family {
+    name: "notafter_channel_up",
+    kind: Kind::Gauge,
+    labels: &["channel"],
+    help: "Whether the channel delivers: 0 from the first refusal on, or after 3 failures over 15 minutes, until something is delivered.",
+};
+pub(super) const NOTIFICATION_LAST_SUCCESS: Family = Family {
+    name: "notafter_notification_last_success_timestamp_seconds",
+    kind: Kind::Gauge,
+    labels: &["channel"],
+    help: "When something was last delivered through the channel, in unix seconds; absent before the first time.",
+};
+pub(super) const OUTBOX_MESSAGES: Family = Family {
+    name: "notafter_outbox_messages",
+    kind: Kind::Gauge,
+    labels: &["channel", "state"],
+    help: "Messages that wait (queued) or were given up (dead), as last counted in the store.",
 };
 pub(super) const BUILD_INFO: Family = Family {
     name: "notafter_build_info",

@@ -3,25 +3,32 @@
 use bytes::BytesMut;
 
 use super::catalogue::{
-    API_DURATION, API_ERRORS, API_RATE_LIMIT, API_REQUESTS, Family, SCOPE_ERRORS, SCOPE_ROUNDS,
+    API_DURATION, API_ERRORS, API_RATE_LIMIT, API_REQUESTS, Family, HEARTBEAT_FAILURES, NOTIFICATIONS,
+    NOTIFICATIONS_FAILED, SCOPE_ERRORS, SCOPE_ROUNDS,
 };
 use super::{RateLimit, text};
 use crate::telemetry::Text;
 
-/// The families that are counted, in the order of the page.
-const COUNTED: [Family; 5] = [SCOPE_ROUNDS, SCOPE_ERRORS, API_REQUESTS, API_ERRORS, API_DURATION];
+/// The families that are counted, in the order of the page; the rate limits stand between the two.
+const CALLS: [Family; 5] = [SCOPE_ROUNDS, SCOPE_ERRORS, API_REQUESTS, API_ERRORS, API_DURATION];
+const MESSAGES: [Family; 3] = [NOTIFICATIONS, NOTIFICATIONS_FAILED, HEARTBEAT_FAILURES];
 
 /// Writes all families of counters, and the rate limits.
 pub(super) fn write(out: &mut BytesMut, counted: &Text, rate_limits: &[RateLimit]) {
-    for family in &COUNTED {
+    write_counted(out, counted, &CALLS);
+    text::header(out, &API_RATE_LIMIT);
+    for limit in rate_limits {
+        write_rate_limit(out, limit);
+    }
+    write_counted(out, counted, &MESSAGES);
+}
+
+fn write_counted(out: &mut BytesMut, counted: &Text, families: &[Family]) {
+    for family in families {
         match counted.of(family.name) {
             Some(text) => out.extend_from_slice(text.as_bytes()),
             None => text::header(out, family),
         }
-    }
-    text::header(out, &API_RATE_LIMIT);
-    for limit in rate_limits {
-        write_rate_limit(out, limit);
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod blocks;
 pub mod catalogue;
+mod channels;
 mod counters;
 mod deflate;
 mod freshness;
@@ -54,8 +55,25 @@ pub struct Surroundings {
     pub config: ConfigStatus,
     /// Whether the store can be used; `None` where none is wanted.
     pub store_up: Option<bool>,
+    /// The channels, in the order of the configuration.
+    pub channels: Arc<[ChannelNumbers]>,
     /// When the process started.
     pub started_at: DateTime<Utc>,
+}
+
+/// What is known of a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelNumbers {
+    /// Its name.
+    pub name: Box<str>,
+    /// Whether it delivers; `None`: it is not configured any more.
+    pub up: Option<bool>,
+    /// When something was delivered last.
+    pub last_success: Option<DateTime<Utc>>,
+    /// Messages that wait.
+    pub queued: usize,
+    /// Messages that were given up.
+    pub dead: usize,
 }
 
 /// How many calls of one API a second are allowed now.

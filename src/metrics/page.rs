@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::plain::PlainPage;
 use super::process::ConfigStatus;
 use super::renderer::{GzipPage, Head, Renderer};
-use super::{RateLimit, Surroundings};
+use super::{ChannelNumbers, RateLimit, Surroundings};
 use crate::domain::policy::PollPolicy;
 use crate::domain::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
@@ -67,6 +67,7 @@ impl MetricsPage {
             rate_limits: Arc::default(),
             config: ConfigStatus::default(),
             store_up: None,
+            channels: Arc::default(),
             started_at,
         };
         Self {
@@ -108,6 +109,13 @@ impl MetricsPage {
         // The same ones again would cost a rendering.
         if *around.values.rate_limits != *limits {
             around.values.rate_limits = limits.into();
+        }
+    }
+
+    /// Shows these numbers of the channels from the next page on.
+    pub fn show_channels(&self, channels: Vec<ChannelNumbers>) {
+        if *lock(&self.around).values.channels != *channels {
+            self.edit(|values| values.channels = channels.into());
         }
     }
 

@@ -13,7 +13,7 @@ use super::freshness::Freshness;
 use super::process::Usage;
 use super::resources::{self, FAMILIES};
 use super::scopes::{self, ScopeRow};
-use super::{Surroundings, counters, process, text};
+use super::{Surroundings, channels, counters, process, text};
 use crate::domain::snapshot::Snapshot;
 use crate::telemetry::Text;
 
@@ -89,6 +89,7 @@ impl PlainPage {
             }
             Step::Rest => {
                 counters::write(self.blocks.current(), &self.counted, &self.around.rate_limits);
+                channels::write(self.blocks.current(), &self.around.channels);
                 process::write(self.blocks.current(), &self.around, &Usage::now());
                 Step::Done
             }

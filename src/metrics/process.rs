@@ -173,6 +173,7 @@ mod tests {
             rate_limits: Arc::default(),
             config: ConfigStatus::default(),
             store_up: None,
+            channels: Arc::default(),
             started_at: DateTime::UNIX_EPOCH,
         };
         write(&mut out, &around, &Usage::default());

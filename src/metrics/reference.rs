@@ -35,6 +35,10 @@ pub fn reference() -> String {
         ("Certificates and resources", &["notafter_certificate_", "notafter_resource_"][..]),
         ("Scopes and polling", &["notafter_scope_", "notafter_poll_"]),
         ("Calls to clouds", &["notafter_api_"]),
+        (
+            "Messages",
+            &["notafter_notification", "notafter_channel_", "notafter_outbox_", "notafter_heartbeat_"],
+        ),
         ("The daemon", &["notafter_build_", "notafter_config_", "notafter_store_", "process_"]),
     ] {
         section(&mut out, title, |family| prefix.iter().any(|prefix| family.name.starts_with(prefix)));
@@ -61,7 +65,7 @@ fn values(out: &mut String) {
         ("cert_role", CertRole::ALL.map(CertRole::as_str).to_vec()),
         ("source", [DateSource::Api, DateSource::X509].map(DateSource::as_str).to_vec()),
         ("managed_by", [ManagedBy::Cloud, ManagedBy::Customer].map(ManagedBy::as_str).to_vec()),
-        ("state", super::scopes::STATES.to_vec()),
+        ("state", [&super::scopes::STATES[..], &super::channels::STATES].concat()),
         ("reason", Reason::ALL.map(Reason::as_str).to_vec()),
     ] {
         let values: Vec<_> = values.iter().map(|value| format!("`{value}`")).collect();

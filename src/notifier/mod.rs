@@ -13,6 +13,8 @@ pub mod telegram;
 pub mod webhook;
 pub mod wecom;
 
+mod address;
+pub mod desk;
 pub mod outcome;
 pub mod post;
 #[doc(hidden)]
@@ -20,7 +22,6 @@ pub mod samples;
 pub mod script;
 pub mod text;
 
-mod address;
 mod answer;
 mod foreign;
 mod robot;
@@ -191,6 +192,16 @@ pub const NOTIFIERS: &[NotifierKind] = &[
     alertmanager::KIND,
     email::KIND,
 ];
+
+/// Types whose messages people read as they come: twenty at once are read by nobody.
+const CHATS: &[&str] = &["slack", "dingtalk", "feishu", "wecom", "teams", "telegram"];
+
+impl NotifierKind {
+    /// Whether people read its messages as they come.
+    pub fn is_chat(&self) -> bool {
+        CHATS.contains(&self.name)
+    }
+}
 
 /// The type of that name.
 pub fn find(name: &str) -> Option<&'static NotifierKind> {

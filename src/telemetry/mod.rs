@@ -13,15 +13,18 @@ mod tally;
 mod text;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use prometheus::{Histogram, Registry};
+use prometheus::{Histogram, IntCounter, Registry};
 
 use crate::domain::identity::Scope;
 use crate::domain::reason::Reason;
 
-use series::{API_DURATION, API_ERRORS, API_REQUESTS, SCOPE_ERRORS, SCOPE_ROUNDS};
+use series::{
+    API_DURATION, API_ERRORS, API_REQUESTS, HEARTBEAT_FAILURES, NOTIFICATIONS, NOTIFICATIONS_FAILED,
+    SCOPE_ERRORS, SCOPE_ROUNDS,
+};
 use table::Table;
 use tally::Tally;
 pub use text::Text;
@@ -33,6 +36,8 @@ pub struct Telemetry {
     calls: Table<Call, Tally>,
     durations: Table<Action, Histogram>,
     scopes: Table<Scope, Tally>,
+    channels: Table<Box<str>, Tally>,
+    heartbeat: OnceLock<IntCounter>,
     generation: AtomicU64,
     /// The text last made, and the generation it is at least as new as.
     text: Mutex<Option<(u64, Arc<Text>)>>,
@@ -81,6 +86,36 @@ impl Telemetry {
     /// Counts that something in a scope failed: its listing, or a look at one of its resources.
     pub fn scope_error(&self, scope: &Scope, reason: Reason) {
         self.with_scope(scope, |tally| tally.add_failed(reason));
+        self.changed();
+    }
+
+    /// Counts an attempt to send a message that ended, good or bad.
+    pub fn notification(&self, channel: &str) {
+        self.with_channel(channel, Tally::add);
+        self.changed();
+    }
+
+    /// Counts that such an attempt failed; [`Telemetry::notification`] counts it among all.
+    pub fn notification_failed(&self, channel: &str, reason: Reason) {
+        self.with_channel(channel, |tally| tally.add_failed(reason));
+        self.changed();
+    }
+
+    /// Makes the counters of a channel exist at 0.
+    pub fn preset_channel(&self, channel: &str) {
+        self.with_channel(channel, |_| ());
+        self.changed();
+    }
+
+    /// Makes the counter of the heartbeat exist at 0.
+    pub fn preset_heartbeat(&self) {
+        self.heartbeat.get_or_init(|| series::counter(&self.registry, HEARTBEAT_FAILURES, &[]));
+        self.changed();
+    }
+
+    /// Counts that the heartbeat's address could not be called.
+    pub fn heartbeat_failed(&self) {
+        self.heartbeat.get_or_init(|| series::counter(&self.registry, HEARTBEAT_FAILURES, &[])).inc();
         self.changed();
     }
 
@@ -148,6 +183,15 @@ impl Telemetry {
             (scope.clone(), tally)
         };
         self.scopes.with(|known| known.cmp(scope), make, act);
+    }
+
+    fn with_channel(&self, channel: &str, act: impl Fn(&Tally)) {
+        let make = || {
+            let tally =
+                Tally::new(&self.registry, NOTIFICATIONS, NOTIFICATIONS_FAILED, &[("channel", channel)]);
+            (channel.into(), tally)
+        };
+        self.channels.with(|known| (**known).cmp(channel), make, act);
     }
 
     fn changed(&self) {
@@ -242,6 +286,18 @@ mod tests {
     }
 
     #[test]
+    fn a_channel_begins_at_zero_and_counts_its_failures_by_reason() {
+        let telemetry = Telemetry::new();
+        telemetry.preset_channel("a");
+        assert_eq!(samples(&telemetry, NOTIFICATIONS), 1);
+        assert_eq!(samples(&telemetry, NOTIFICATIONS_FAILED), Reason::ALL.len());
+        telemetry.notification("a");
+        telemetry.notification_failed("a", Reason::Denied);
+        assert_eq!(counted(&telemetry, NOTIFICATIONS), [r#"{channel="a"} 1"#]);
+        assert_eq!(counted(&telemetry, NOTIFICATIONS_FAILED), [r#"{channel="a",reason="denied"} 1"#]);
+    }
+
+    #[test]
     fn each_reason_has_its_own_counter() {
         let telemetry = Telemetry::new();
         for (n, reason) in Reason::ALL.into_iter().enumerate() {
@@ -278,13 +334,18 @@ mod tests {
     #[test]
     fn every_change_is_in_the_next_text_and_without_one_it_is_the_same() {
         let telemetry = Telemetry::new();
-        let changes: [(&str, &dyn Fn()); 7] = [
+        let changes: [(&str, &dyn Fn()); 12] = [
             ("call", &|| telemetry.call("p", "a", "x", Duration::ZERO)),
             ("failed call", &|| telemetry.call_failed("p", "a", "x", Reason::Refused)),
             ("round", &|| telemetry.round(&scope("rds"))),
             ("scope error", &|| telemetry.scope_error(&scope("rds"), Reason::Refused)),
             ("account", &|| telemetry.preset_account("p", "a", &["y"])),
             ("scope", &|| telemetry.preset_scope(&scope("redis"))),
+            ("message", &|| telemetry.notification("c")),
+            ("failed message", &|| telemetry.notification_failed("c", Reason::Refused)),
+            ("channel", &|| telemetry.preset_channel("d")),
+            ("heartbeat", &|| telemetry.preset_heartbeat()),
+            ("failed heartbeat", &|| telemetry.heartbeat_failed()),
             ("forgotten scope", &|| telemetry.forget_scope(&scope("redis"))),
         ];
         for (name, change) in changes {

@@ -45,6 +45,22 @@ pub const API_DURATION: Series = Series {
     help: "How long calls to the cloud by the background polling took, good and bad.",
 };
 
+/// Attempts to say something.
+pub const NOTIFICATIONS: Series = Series {
+    name: "notafter_notifications_total",
+    help: "Attempts to send a message through the channel that ended, good and bad.",
+};
+/// Attempts that failed, by reason.
+pub const NOTIFICATIONS_FAILED: Series = Series {
+    name: "notafter_notifications_failed_total",
+    help: "Attempts to send a message through the channel that failed.",
+};
+/// Calls of the heartbeat's address that failed.
+pub const HEARTBEAT_FAILURES: Series = Series {
+    name: "notafter_heartbeat_failures_total",
+    help: "Calls of the configured heartbeat address that failed; absent where none is configured.",
+};
+
 /// Upper bounds of the buckets of durations, in seconds: steps that matter to one who sets a time limit.
 const BOUNDS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0];
 

@@ -27,8 +27,10 @@ async fn a_repeat_keeps_its_identity_and_renews_its_stamp() {
                 assert!(!old.is_empty() && old != new, "{name}: {old} came again");
             }
         }
+        // some markups escape the underscore behind `evt`
+        let id = message.id.trim_start_matches("evt_");
         let carries = |half: &[notafter::sim::receivers::Request]| {
-            half.iter().any(|request| format!("{request:?}").contains(&*message.id))
+            half.iter().any(|request| format!("{request:?}").contains(id))
         };
         assert!(carries(first) && carries(second), "{}: the event id is nowhere", channel.name);
     }

@@ -10,6 +10,7 @@ mod golden;
 mod hostile;
 mod mail;
 mod outcomes;
+mod plain;
 mod samples;
 mod secrets;
 mod support;

@@ -18,17 +18,17 @@ use crate::ledger::Ledger;
 const CHANNELS: [&str; 3] = ["chat", "team", "pager"];
 
 #[derive(Default)]
-pub struct Delivery {
+pub(crate) struct Delivery {
     /// By channel: nothing gets through until then.
     down: BTreeMap<&'static str, DateTime<Utc>>,
     paused: BTreeMap<&'static str, DateTime<Utc>>,
-    pub attempts: usize,
+    pub(crate) attempts: usize,
     folds: u64,
 }
 
 impl Delivery {
     /// What the couriers of all channels do in one round.
-    pub async fn round(
+    pub(crate) async fn round(
         &mut self,
         store: &Store,
         fleet: &Fleet,
@@ -44,7 +44,7 @@ impl Delivery {
             self.draw_together(store, channel, now).await;
             while self.paused.get(channel).is_none_or(|until| now >= *until) {
                 let Some(row) = store.claim(channel, now).await.expect("the store answers") else { break };
-                self.attempt(store, fleet, ledger, dice, row, now).await;
+                self.attempt(store, fleet, (ledger, dice), row, now).await;
             }
         }
     }
@@ -65,8 +65,7 @@ impl Delivery {
         &mut self,
         store: &Store,
         fleet: &Fleet,
-        ledger: &mut Ledger,
-        dice: &mut Dice,
+        (ledger, dice): (&mut Ledger, &mut Dice),
         row: Row,
         now: DateTime<Utc>,
     ) {
@@ -109,7 +108,7 @@ impl Delivery {
     }
 
     /// Everything gets through at last.
-    pub async fn finish(&mut self, store: &Store, ledger: &mut Ledger, now: DateTime<Utc>) {
+    pub(crate) async fn finish(&mut self, store: &Store, ledger: &mut Ledger, now: DateTime<Utc>) {
         let later = now + TimeDelta::days(1);
         store.return_sending(later).await.expect("the store answers");
         for channel in CHANNELS {

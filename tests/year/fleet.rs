@@ -16,34 +16,37 @@ use crate::dice::Dice;
 
 const TOOK: Duration = Duration::from_secs(1);
 
-pub fn matcher(expression: &str) -> Matcher {
+pub(crate) fn matcher(expression: &str) -> Matcher {
     Matcher::parse(expression, LabelSet::ALERT).expect(expression)
 }
 
+/// When something was read, and which end.
+pub(crate) type Read = (DateTime<Utc>, DateTime<Utc>);
+
 /// A resource as it really is.
 #[derive(Debug, Clone)]
-pub struct Truth {
-    pub scope: usize,
-    pub not_after: DateTime<Utc>,
+pub(crate) struct Truth {
+    pub(crate) scope: usize,
+    pub(crate) not_after: DateTime<Utc>,
     /// Renewed so long before (or after) its end.
     renewed_before: TimeDelta,
-    pub gone: bool,
+    pub(crate) gone: bool,
     /// Every end that it ever had.
-    pub ends: BTreeSet<DateTime<Utc>>,
+    pub(crate) ends: BTreeSet<DateTime<Utc>>,
 }
 
-pub struct Fleet {
-    pub snapshot: Snapshot,
-    pub scopes: Vec<Arc<Scope>>,
-    pub truth: BTreeMap<String, Truth>,
+pub(crate) struct Fleet {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) scopes: Vec<Arc<Scope>>,
+    pub(crate) truth: BTreeMap<String, Truth>,
     /// By scope: nobody can look until then, and why.
     outages: Vec<Option<(DateTime<Utc>, Reason)>>,
     /// By resource: every end that was read, with the moment.
-    pub reads: BTreeMap<String, Vec<(DateTime<Utc>, DateTime<Utc>)>>,
+    pub(crate) reads: BTreeMap<String, Vec<Read>>,
 }
 
 impl Fleet {
-    pub fn new(size: usize, dice: &mut Dice, now: DateTime<Utc>) -> Self {
+    pub(crate) fn new(size: usize, dice: &mut Dice, now: DateTime<Utc>) -> Self {
         let services = [("redis", "cn-hangzhou"), ("redis", "cn-beijing"), ("rds", "cn-hangzhou")];
         let services = services.into_iter().chain([("mongodb", "cn-hangzhou"), ("rds", "eu-central-1")]);
         let scopes: Vec<Arc<Scope>> =
@@ -66,7 +69,7 @@ impl Fleet {
     }
 
     /// What happens in one round: people act, some scopes cannot be read, the others are listed and looked at.
-    pub fn live(&mut self, dice: &mut Dice, now: DateTime<Utc>, round: u32) {
+    pub(crate) fn live(&mut self, dice: &mut Dice, now: DateTime<Utc>, round: u32) {
         self.renew(dice, now);
         for scope in 0..self.scopes.len() {
             if dice.one_in(400) {
@@ -87,7 +90,7 @@ impl Fleet {
                 truth.not_after = now + TimeDelta::days(365);
                 truth.renewed_before = renewed_before(dice);
                 truth.ends.insert(truth.not_after);
-            } else if dice.one_in(15_000) {
+            } else if dice.one_in(10_000) {
                 truth.gone = true;
             }
         }
@@ -104,10 +107,12 @@ impl Fleet {
         let here: Vec<(String, DateTime<Utc>)> =
             here.map(|(id, truth)| (id.clone(), truth.not_after)).collect();
         let view = self.snapshot.scope_mut(&self.scopes[scope]);
-        let resources = here.iter().map(|(id, _)| listed(id)).collect();
-        view.absorb_listing(Listing { resources, ..Listing::default() }, TOOK, now);
+        if round.is_multiple_of(3) || view.failure().is_some() {
+            let resources = here.iter().map(|(id, _)| listed(id)).collect();
+            view.absorb_listing(Listing { resources, ..Listing::default() }, TOOK, now);
+        }
         for (number, (id, not_after)) in here.into_iter().enumerate() {
-            let due = number % 2 == (round % 2) as usize || not_after - now < TimeDelta::days(40);
+            let due = number % 4 == (round % 4) as usize || not_after - now < TimeDelta::days(20);
             if !due {
                 continue;
             }
@@ -120,11 +125,11 @@ impl Fleet {
     }
 
     /// The scope of a resource can be read.
-    pub fn is_visible(&self, id: &str, now: DateTime<Utc>) -> bool {
+    pub(crate) fn is_visible(&self, id: &str, now: DateTime<Utc>) -> bool {
         self.outages[self.truth[id].scope].is_none_or(|(until, _)| now >= until + TimeDelta::hours(7))
     }
 
-    pub fn service(&self, id: &str) -> &str {
+    pub(crate) fn service(&self, id: &str) -> &str {
         &self.scopes[self.truth[id].scope].service
     }
 }

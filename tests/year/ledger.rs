@@ -17,7 +17,7 @@ const A_DAY: TimeDelta = TimeDelta::days(1);
 type About = (String, String);
 
 #[derive(Default)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     decided: BTreeMap<String, Message>,
     /// By id: every time it arrived, and what it said.
     arrived: BTreeMap<String, Vec<(DateTime<Utc>, Message)>>,
@@ -32,12 +32,12 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    pub fn messages(&self) -> impl Iterator<Item = &Message> {
+    pub(crate) fn messages(&self) -> impl Iterator<Item = &Message> {
         self.decided.values()
     }
 
     /// A message was written down.
-    pub fn decided(&mut self, message: &Message, fleet: &Fleet, now: DateTime<Utc>) {
+    pub(crate) fn decided(&mut self, message: &Message, fleet: &Fleet, now: DateTime<Utc>) {
         let known = self.decided.insert(message.id.to_string(), message.clone());
         assert!(known.is_none(), "{} was used twice", message.id);
         assert!(!message.items.is_empty(), "{} says nothing", message.id);
@@ -75,7 +75,7 @@ impl Ledger {
                 told.insert(end);
             }
             News::Reminder { .. } => {
-                assert!(told.contains(&end), "{about:?}: reminded of what it never heard")
+                assert!(told.contains(&end), "{about:?}: reminded of what it never heard");
             }
             News::Renewed { old_not_after, .. } => {
                 assert!(end > old_not_after, "{about:?}");
@@ -101,11 +101,11 @@ impl Ledger {
     }
 
     /// A message arrived. It may arrive again, as the same one.
-    pub fn arrived(&mut self, message: &Message, now: DateTime<Utc>) {
+    pub(crate) fn arrived(&mut self, message: &Message, now: DateTime<Utc>) {
         self.arrived.entry(message.id.to_string()).or_default().push((now, message.clone()));
     }
 
-    pub fn settled(&mut self, id: &str, state: State, must_have_arrived: bool) {
+    pub(crate) fn settled(&mut self, id: &str, state: State, must_have_arrived: bool) {
         if must_have_arrived {
             assert!(self.arrived.contains_key(id), "{id} is noted as delivered and never arrived");
         }
@@ -114,7 +114,7 @@ impl Ledger {
     }
 
     /// Nobody is left alone with a certificate that is over and can be seen.
-    pub fn check_expired(&self, fleet: &Fleet, routing: &Routing, now: DateTime<Utc>) {
+    pub(crate) fn check_expired(&self, fleet: &Fleet, routing: &Routing, now: DateTime<Utc>) {
         for (id, truth) in fleet.truth.iter().filter(|(_, truth)| !truth.gone) {
             let over = now - truth.not_after;
             if !(REMINDED < over && over < TimeDelta::days(14) && fleet.is_visible(id, now)) {
@@ -138,7 +138,7 @@ impl Ledger {
     }
 
     /// The whole list at the end.
-    pub fn check_all(&self, fleet: &Fleet) {
+    pub(crate) fn check_all(&self, fleet: &Fleet) {
         for id in self.decided.keys() {
             assert!(self.settled.contains_key(id), "{id} is lost");
         }

@@ -25,10 +25,10 @@ use fleet::Fleet;
 use ledger::Ledger;
 
 /// Between two rounds.
-const STEP: TimeDelta = TimeDelta::hours(4);
+const STEP: TimeDelta = TimeDelta::hours(6);
 /// A little more than news waits for company.
 const COMPANY: TimeDelta = TimeDelta::seconds(61);
-const ROUNDS: u32 = 365 * 6;
+const ROUNDS: u32 = 365 * 4;
 const CERTIFICATES: usize = 1000;
 
 struct Year {
@@ -109,7 +109,7 @@ impl Year {
             self.evaluate().await;
             let store = self.store.as_ref().expect("open");
             self.delivery.round(store, &self.fleet, &mut self.ledger, &mut self.dice, self.now).await;
-            if round % 23 == 22 {
+            if round % 15 == 14 {
                 self.restart().await;
             }
             self.ledger.check_expired(&self.fleet, &self.routing, self.now);

@@ -7,12 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::rand;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
-use ulid::Ulid;
 
+use super::chance::event_id;
 use crate::clock::Clock;
 use crate::domain::alert::decide::{self, AccountWords, Decision, Renewal, Seen, Waiting, World};
 use crate::domain::alert::memory::Memory;
@@ -187,7 +186,7 @@ impl Watch {
             (Some(store), Some(decision)) => self.write(&store, course, decision, now).await.err(),
             _ => Some("the store cannot be used".to_owned()),
         };
-        self.tell_waiting(course, trouble.as_deref());
+        Self::tell_waiting(course, trouble.as_deref());
         self.board.send_replace(Arc::new(Board {
             memory: Arc::clone(&course.memory),
             waiting: course.waiting.clone(),
@@ -266,7 +265,7 @@ impl Watch {
             tracing::info!(id, channel, kind, items = message.items.len(), "a message was written down");
         }
         if !decision.messages.is_empty() {
-            self.written.notify_waiters();
+            self.written.notify_one();
         }
         Ok(())
     }
@@ -289,7 +288,7 @@ impl Watch {
         });
     }
 
-    fn tell_waiting(&self, course: &mut Course, trouble: Option<&str>) {
+    fn tell_waiting(course: &mut Course, trouble: Option<&str>) {
         match (trouble, course.told_waiting) {
             (Some(trouble), false) => {
                 tracing::error!(trouble, "alerts wait: what is told must be written down first");
@@ -325,7 +324,7 @@ impl Question {
         });
         let states = states.collect();
         let decision = self.decide.then(|| {
-            let mut new_id = new_id(self.now);
+            let mut new_id = || event_id(self.now);
             decide::decide(&world, &self.memory, &self.waiting, &mut seen, &mut new_id)
         });
         Answer { decision, states, seen }
@@ -337,18 +336,6 @@ pub(super) fn renewal(provider: &str, _: Fingerprint) -> Renewal {
     let by_api = provider::find(provider).is_some_and(|kind| kind.renew_policy.is_some());
     let note = if by_api { RenewalNote::Manual } else { RenewalNote::NoApi };
     Renewal { note, ours: None }
-}
-
-/// `evt_` and a ULID for each message.
-fn new_id(now: DateTime<Utc>) -> impl FnMut() -> Box<str> {
-    let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
-    move || format!("evt_{}", Ulid::from_parts(millis, random())).into()
-}
-
-fn random() -> u128 {
-    let mut bytes = [0; 16];
-    rand::fill(&mut bytes).expect("the system gives random bytes");
-    u128::from_le_bytes(bytes)
 }
 
 /// A silence as the decision sees it; `None` for one that says nothing it can understand.

@@ -79,8 +79,17 @@ fn names_and_help_follow_the_conventions() {
         assert_eq!(name.ends_with("_total"), family.kind == Kind::Counter, "{name}");
         assert!(name.starts_with("notafter_") || name.starts_with("process_"), "{name}");
         assert!(help.ends_with('.') && help.matches(". ").count() == 0, "{name}: one sentence: {help}");
-        let ours =
-            ["build_info", "config_last", "store_up", "process_"].iter().any(|part| name.contains(part));
+        let ours = [
+            "build_info",
+            "config_last",
+            "store_up",
+            "process_",
+            "notification",
+            "channel_up",
+            "outbox",
+            "heartbeat",
+        ];
+        let ours = ours.iter().any(|part| name.contains(part));
         assert!(ours || help.contains("background"), "{name}: says where the value comes from: {help}");
         for taken in ["job", "instance", "region", "zone", "service", "type", "owner", "env"] {
             assert!(!family.labels.contains(&taken), "{name}: scrapers attach {taken} themselves");

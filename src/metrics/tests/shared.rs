@@ -111,7 +111,7 @@ async fn both_forms_say_the_same() {
     let plain_page = String::from_utf8(plain_page).expect("text");
     assert_eq!(without_process(&gzip), without_process(&plain_page));
     let mut around = surroundings();
-    (around.rate_limits, around.store_up) = (Arc::default(), None);
+    (around.rate_limits, around.channels, around.store_up) = (Arc::default(), Arc::default(), None);
     assert_eq!(without_process(&gzip), without_process(&plain(&snapshot, &around, moment())));
 }
 

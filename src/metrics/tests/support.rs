@@ -16,7 +16,7 @@ use crate::domain::reason::{Failure, Reason};
 use crate::domain::resource::{Certificate, DateSource, ManagedBy, Reading, Subject, TlsState};
 use crate::domain::snapshot::{ScopeView, Snapshot};
 use crate::domain::testing::{certificate, listing, moment, reading, scope};
-use crate::metrics::{ConfigStatus, GzipPage, PlainPage, RateLimit, Surroundings};
+use crate::metrics::{ChannelNumbers, ConfigStatus, GzipPage, PlainPage, RateLimit, Surroundings};
 use crate::telemetry::Telemetry;
 
 pub(super) fn surroundings() -> Surroundings {
@@ -30,13 +30,31 @@ pub(super) fn surroundings() -> Surroundings {
     telemetry.round(&scope("redis"));
     telemetry.round(&scope("rds"));
     telemetry.scope_error(&scope("rds"), Reason::Denied);
+    for channel in ["dba", "订单"] {
+        telemetry.preset_channel(channel);
+    }
+    telemetry.notification("dba");
+    telemetry.notification_failed("dba", Reason::Throttled);
+    telemetry.preset_heartbeat();
     Surroundings {
         telemetry: Arc::new(telemetry),
         policy: Arc::default(),
         rate_limits: [rate_limit("DescribeInstanceSSL", 1.5), rate_limit("DescribeInstances", 3.0)].into(),
         config: ConfigStatus { successful: Some(true), read_at: Some(moment()) },
         store_up: Some(true),
+        channels: [numbers("dba", Some(true)), numbers("订单", Some(false)), numbers("removed", None)].into(),
         started_at: moment() - TimeDelta::milliseconds(2500),
+    }
+}
+
+fn numbers(name: &str, up: Option<bool>) -> ChannelNumbers {
+    let last_success = up.filter(|up| *up).map(|_| moment());
+    ChannelNumbers {
+        name: name.into(),
+        up,
+        last_success,
+        queued: name.len(),
+        dead: usize::from(up.is_none()),
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Option<Box<dyn ChannelSettings>> 
     Some(Box::new(Settings { routing_key: routing_key?, base_url }))
 }
 
-fn routing_key(text: &str) -> Result<(), Fault> {
+pub(super) fn routing_key(text: &str) -> Result<(), Fault> {
     if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Ok(());
     }

@@ -4,7 +4,7 @@ use toml::Value;
 
 use crate::fields::show::{self, Entries};
 use crate::fields::{Fields, SecretSetting, no_check};
-use crate::notifier::{ChannelSettings, secret_url};
+use crate::notifier::{ChannelSettings, base_url, secret_url};
 
 /// The two ways into Slack.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub enum Settings {
         token: SecretSetting,
         /// Id of the channel, not its name.
         channel_id: String,
+        /// In place of `https://slack.com`.
+        base_url: Option<String>,
     },
 }
 
@@ -39,8 +41,12 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Option<Box<dyn ChannelSettings>> 
     let url = fields.secret("url", secret_url);
     let token = fields.secret("token", no_check);
     let channel_id = fields.string("channel_id");
+    let base_url = fields.parsed("base_url", base_url);
+    if !api && fields.has("base_url") {
+        fields.problem("base_url", "is for `token` and `channel_id`", "take it away: `url` says it all");
+    }
     let settings = if api {
-        Settings::Api { token: token?, channel_id: channel_id? }
+        Settings::Api { token: token?, channel_id: channel_id?, base_url }
     } else {
         Settings::Webhook { url: url? }
     };
@@ -58,9 +64,11 @@ impl ChannelSettings for Settings {
     fn effective(&self) -> Entries {
         match self {
             Self::Webhook { url } => vec![("url", show::secret(url))],
-            Self::Api { token, channel_id } => {
-                vec![("token", show::secret(token)), ("channel_id", Value::from(channel_id.as_str()))]
-            }
+            Self::Api { token, channel_id, base_url } => show::present([
+                ("token", Some(show::secret(token))),
+                ("channel_id", Some(Value::from(channel_id.as_str()))),
+                ("base_url", base_url.as_deref().map(Value::from)),
+            ]),
         }
     }
 }

@@ -7,8 +7,12 @@
 pub mod alertmanager;
 pub mod dingtalk;
 pub mod feishu;
+pub mod pagerduty;
+pub mod slack;
 pub mod smtp;
+pub mod teams;
 pub mod telegram;
+pub mod webhook;
 pub mod wecom;
 
 mod chat;

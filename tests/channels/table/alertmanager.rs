@@ -32,7 +32,7 @@ pub(super) fn entries() -> Vec<Channel> {
         &["PLANTED-TOKEN-4711"],
         Far::Http(|| Arc::new(Alertmanager::with_authorization("Bearer PLANTED-TOKEN-4711"))),
     );
-    vec![Channel { codes: codes(), ..basic }, bearer]
+    vec![Channel { codes: codes(), ..basic }, Channel { keeps_bodies: false, ..bearer }]
 }
 
 fn codes() -> Vec<Code> {

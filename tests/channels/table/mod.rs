@@ -29,10 +29,14 @@ pub(crate) struct Channel {
     pub(crate) secrets: &'static [&'static str],
     /// Who is there.
     pub(crate) far: Far,
+    /// Whether its bodies are kept; another entry may have the same ones.
+    pub(crate) keeps_bodies: bool,
     /// No body is longer, in bytes.
     pub(crate) budget: usize,
     /// So many requests at most for 500 items.
     pub(crate) most_requests: usize,
+    /// Samples that hold nothing for it: it posts nothing, and says that all is well.
+    pub(crate) quiet: &'static [&'static str],
     /// How the hostile name looks on the other side, where the channel must replace some of its characters.
     pub(crate) hostile: &'static str,
     /// What becomes of a fault where that is not the usual.
@@ -54,8 +58,10 @@ impl Channel {
             settings: "url = \"{base}/\"\n",
             secrets: &[],
             far,
+            keeps_bodies: true,
             budget: 18_000,
             most_requests: 3,
+            quiet: &[],
             hostile: HOSTILE,
             faults: &[],
             codes: Vec::new(),

@@ -128,7 +128,7 @@ mod tests {
     fn ids(message: Option<&Message>) -> Option<Vec<&str>> {
         fn id(item: &Item) -> &str {
             match item {
-                Item::Certificate(item) => &*item.facts.resource_id,
+                Item::Certificate(item) => &item.facts.resource_id,
                 _ => panic!("a certificate"),
             }
         }

@@ -164,8 +164,10 @@ mod tests {
 
     /// Enough others to be a backlog, each of which is about a certificate of its own.
     fn crowd() -> impl Iterator<Item = Row> {
-        (100..=100 + 20)
-            .map(|n| row(n, vec![item(&"z".repeat(50 + n as usize), 29, entered(Stage::Info, None))]))
+        (100_u8..=120).map(|n| {
+            let id = "z".repeat(50 + usize::from(n));
+            row(i64::from(n), vec![item(&id, 29, entered(Stage::Info, None))])
+        })
     }
 
     /// What is left of these, beside the crowd.

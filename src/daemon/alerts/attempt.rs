@@ -1,0 +1,152 @@
+//! One attempt to say one message: renders it, posts its parts at the pace of the robot, and says what became of it.
+//!
+//! A defect in the code of a channel must not take the others along: rendering and posting happen behind a wall.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::task::AbortOnDropHandle;
+
+use super::channels::Channel;
+use super::context::Context;
+use super::pace::Pace;
+use crate::domain::alert::delivery::{Attempt, LIMITS};
+use crate::domain::alert::message::Message;
+use crate::domain::reason::Reason;
+use crate::notifier::{Messenger, Outcome, Part, Receipt, Refusal, Setting, Stamp, Trouble};
+use crate::shutdown::Shutdown;
+
+/// Every channel ends an attempt earlier by itself.
+const LONGEST: Duration = Duration::from_mins(2);
+/// What is said of a defect of ours.
+const DEFECT: &str = "a defect of notafter; its log says more";
+
+/// One message on its way through one channel.
+pub(super) struct Saying<'a> {
+    pub(super) context: &'a Context,
+    pub(super) channel: &'a Channel,
+    pub(super) messenger: &'a Arc<dyn Messenger>,
+    pub(super) pace: &'a Pace,
+    /// It is in the outbox: which parts have arrived is remembered there.
+    pub(super) recorded: bool,
+    pub(super) stop: &'a Shutdown,
+}
+
+/// What became of an attempt.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// All of it arrived.
+    Everything(Receipt),
+    /// It did not, for this reason. Earlier parts may have left something behind.
+    Trouble(Attempt, Trouble, Vec<(String, String)>),
+    /// A stop was asked for before it was through.
+    Stopped,
+}
+
+impl Saying<'_> {
+    /// Says a message, without the parts that arrived before.
+    pub(super) async fn say(
+        &self,
+        message: &Message,
+        done: usize,
+        notes: &(dyn Fn(&str) -> Option<String> + Sync),
+    ) -> Said {
+        let parts = self.render(notes, |setting| self.messenger.parts(message, setting));
+        let Some(parts) = parts.filter(|parts| !parts.is_empty()) else {
+            return self.plainly(message, notes, Trouble::new(Reason::Internal, DEFECT)).await;
+        };
+        let mut all = Receipt::default();
+        for (index, part) in parts.into_iter().enumerate().skip(done) {
+            match self.post(part, &message.id).await {
+                None => return Said::Stopped,
+                Some(Outcome::Delivered(receipt)) => {
+                    all.notes.extend(receipt.notes);
+                    all.said = receipt.said;
+                    self.record(&message.id, index + 1).await;
+                }
+                Some(Outcome::Refused { what: Refusal::Content, trouble }) => {
+                    return self.plainly(message, notes, trouble).await;
+                }
+                Some(outcome) => return failed(outcome, all.notes),
+            }
+        }
+        Said::Everything(all)
+    }
+
+    async fn record(&self, id: &str, arrived: usize) {
+        let parts = u32::try_from(arrived).unwrap_or(u32::MAX);
+        // if it is not written down, the parts are sent again after a crash, and only then
+        if self.recorded && self.context.outbox.progress(id, parts).await.is_err() {
+            tracing::debug!(message = id, parts, "the store does not know which parts have arrived");
+        }
+    }
+
+    /// Once more as plain text: its form was refused, for that reason.
+    async fn plainly(
+        &self,
+        message: &Message,
+        notes: &(dyn Fn(&str) -> Option<String> + Sync),
+        trouble: Trouble,
+    ) -> Said {
+        let plain = self.render(notes, |setting| self.messenger.plain(message, setting)).flatten();
+        let Some(part) = plain else { return Said::Trouble(Attempt::Hopeless, trouble, Vec::new()) };
+        tracing::warn!(
+            channel = &*self.channel.name,
+            message = &*message.id,
+            error = trouble.text,
+            "a message was not accepted in its usual form, and goes out as plain text"
+        );
+        self.context.telemetry.notification_failed(&self.channel.name, trouble.reason);
+        match self.post(part, &message.id).await {
+            None => Said::Stopped,
+            Some(Outcome::Delivered(receipt)) => Said::Everything(receipt),
+            Some(outcome) => failed(outcome, Vec::new()),
+        }
+    }
+
+    fn render<T>(
+        &self,
+        notes: &(dyn Fn(&str) -> Option<String> + Sync),
+        make: impl FnOnce(&Setting<'_>) -> T,
+    ) -> Option<T> {
+        let setting = self.context.setting(self.channel, notes);
+        catch_unwind(AssertUnwindSafe(|| make(&setting))).ok()
+    }
+
+    /// Posts one part when its turn comes. `None`: a stop was asked for before.
+    async fn post(&self, part: Part, id: &str) -> Option<Outcome> {
+        if !self.pace.take(self.stop).await {
+            return None;
+        }
+        let (messenger, id, now) = (Arc::clone(self.messenger), id.to_owned(), self.context.now());
+        let name = part.name.clone();
+        let work = tokio::spawn(async move { messenger.post(&part, Stamp { id: &id, now }).await });
+        let outcome = match tokio::time::timeout(LONGEST, AbortOnDropHandle::new(work)).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Outcome::Retry { after: None, trouble: Trouble::new(Reason::Internal, DEFECT) },
+            Err(_) => {
+                let text = format!("no answer within {} s", LONGEST.as_secs());
+                Outcome::Retry { after: None, trouble: Trouble::new(Reason::Timeout, text) }
+            }
+        };
+        if let Outcome::Retry { after: Some(silence), .. } = &outcome {
+            let [least, most] = LIMITS;
+            self.pace.hold((*silence).clamp(least, most));
+        }
+        tracing::debug!(channel = &*self.channel.name, part = name, ?outcome, "posted");
+        Some(outcome)
+    }
+}
+
+fn failed(outcome: Outcome, notes: Vec<(String, String)>) -> Said {
+    let (attempt, trouble) = match outcome {
+        Outcome::Delivered(receipt) => return Said::Everything(receipt),
+        Outcome::Retry { after, trouble } => (Attempt::Failed { after }, trouble),
+        Outcome::Refused { what: Refusal::Content, trouble } => (Attempt::Hopeless, trouble),
+        Outcome::Refused { what: Refusal::Credentials | Refusal::Target, trouble } => {
+            (Attempt::Barred, trouble)
+        }
+    };
+    Said::Trouble(attempt, trouble, notes)
+}

@@ -1,0 +1,479 @@
+//! Couriers with paused time: hours pass in no time, and every wait is exact.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::time::Instant;
+
+use super::testing::{
+    CHAT, HOOK, PAGER, Posted, Puppet, Rig, channel, delivered, message, pass, refused, replica, retry,
+};
+use crate::domain::alert::delivery::testing::{entered, item};
+use crate::domain::alert::message::Message;
+use crate::domain::alert::outbox::State;
+use crate::domain::alert::standing;
+use crate::domain::finding::Stage;
+use crate::domain::snapshot::{ScopeView, Snapshot};
+use crate::domain::testing::{certificate, moment, reading, resource, scope};
+use crate::notifier::desk::Desk as _;
+use crate::notifier::{Outcome, Receipt, Refusal};
+
+const HOUR: u64 = 3600;
+
+fn news(channel: &str, minute: i64) -> Message {
+    message(channel, minute, vec![item("r-1", 7, entered(Stage::Warning, None))])
+}
+
+fn of_parts(channel: &str, parts: usize) -> Message {
+    let items = (0..parts).map(|n| item(&format!("r-{n}"), 7, entered(Stage::Warning, None)));
+    message(channel, 0, items.collect())
+}
+
+fn within(posts: &[Posted], from: Instant, seconds: u64) -> usize {
+    posts.iter().filter(|posted| posted.at < from + Duration::from_secs(seconds)).count()
+}
+
+/// A channel that does this until it is told to be well.
+fn ill_until_cured(robot: u64, ill: impl Fn() -> Outcome + Send + 'static) -> (Arc<Puppet>, Arc<AtomicBool>) {
+    let cured = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&cured);
+    let puppet = Puppet::new(robot, move |_| if seen.load(Ordering::Relaxed) { delivered() } else { ill() });
+    (puppet, cured)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_messages_go_at_the_pace_of_the_robot() {
+    let puppet = Puppet::willing(1);
+    let slow = crate::daemon::alerts::Channel { per_minute: 15.0, burst: 3, ..channel("a", &HOOK, &puppet) };
+    let shared = crate::daemon::alerts::Channel { name: "b".into(), ..slow.clone() };
+    let rig = Rig::new([slow, shared]);
+    rig.commit((0..50).flat_map(|n| [news("a", n), news("b", n)]));
+    let began = Instant::now();
+    let _running = rig.start();
+    pass(HOUR).await;
+    let posts = puppet.posts();
+    assert_eq!(posts.len(), 100);
+    for minutes in 1..=6 {
+        let sent = within(&posts, began, minutes * 60);
+        assert!(sent <= 15 * usize::try_from(minutes).expect("few") + 3, "{sent} in {minutes} min");
+    }
+    assert_eq!(rig.outbox.count("a", State::Delivered) + rig.outbox.count("b", State::Delivered), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_hangs_delays_no_other() {
+    let hanging = Puppet::slow(1, |_| (Duration::from_secs(90), retry(None)));
+    let willing = Puppet::willing(2);
+    let rig = Rig::new([channel("a", &HOOK, &hanging), channel("b", &HOOK, &willing)]);
+    rig.commit((0..20).flat_map(|n| [news("a", n), news("b", n)]));
+    let began = Instant::now();
+    let _running = rig.start();
+    pass(30).await;
+    assert_eq!(within(&willing.posts(), began, 1), 20);
+    assert_eq!(hanging.posts().len(), 1, "one at a time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_tried_until_it_arrives_and_keeps_its_id() {
+    let mut failures = 4;
+    let puppet = Puppet::new(1, move |_| {
+        failures -= 1;
+        if failures >= 0 { retry(None) } else { delivered() }
+    });
+    let rig = Rig::new([channel("a", &HOOK, &puppet)]);
+    rig.commit([news("a", 0)]);
+    let _running = rig.start();
+    pass(HOUR).await;
+    let posts = puppet.posts();
+    assert_eq!(posts.len(), 5);
+    assert!(posts.iter().all(|posted| posted.id == "evt_a_0"));
+    let waits: Vec<_> = posts.windows(2).map(|pair| pair[1].at - pair[0].at).collect();
+    for (wait, most) in waits.iter().zip([5, 15, 45, 135]) {
+        // the message and the channel each throw their own dice; the longer wait holds
+        let limits = Duration::from_secs(1)..=Duration::from_millis(most * 1000 + 200);
+        assert!(limits.contains(wait), "{waits:?}");
+    }
+    let row = rig.outbox.kept().rows[0].clone();
+    assert_eq!((row.state, row.attempts), (State::Delivered, 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_for_three_days_is_given_up() {
+    let puppet = Puppet::new(1, |_| retry(None));
+    let rig = Rig::new([channel("a", &HOOK, &puppet)]);
+    rig.commit([news("a", 0)]);
+    let _running = rig.start();
+    pass(71 * HOUR).await;
+    assert_eq!(rig.outbox.count("a", State::Queued), 1);
+    pass(2 * HOUR).await;
+    assert_eq!(rig.outbox.count("a", State::Dead), 1);
+    assert_eq!(rig.outbox.kept().rows[0].last_error.as_deref(), Some("HTTP 503"));
+    let posts = puppet.posts().len();
+    assert!((300..2000).contains(&posts), "{posts} attempts in 72 h");
+    pass(10 * HOUR).await;
+    assert_eq!(puppet.posts().len(), posts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_was_off_for_a_week_still_tries() {
+    let mut failures = 2;
+    let puppet = Puppet::new(1, move |_| {
+        failures -= 1;
+        if failures >= 0 { retry(None) } else { delivered() }
+    });
+    let rig = Rig::new([channel("a", &HOOK, &puppet)]);
+    rig.commit([news("a", -7 * 24 * 60)]);
+    let _running = rig.start();
+    pass(HOUR).await;
+    assert_eq!(rig.outbox.count("a", State::Delivered), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_robot_asks_for_holds_for_all_who_use_it() {
+    let mut first = true;
+    let puppet =
+        Puppet::new(7, move |_| if std::mem::take(&mut first) { retry(Some(600)) } else { delivered() });
+    let other = Puppet::willing(8);
+    let rig =
+        Rig::new([channel("a", &HOOK, &puppet), channel("b", &HOOK, &puppet), channel("c", &HOOK, &other)]);
+    rig.commit([news("a", 0)]);
+    let began = Instant::now();
+    let running = rig.start();
+    pass(1).await;
+    rig.commit([news("b", 1), news("c", 1)]);
+    running.office.wake(|_| true);
+    pass(598).await;
+    assert_eq!((puppet.posts().len(), other.posts().len()), (1, 1));
+    pass(120).await;
+    let posts = puppet.posts();
+    assert_eq!(posts.len(), 3);
+    assert!(posts[1].at - began >= Duration::from_mins(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_channel_is_paused_probed_told_of_and_told_well_again() {
+    let (refusing, cured) = ill_until_cured(1, || refused(Refusal::Credentials));
+    let (willing, pager) = (Puppet::willing(2), Puppet::willing(3));
+    let rig = Rig::new([
+        channel("a", &HOOK, &refusing),
+        channel("b", &HOOK, &willing),
+        channel("pager", &PAGER, &pager),
+    ]);
+    rig.commit((0..4).map(|n| news("a", n)));
+    let running = rig.start();
+    pass(10).await;
+    assert_eq!(refusing.posts().len(), 1, "the others wait");
+    let told = willing.bodies();
+    assert!(
+        matches!(&told[..], [one] if one.starts_with("a Failing") && one.contains("queued: 4")),
+        "{told:?}"
+    );
+    assert_eq!(pager.posts().len(), 0, "nobody is woken for it");
+
+    pass(2 * HOUR).await;
+    assert_eq!(refusing.posts().len(), 5, "a probe every half hour");
+    running.kill().await;
+    let again = rig.start();
+    pass(60).await;
+    assert_eq!(refusing.posts().len(), 6, "the settings may be others after a restart");
+    assert_eq!(willing.posts().len(), 1, "it was told before");
+
+    cured.store(true, Ordering::Relaxed);
+    again.office.probe(Some("a")).expect("a channel");
+    pass(5).await;
+    assert_eq!(rig.outbox.count("a", State::Delivered), 4);
+    let told = willing.bodies();
+    assert!(
+        matches!(&told[1..], [one] if one.contains("Recovered") && one.contains("delayed: 4")),
+        "{told:?}"
+    );
+    pass(HOUR).await;
+    assert_eq!(willing.posts().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_failures_over_a_quarter_of_an_hour_are_told_once_and_the_end_of_it_too() {
+    let (failing, cured) = ill_until_cured(1, || retry(None));
+    let willing = Puppet::willing(2);
+    let rig = Rig::new([channel("a", &HOOK, &failing), channel("b", &HOOK, &willing)]);
+    rig.commit([news("a", 0), news("a", 1)]);
+    let _running = rig.start();
+    pass(14 * 60).await;
+    assert_eq!(willing.posts().len(), 0);
+    pass(HOUR).await;
+    assert_eq!(willing.posts().len(), 1);
+    cured.store(true, Ordering::Relaxed);
+    pass(HOUR).await;
+    assert_eq!(rig.outbox.count("a", State::Delivered), 2);
+    let told = willing.bodies();
+    assert!(matches!(&told[1..], [one] if one.contains("delayed: 2")), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_form_that_is_refused_becomes_plain_text_and_then_a_dead_letter() {
+    for (name, plain_accepted, want) in
+        [("plain text passes", true, State::Delivered), ("nothing passes", false, State::Dead)]
+    {
+        let accepts =
+            move |body: &str| body.starts_with("r-2") || (plain_accepted && body.starts_with("plain"));
+        let puppet =
+            Puppet::new(
+                1,
+                move |posted| {
+                    if accepts(&posted.body) { delivered() } else { refused(Refusal::Content) }
+                },
+            );
+        let rig = Rig::new([channel("a", &HOOK, &puppet)]);
+        let fine = message("a", 1, vec![item("r-2", 7, entered(Stage::Info, None))]);
+        rig.commit([news("a", 0), fine]);
+        let _running = rig.start();
+        pass(10).await;
+        assert_eq!(puppet.bodies(), ["r-1 old name", "plain 1", "r-2 old name"], "{name}");
+        let rows = rig.outbox.kept().rows.clone();
+        assert_eq!((rows[0].state, rows[1].state), (want, State::Delivered), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_failure_in_the_middle_only_the_rest_is_sent() {
+    let mut posts = 0;
+    let puppet = Puppet::new(1, move |_| {
+        posts += 1;
+        let notes = vec![(format!("note {posts}"), "x".to_owned())];
+        if posts == 3 { retry(None) } else { Outcome::Delivered(Receipt { notes, said: String::new() }) }
+    });
+    let rig = Rig::new([channel("a", &HOOK, &puppet)]);
+    rig.commit([of_parts("a", 4)]);
+    let _running = rig.start();
+    pass(60).await;
+    let names: Vec<String> = puppet.bodies().iter().map(|body| body[..3].to_owned()).collect();
+    assert_eq!(names, ["r-0", "r-1", "r-2", "r-2", "r-3"]);
+    assert_eq!(rig.outbox.count("a", State::Delivered), 1);
+    let notes: Vec<String> = rig.outbox.kept().notes.keys().cloned().collect();
+    assert_eq!(
+        notes,
+        ["note 1", "note 2", "note 4", "note 5"],
+        "what the first parts left behind is kept too"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_repeats_one_part_at_most_with_the_same_id() {
+    let puppet = Puppet::slow(1, |_| (Duration::from_secs(1), delivered()));
+    let rig = Rig::new([channel("a", &HOOK, &puppet)]);
+    rig.commit([of_parts("a", 3)]);
+    let running = rig.start();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    running.kill().await;
+    assert_eq!(rig.outbox.count("a", State::Sending), 1);
+    let _again = rig.start();
+    pass(10).await;
+    let names: Vec<String> = puppet.bodies().iter().map(|body| body[..3].to_owned()).collect();
+    assert_eq!(names, ["r-0", "r-1", "r-1", "r-2"]);
+    assert!(puppet.posts().iter().all(|posted| posted.id == "evt_a_0"));
+    assert_eq!(rig.outbox.count("a", State::Delivered), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_goes_away_loses_nothing_repeats_nothing_and_is_not_hammered() {
+    let puppet = Puppet::slow(1, |_| (Duration::from_secs(1), delivered()));
+    let rig = Rig::new([channel("a", &HOOK, &puppet)]);
+    rig.commit((0..3).map(|n| news("a", n)));
+    let running = rig.start();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    rig.outbox.set_away(true);
+    pass(10).await;
+    assert_eq!(puppet.posts().len(), 1, "it arrived, and nobody could write that down");
+    let before = rig.outbox.kept().calls;
+    for _ in 0..3600 {
+        running.office.wake(|_| true);
+        pass(1).await;
+    }
+    let calls = rig.outbox.kept().calls - before;
+    assert!(calls < 800, "{calls} in an hour, the counting of messages among it");
+    rig.outbox.set_away(false);
+    pass(60).await;
+    assert_eq!(rig.outbox.count("a", State::Delivered), 3);
+    assert_eq!(puppet.posts().len(), 3, "none was sent twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_at_the_start_is_waited_for() {
+    let puppet = Puppet::willing(1);
+    let rig = Rig::new([channel("a", &HOOK, &puppet)]);
+    rig.commit([news("a", 0)]);
+    rig.outbox.kept().rows[0].state = State::Sending;
+    rig.outbox.set_away(true);
+    let _running = rig.start();
+    pass(HOUR).await;
+    assert_eq!(puppet.posts().len(), 0);
+    rig.outbox.set_away(false);
+    pass(5).await;
+    assert_eq!(rig.outbox.count("a", State::Delivered), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_becomes_one_message_in_a_chat_and_stays_as_it_is_elsewhere() {
+    for (name, kind, want) in [("chat", &CHAT, 1), ("webhook", &HOOK, 25)] {
+        let puppet = Puppet::willing(1);
+        let rig = Rig::new([channel("a", kind, &puppet)]);
+        rig.commit((0..25).map(|n| news("a", n)));
+        let _running = rig.start();
+        pass(60).await;
+        assert_eq!(puppet.posts().len(), want, "{name}");
+        assert_eq!(rig.outbox.count("a", State::Delivered), want, "{name}");
+        assert_eq!(rig.outbox.count("a", State::Superseded), if want == 1 { 25 } else { 0 }, "{name}");
+    }
+}
+
+fn renewed() -> Arc<Snapshot> {
+    let mut known = resource("r-1");
+    known.facts.name = "new name".into();
+    known.reading = Some(reading(vec![certificate(moment() + TimeDelta::days(300))]));
+    let mut snapshot = Snapshot::default();
+    let view = ScopeView::default().with_resources([known]);
+    snapshot.scopes.insert(Arc::new(scope("redis")), Arc::new(view));
+    Arc::new(snapshot)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_renewed_before_it_could_be_said_is_not_said() {
+    let (failing, cured) = ill_until_cured(1, || retry(None));
+    let rig = Rig::new([channel("a", &HOOK, &failing)]);
+    let both =
+        vec![item("r-1", 7, entered(Stage::Warning, None)), item("r-2", 7, entered(Stage::Warning, None))];
+    rig.commit([news("a", 0), message("a", 1, both)]);
+    let _running = rig.start();
+    pass(1).await;
+    rig.snapshot.send_replace(renewed());
+    cured.store(true, Ordering::Relaxed);
+    pass(HOUR).await;
+    let rows = rig.outbox.kept().rows.clone();
+    assert_eq!((rows[0].state, rows[1].state), (State::Superseded, State::Delivered));
+    assert_eq!(failing.bodies().last().map(String::as_str), Some("r-2 old name"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_defect_in_a_channel_concerns_only_that_channel() {
+    let panics = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&panics);
+    let defective = Puppet::new(1, move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        delivered()
+    });
+    let willing = Puppet::willing(2);
+    let rig = Rig::new([channel("a", &HOOK, &defective), channel("b", &HOOK, &willing)]);
+    // whoever holds the lock of the puppet's posts makes it panic
+    let poison = Arc::clone(&defective);
+    let _ = std::thread::spawn(move || poison.poison()).join();
+    rig.commit([news("a", 0), news("b", 0)]);
+    let running = rig.start();
+    pass(60).await;
+    assert_eq!(rig.outbox.count("b", State::Delivered), 1);
+    assert_eq!(rig.outbox.count("a", State::Delivered), 0);
+    let error = rig.outbox.kept().rows[0].last_error.clone();
+    assert!(error.is_some_and(|error| error.contains("a defect of notafter")));
+    assert!(!running.task.is_finished());
+    assert_eq!(panics.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_begins_nothing_new_and_what_is_under_way_is_written_down() {
+    let puppet = Puppet::slow(1, |_| (Duration::from_secs(2), delivered()));
+    let rig = Rig::new([channel("a", &HOOK, &puppet)]);
+    rig.commit([news("a", 0), news("a", 1)]);
+    let running = rig.start();
+    pass(1).await;
+    running.stop.request();
+    tokio::time::timeout(Duration::from_secs(4), running.task)
+        .await
+        .expect("ends in time")
+        .expect("ends well");
+    assert_eq!(puppet.posts().len(), 1);
+    assert_eq!((rig.outbox.count("a", State::Delivered), rig.outbox.count("a", State::Queued)), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_between_two_parts_leaves_the_rest_for_the_next_start() {
+    let puppet = Puppet::slow(1, |_| (Duration::from_secs(2), delivered()));
+    let rig = Rig::new([channel("a", &HOOK, &puppet)]);
+    rig.commit([of_parts("a", 2)]);
+    let running = rig.start();
+    pass(1).await;
+    running.stop.request();
+    tokio::time::timeout(Duration::from_secs(4), running.task)
+        .await
+        .expect("ends in time")
+        .expect("ends well");
+    assert_eq!(rig.outbox.count("a", State::Sending), 1);
+    let _again = rig.start();
+    pass(5).await;
+    assert_eq!((puppet.posts().len(), rig.outbox.count("a", State::Delivered)), (2, 1));
+}
+
+fn open(n: usize) -> standing::State {
+    let open = (0..n).map(|n| standing::Open {
+        item: item(&format!("r-{n}"), 7, entered(Stage::Warning, None)),
+        since: moment(),
+    });
+    standing::State { open: open.collect(), ended: Vec::new(), now: moment() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_present_state_is_told_every_minute_and_when_it_changes_whatever_the_store_does() {
+    let puppet = Puppet::willing(1);
+    let rig = Rig::new([replica("am", &puppet)]);
+    rig.outbox.set_away(true);
+    let running = rig.start();
+    pass(120).await;
+    assert_eq!(puppet.posts().len(), 0, "nothing is known yet");
+    let publish = |n| running.states.send_replace(Arc::new([("am".into(), open(n))].into()));
+    publish(1);
+    pass(600).await;
+    let regular = puppet.posts().len();
+    assert!((9..=12).contains(&regular), "{regular} in ten minutes");
+    publish(2);
+    pass(1).await;
+    assert_eq!(puppet.bodies().last().map(String::as_str), Some("2 open"));
+    publish(2);
+    pass(1).await;
+    assert_eq!(puppet.posts().len(), regular + 1, "the same state is no news");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_cannot_be_told_is_told_of_through_others() {
+    let (failing, cured) = ill_until_cured(1, || refused(Refusal::Credentials));
+    let willing = Puppet::willing(2);
+    let rig = Rig::new([replica("am", &failing), channel("b", &HOOK, &willing)]);
+    let running = rig.start();
+    running.states.send_replace(Arc::new([("am".into(), open(1))].into()));
+    pass(5 * 60).await;
+    assert!(failing.posts().len() >= 4, "it is told again every minute all the same");
+    assert_eq!(willing.posts().len(), 1);
+    cured.store(true, Ordering::Relaxed);
+    pass(2 * 60).await;
+    assert_eq!(willing.posts().len(), 2);
+    let text = rig.telemetry.text();
+    let failed = text.of("notafter_notifications_failed_total").expect("counted").to_owned();
+    assert!(failed.contains(r#"{channel="am",reason="refused"}"#), "{failed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_test_goes_past_the_outbox_and_says_what_the_other_side_said() {
+    let said = Mutex::new(vec![refused(Refusal::Target)]);
+    let refusing = Puppet::new(1, move |_| said.lock().expect("held by one").pop().unwrap_or_else(delivered));
+    let willing = Puppet::new(2, |_| {
+        Outcome::Delivered(Receipt { notes: Vec::new(), said: "HTTP 200: ok".to_owned() })
+    });
+    let rig = Rig::new([channel("a", &HOOK, &refusing), channel("b", &HOOK, &willing)]);
+    rig.outbox.set_away(true);
+    let running = rig.start();
+    let tested = running.office.test(None).await.expect("all channels");
+    let shown: Vec<_> = tested.iter().map(|tested| (&*tested.channel, tested.outcome.clone())).collect();
+    assert_eq!(shown[1], ("b", Ok("HTTP 200: ok".to_owned())));
+    assert!(matches!(&shown[0], ("a", Err(trouble)) if trouble.text == "refused: target"), "{shown:?}");
+    assert!(running.office.test(Some("c")).await.is_err());
+    assert!(running.office.channels().await.is_err(), "the store is away");
+}

@@ -1,0 +1,81 @@
+//! The health of a channel over restarts, and how others hear of it.
+
+use super::context::{Context, Line};
+use super::outbox::Away;
+use crate::domain::alert::delivery::health::Health;
+use crate::domain::alert::message::ChannelNews;
+
+/// What the store knows of the health of a channel.
+#[derive(Debug, Default)]
+pub(super) struct Saved(Option<Health>);
+
+impl Saved {
+    /// Reads it at the first opportunity, tells what is owed, and writes what is new.
+    pub(super) async fn keep(&mut self, context: &Context, line: &Line) -> Result<(), Away> {
+        if self.0.is_none() {
+            self.read(context, line).await?;
+        }
+        tell(context, line).await?;
+        let health = line.health();
+        if self.0.as_ref() != Some(&health) {
+            let text = serde_json::to_string(&health).expect("a health becomes JSON");
+            context.outbox.keep_value(&key(line), &text).await?;
+            self.0 = Some(health);
+            context.changed.notify_one();
+        }
+        Ok(())
+    }
+
+    async fn read(&mut self, context: &Context, line: &Line) -> Result<(), Away> {
+        let text = context.outbox.value(&key(line)).await?;
+        let known = text.and_then(|text| serde_json::from_str::<Health>(&text).ok()).unwrap_or_default();
+        line.edit_health(|health| {
+            // what happened meanwhile is newer than what was written down
+            let untouched = *health == Health::default();
+            if untouched {
+                health.clone_from(&known);
+                // the settings may be others: one attempt shows it
+                health.paused_until = health.paused_until.map(|until| until.min(context.now()));
+            } else {
+                health.told = health.told.or(known.told);
+            }
+        });
+        self.0 = Some(known);
+        context.changed.notify_one();
+        Ok(())
+    }
+}
+
+fn key(line: &Line) -> String {
+    format!("channel/{}", line.name())
+}
+
+/// Tells others, if there is something to tell.
+async fn tell(context: &Context, line: &Line) -> Result<(), Away> {
+    if line.health().owed(0, context.now()).is_none() {
+        return Ok(());
+    }
+    let waiting = context.outbox.queued(line.name()).await?.len();
+    let Some(news) = line.health().owed(waiting, context.now()) else { return Ok(()) };
+    let messages = context.told_of(line.name(), &news);
+    if !messages.is_empty() {
+        context.outbox.commit(&messages, context.now()).await?;
+    }
+    line.edit_health(|health| health.note_told(&news));
+    let through: Vec<&str> = messages.iter().map(|message| &*message.channel).collect();
+    log(line.name(), &news, &through);
+    context.wake(|name| through.contains(&name));
+    Ok(())
+}
+
+fn log(channel: &str, news: &ChannelNews, through: &[&str]) {
+    let through = through.join(", ");
+    match news {
+        ChannelNews::Failing { since, failures, error, queued } => {
+            tracing::error!(channel, %since, failures, %error, queued, through, "the channel does not deliver");
+        }
+        ChannelNews::Recovered { since, delayed } => {
+            tracing::info!(channel, %since, delayed, through, "the channel delivers again");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Messages on their way over real sockets, out of a real store.
+
+#![allow(clippy::unwrap_used)] // tests may
+
+mod desk;
+mod support;
+mod wire;
