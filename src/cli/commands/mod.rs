@@ -1,6 +1,7 @@
 //! What each command does: reads the configuration, looks or runs, prints, and says how the process ends.
 
 mod daemon;
+mod demo;
 mod look;
 mod signals;
 mod talk;
@@ -68,7 +69,7 @@ fn execute(arguments: &Arguments) -> Exit {
                 None => with_config(global, |config| run_async(talk::test_alone(config, channel.as_deref()))),
             }
         }
-        Command::Demo(demo) => run_async(daemon::demo(demo)),
+        Command::Demo(demo) => run_async(demo::demo(demo)),
     }
 }
 
