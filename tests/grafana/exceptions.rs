@@ -32,10 +32,9 @@ pub(crate) const HEARD: [(&str, &str); 5] = [
 ];
 
 /// Alerts that have nothing to say in the demonstration.
-pub(crate) const QUIET: [(&str, &str); 11] = [
+pub(crate) const QUIET: [(&str, &str); 10] = [
     ("NotafterAbsent", "it is scraped"),
     ("NotafterScopeStale", "it is younger than three hours"),
-    ("NotafterDataStale", "its looks come in time"),
     ("NotafterCoverageShrank", "it has no yesterday"),
     ("NotafterPollingLate", "its clouds are fast"),
     ("NotafterNotificationsFailing", "no channel of it fails"),
@@ -45,6 +44,12 @@ pub(crate) const QUIET: [(&str, &str); 11] = [
     ("NotafterConfigReloadFailed", "its configuration is good"),
     ("NotafterStoreDown", "it keeps nothing"),
 ];
+
+/// Alerts that have something to say at one moment and not at another.
+pub(crate) const EITHER: [(&str, &str); 1] = [(
+    "NotafterDataStale",
+    "data is stale after a minute, and some resources of the demonstration cannot be read",
+)];
 
 /// Whether a series is not on the page yet, for a reason.
 pub(crate) fn awaited(name: &str) -> bool {

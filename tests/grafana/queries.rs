@@ -8,7 +8,7 @@ use regex_lite::Regex;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::exceptions::{HEARD, MAY_BE_EMPTY, QUIET};
+use super::exceptions::{EITHER, HEARD, MAY_BE_EMPTY, QUIET};
 use super::model::{Query, dashboard, list, panels, queries, word};
 use super::server::{Demo, PATIENCE, Prometheus};
 
@@ -198,6 +198,9 @@ async fn rules_say_what_they_should(demo: &Demo, prometheus: &Prometheus) {
     }
     for (name, reason) in QUIET {
         assert_eq!(alerts.remove(name), Some(0), "{name} is heard, though {reason}");
+    }
+    for (name, _) in EITHER {
+        assert!(alerts.remove(name).is_some(), "{name} is no alert");
     }
     assert!(alerts.is_empty(), "it is not said whether the demonstration lets these be heard: {alerts:?}");
     #[allow(clippy::cast_precision_loss)] // seconds since 1970 are exact
