@@ -13,9 +13,9 @@ use crate::dice::Dice;
 pub(crate) const SECRET: &str = "PLANTED-SECRET-4711";
 const REGION: &str = "cn-hangzhou";
 /// Certificates of an account at the start.
-const BEGIN: u64 = 50;
+const BEGIN: u64 = 30;
 /// More than this are not kept.
-const MOST: usize = 90;
+const MOST: usize = 45;
 
 /// The thresholds that the daemons are configured with, in hours, and what lies below each.
 pub(crate) const THRESHOLDS: [(Stage, i64); 4] =
