@@ -36,7 +36,7 @@ async fn every_message_of_the_page_is_what_is_delivered() {
         rest = after;
     }
     made += rest;
-    for kind in &NOTIFIERS {
+    for kind in NOTIFIERS {
         for locale in ["en", "zh"] {
             assert!(
                 told.contains(&(kind.name, locale)),

@@ -145,7 +145,7 @@ impl Ledger {
         for (id, arrivals) in &self.arrived {
             let [(_, first), rest @ ..] = &arrivals[..] else { continue };
             for (_, again) in rest {
-                assert_eq!((&first.id, &first.channel), (&again.id, &again.channel), "{id}");
+                assert_eq!((&first.channel, first.at), (&again.channel, again.at), "{id} is another message");
             }
         }
         // the chat never hears of one end more often than its stages and reminders make necessary

@@ -20,6 +20,7 @@ use crate::domain::alert::message::{Fingerprint, RenewalNote};
 use crate::domain::alert::silence::{Silence, SilenceRow};
 use crate::domain::alert::standing::{self, State};
 use crate::domain::identity::Scope;
+use crate::domain::resource::Resource;
 use crate::domain::snapshot::Snapshot;
 use crate::provider;
 use crate::shutdown::Shutdown;
@@ -33,6 +34,8 @@ const SOONEST: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_secs(15);
 /// The first evaluation waits so long for scopes that give no answer.
 const PATIENCE: Duration = Duration::from_mins(5);
+/// The first round is over when no first look came back for so long: what is left cannot be looked at.
+const STILL: Duration = Duration::from_secs(20);
 /// A clock that moved by more than this against the other has jumped.
 const JUMP: TimeDelta = TimeDelta::minutes(10);
 
@@ -65,6 +68,30 @@ struct Course {
     /// Wall and monotonic time of the last evaluation.
     before: Option<(DateTime<Utc>, Instant)>,
     told_waiting: bool,
+    /// Resources that were not looked at yet, and since when that number did not fall.
+    unseen: Option<(usize, Instant)>,
+    /// The first round is over: what comes now is news.
+    had_a_round: bool,
+}
+
+impl Course {
+    /// Nobody was told anything yet, and the first looks are still under way: how things stand is told once they are
+    /// known, not piece by piece. Ends when no look comes back any more, for whatever reason.
+    fn is_first_round(&mut self, snapshot: &Snapshot) -> bool {
+        if self.had_a_round || !self.memory.is_empty() {
+            return false;
+        }
+        let waits = |resource: &&Arc<Resource>| resource.looked_at.is_none() && resource.reading.is_none();
+        let unseen = snapshot.resources().filter(|(_, resource)| waits(&resource)).count();
+        let now = Instant::now();
+        let (before, since) = *self.unseen.get_or_insert((unseen, now));
+        if unseen < before {
+            self.unseen = Some((unseen, now));
+        }
+        let goes_on = unseen > 0 && (unseen < before || now - since < STILL);
+        self.had_a_round = !goes_on;
+        goes_on
+    }
 }
 
 /// What an evaluation looks at; owned, so that it can be thought over elsewhere.
@@ -123,6 +150,9 @@ impl Watch {
             return;
         }
         let store = self.store.as_ref().and_then(Handle::store);
+        if course.is_first_round(&snapshot) {
+            return;
+        }
         let known = match &store {
             Some(store) => self.known(store, course).await,
             None => None,
@@ -177,6 +207,8 @@ impl Watch {
         if jump.abs() <= JUMP {
             return false;
         }
+        // what waited for company did so by the other time
+        course.waiting.clear();
         let minutes = jump.num_minutes();
         tracing::warn!(minutes, "the clock jumped; alerts are evaluated at the next round");
         true

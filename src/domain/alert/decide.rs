@@ -13,7 +13,7 @@ use super::gather::{Draft, Gather, Mark};
 use super::judge::{Hold, Judge, Tell, Verdict, When};
 use super::memory::{ChannelPast, Doubt, Memory, Missing, Past, Told};
 use super::message::{CertificateItem, Fingerprint, Gone, Item, Message, News, RenewalNote};
-use super::routing::{ChannelRules, Routing};
+use super::routing::{ChannelRules, Routing, Way};
 use super::silence::Silence;
 use super::sources;
 use crate::domain::calendar::quiet_until;
@@ -27,8 +27,8 @@ use crate::domain::snapshot::Snapshot;
 const SAME_END: TimeDelta = TimeDelta::days(1);
 /// So many ends of one certificate are remembered for each channel.
 const ENDS: usize = 16;
-/// Of a scope that is no longer watched at all, the past is kept for this long.
-const FORGET_AFTER: TimeDelta = TimeDelta::days(30);
+/// What is in a scope that is not watched any more counts as gone after this.
+const FORGET_AFTER: TimeDelta = TimeDelta::days(3);
 
 /// Everything that a decision looks at.
 #[derive(Clone, Copy)]
@@ -271,7 +271,9 @@ impl Decider<'_> {
 
     /// It is in no stage for anybody, and everybody who was told of an end knows of this one.
     fn is_at_rest(&self, past: &Past) -> bool {
-        let knows = |ends: &Vec<Told>| ends.iter().any(|told| told.not_after == past.epoch);
+        let knows = |ends: &Vec<Told>| {
+            ends.iter().max_by_key(|told| told.at).is_some_and(|told| told.not_after == past.epoch)
+        };
         past.epoch - self.world.now > self.loosest && past.told.values().all(knows)
     }
 
@@ -319,7 +321,9 @@ impl Decider<'_> {
                 Some(_) => {}
                 None => missing.answered_at = Some(at),
             },
-            Absence::NotWatched if now - missing.since > FORGET_AFTER => change.told.clear(),
+            Absence::NotWatched if now - missing.since > FORGET_AFTER => {
+                missing.confirmed = Some(Gone::NotListed);
+            }
             Absence::Unknown | Absence::NotWatched => {}
         }
         let confirmed = missing.confirmed;
@@ -344,11 +348,12 @@ impl Decider<'_> {
             }
             let undelivered = (name.clone(), fingerprint, epoch);
             if self.world.undelivered.contains(&undelivered) {
-                return false;
+                // the warning may still arrive; after that it has to be taken back
+                return true;
             }
             let news = News::Gone { how, told: last.stage };
             let item = Item::Certificate(CertificateItem { news, facts: past.facts.clone() });
-            let Some(way) = self.world.routing.ways_to(&channel.name).next() else { return false };
+            let way = self.world.routing.ways_to(&channel.name).next().unwrap_or_else(Way::back);
             let quiet = |quiet| quiet_until(quiet, self.world.alert.timezone, self.world.now);
             if !channel.pager && way.quiet().and_then(quiet).is_some() {
                 return true;
@@ -362,14 +367,7 @@ impl Decider<'_> {
 
     fn absence(&self, past: &Past) -> Absence {
         let facts = &past.facts;
-        let scope = Scope {
-            provider: (&*facts.provider).into(),
-            account: (&*facts.account).into(),
-            project: (&*facts.project).into(),
-            region: (&*facts.region).into(),
-            service: (&*facts.service).into(),
-        };
-        let Some(view) = self.world.snapshot.scopes.get(&scope) else { return Absence::NotWatched };
+        let Some(view) = self.world.snapshot.scopes.get(&facts.scope()) else { return Absence::NotWatched };
         let Some(resource) = view.resources.get(&facts.resource_id) else {
             return view.listed_at.map_or(Absence::Unknown, |at| Absence::Answered(Gone::NotListed, at));
         };
@@ -377,7 +375,7 @@ impl Decider<'_> {
             Some(reading) if reading.state == TlsState::Enabled && !reading.certificates.is_empty() => {
                 Absence::Answered(Gone::NotShown, reading.at)
             }
-            Some(reading) if reading.state == TlsState::Disabled => {
+            Some(reading) if [TlsState::Disabled, TlsState::Unsupported].contains(&reading.state) => {
                 Absence::Answered(Gone::TlsOff, reading.at)
             }
             _ => Absence::Unknown,
@@ -400,7 +398,8 @@ pub(super) fn note_told(past: &mut Past, channel: &str, told: Told) {
     let ends = past.told.entry(channel.into()).or_default();
     match ends.iter_mut().find(|known| known.not_after == told.not_after) {
         Some(known) => {
-            known.stage = known.stage.max(told.stage);
+            // what was told by a clock far ahead does not count
+            known.stage = if known.at > told.at { told.stage } else { known.stage.max(told.stage) };
             known.at = told.at;
         }
         None => ends.push(told),

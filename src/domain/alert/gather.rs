@@ -14,9 +14,10 @@ use super::message::{
     Severity, Tone,
 };
 use super::routing::{ChannelRules, Way};
-use crate::domain::calendar::last_slot;
+use crate::domain::calendar::{last_slot, quiet_until};
 use crate::domain::finding::{Stage, stage};
-use crate::domain::policy::{Digest, Route};
+use crate::domain::matcher::Matcher;
+use crate::domain::policy::Digest;
 
 /// So many items are carried by one message; more are counted.
 pub(super) const ITEMS: usize = 1000;
@@ -82,7 +83,8 @@ impl<'w> Gather<'w, '_> {
         for (key, drafts) in groups {
             let Some(draft) = drafts.iter().find(|draft| draft.when == When::Soon) else { continue };
             let (channel, wait) = (draft.channel, draft.way.group_wait());
-            let since = *self.waiting.get(&key).unwrap_or(&self.world.now);
+            // a clock that was set back must not make it wait for as long
+            let since = self.waiting.get(&key).map_or(self.world.now, |since| (*since).min(self.world.now));
             if self.world.now - since < TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX) {
                 still.insert(key, since);
                 continue;
@@ -100,10 +102,13 @@ impl<'w> Gather<'w, '_> {
         channel: &'w ChannelRules,
         mut drafts: BTreeMap<Box<str>, Vec<Draft<'w>>>,
     ) -> Vec<Message> {
+        let (zone, now) = (self.world.alert.timezone, self.world.now);
         let mut all: BTreeMap<Box<str>, &Digest> = BTreeMap::new();
         all.extend(self.world.routing.ways_to(&channel.name).filter_map(|way| {
             let digest = way.digest()?;
-            Some((digest_key(digest), digest))
+            // what is quiet now is told when that ends, and so is the digest
+            let quiet = way.quiet().and_then(|quiet| quiet_until(quiet, zone, now));
+            quiet.is_none().then(|| (digest_key(digest), digest))
         }));
         let mut messages = Vec::new();
         for (key, digest) in all {
@@ -133,7 +138,9 @@ impl<'w> Gather<'w, '_> {
         let now = self.world.now;
         let Some(slot) = last_slot(times, self.world.alert.timezone, now) else { return false };
         let past = self.memory.channels.entry(channel.name.clone()).or_insert_with(|| new_channel(now));
-        let before = past.digests.entry(key.into()).or_insert(now);
+        let since = past.since;
+        let before = past.digests.entry(key.into()).or_insert(since);
+        *before = (*before).min(now);
         slot > std::mem::replace(before, slot.max(*before))
     }
 
@@ -208,11 +215,9 @@ impl<'w> Gather<'w, '_> {
         for (scope, resource) in snapshot.resources() {
             for certificate in resource.certificates() {
                 let subject = Subject::new(scope, resource, certificate);
-                let means = |_: &Way<'_>, route: &Route| {
-                    let matcher = route.matcher.as_ref();
-                    matcher.is_none_or(|matcher| self.judge.may_mean(&subject, matcher))
-                };
-                let Some(way) = self.world.routing.way(&channel.name, means) else { continue };
+                let means = |matcher: &Matcher| self.judge.may_mean(&subject, matcher);
+                let mut ways = self.world.routing.ways_to(&channel.name);
+                let Some(way) = ways.find(|way| way.matcher().is_none_or(means)) else { continue };
                 let stage = stage(certificate, &self.judge.thresholds(&subject, &way), self.world.now);
                 *overview.stages.entry(stage).or_default() += 1;
                 if stage > Stage::Ok {

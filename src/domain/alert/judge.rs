@@ -2,6 +2,7 @@
 //!
 //! A pure question, so that the decision, `explain` and the page can all ask it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -23,6 +24,8 @@ use crate::domain::policy::{Remind, Route, Thresholds};
 const LONG_EXPIRED: TimeDelta = TimeDelta::days(14);
 /// And then this often.
 const WEEK: TimeDelta = TimeDelta::days(7);
+/// What was told this far ahead of now was told by a clock that went wrong.
+const AHEAD: TimeDelta = TimeDelta::minutes(10);
 /// A reminder that is due within this share of its interval comes along with one that is due.
 const NEARLY: i32 = 4;
 
@@ -209,8 +212,9 @@ impl<'w> Judge<'w> {
         if channel.replica {
             return Verdict::Hold(Hold::Replica);
         }
-        let told = past.and_then(|past| past.told.get(&channel.name)).map_or(&[][..], |told| told);
-        let Some(way) = self.way(subject, past, channel, changed_from) else {
+        let told = &*self.told(past, channel);
+        let way = self.way(subject, past, channel, changed_from);
+        let Some(way) = way.or_else(|| self.way_back(subject, past, channel)) else {
             return Verdict::Hold(Hold::NoRoute);
         };
         let thresholds = self.thresholds(subject, &way);
@@ -229,12 +233,35 @@ impl<'w> Judge<'w> {
         channel: &ChannelRules,
         changed_from: Option<DateTime<Utc>>,
     ) -> Option<Way<'w>> {
-        let told = past.and_then(|past| past.told.get(&channel.name)).map_or(&[][..], |told| told);
+        let told = &*self.told(past, channel);
         self.world.routing.way(&channel.name, |way, route| {
             let thresholds = self.thresholds(subject, way);
             let prospect = self.prospect(subject, past, told, &thresholds, changed_from);
             route.matcher.as_ref().is_none_or(|matcher| self.means(subject, matcher, &prospect))
         })
+    }
+
+    /// Who was told of the trouble hears that it is over, whatever the routes say by now.
+    fn way_back(
+        &self,
+        subject: &Subject<'_>,
+        past: Option<&Past>,
+        channel: &'w ChannelRules,
+    ) -> Option<Way<'w>> {
+        let way = self.world.routing.ways_to(&channel.name).next().unwrap_or_else(Way::back);
+        let thresholds = self.thresholds(subject, &way);
+        let prospect = self.prospect(subject, past, &self.told(past, channel), &thresholds, None);
+        matches!(prospect.news, Some(News::Renewed { .. })).then_some(way)
+    }
+
+    /// What the channel was told. What a clock said that was far ahead was not true.
+    fn told<'p>(&self, past: Option<&'p Past>, channel: &ChannelRules) -> Cow<'p, [Told]> {
+        let told = past.and_then(|past| past.told.get(&channel.name)).map_or(&[][..], |told| told);
+        let soon = self.world.now + AHEAD;
+        if told.iter().all(|told| told.at <= soon) {
+            return Cow::Borrowed(told);
+        }
+        told.iter().filter(|told| told.at <= soon).copied().collect()
     }
 
     fn weigh(&self, question: &Question<'_, 'w>, prospect: &Prospect, news: &News) -> Verdict<'w> {
@@ -251,11 +278,14 @@ impl<'w> Judge<'w> {
         if weight < channel.least {
             return Verdict::Hold(Hold::BelowLeast(channel.least));
         }
-        if let Some(silence) = self.silence(subject, prospect).filter(|_| !(over && channel.pager)) {
+        let silence = self.silence(question, prospect).filter(|_| !(over && channel.pager));
+        if let Some(silence) = silence.filter(|_| !over || way.digest().is_none()) {
             let hold = Hold::Silenced { id: silence.id.clone(), until: silence.ends_at };
             return if over { Verdict::Settle(hold) } else { Verdict::Hold(hold) };
         }
         let when = match self.when(question, prospect, news) {
+            // what was renewed under a silence joins the digest
+            Ok(When::Soon) if silence.is_some() => When::Digest,
             Ok(when) => when,
             Err(hold) => return Verdict::Hold(hold),
         };
@@ -274,7 +304,8 @@ impl<'w> Judge<'w> {
             let key = (channel.name.clone(), subject.fingerprint, told.not_after);
             self.world.undelivered.contains(&key)
         };
-        if latest(told).is_some_and(undelivered) {
+        // a pager may have it although it did not say so; what is over there is simply over
+        if !channel.pager && latest(told).is_some_and(undelivered) {
             return Some(Hold::NeverTold);
         }
         (!way.send_renewed() && !channel.pager).then_some(Hold::RenewedUnwanted)
@@ -361,17 +392,19 @@ impl<'w> Judge<'w> {
             let facts = past.map(|past| &past.facts).filter(|facts| facts.not_after == end);
             facts.map_or_else(Box::default, |facts| facts.serial.clone())
         };
+        let renewed = |last: &Told| {
+            let ours = (self.world.renewal)(&subject.scope.provider, subject.fingerprint).ours;
+            News::Renewed {
+                old_not_after: last.not_after,
+                old_serial: old_serial(last.not_after),
+                by: if ours == Some(certificate.not_after) { By::Notafter } else { By::External },
+                stage,
+                told: last.stage,
+            }
+        };
         let news = match (here(told, certificate.not_after), latest(told), changed_from) {
             (None, Some(last), _) if last.not_after < certificate.not_after && last.stage > Stage::Ok => {
-                let ours = (self.world.renewal)(&subject.scope.provider, subject.fingerprint).ours
-                    == Some(certificate.not_after);
-                Some(News::Renewed {
-                    old_not_after: last.not_after,
-                    old_serial: old_serial(last.not_after),
-                    by: if ours { By::Notafter } else { By::External },
-                    stage,
-                    told: last.stage,
-                })
+                Some(renewed(last))
             }
             (None, Some(last), _) if last.not_after > certificate.not_after => Some(News::Changed {
                 old_not_after: last.not_after,
@@ -380,6 +413,15 @@ impl<'w> Judge<'w> {
             }),
             (None, None, Some(old)) => {
                 Some(News::Changed { old_not_after: old, old_serial: Box::default(), stage })
+            }
+            // it went back to an earlier one, which was spoken of since, and has come again
+            (Some(here), Some(last), _)
+                if here.stage == Stage::Ok
+                    && last.stage > Stage::Ok
+                    && last.not_after < certificate.not_after
+                    && last.at > here.at =>
+            {
+                Some(renewed(last))
             }
             (here, _, _) => match here.map_or(Stage::Ok, |here| here.stage) {
                 told if stage > told => {
@@ -447,12 +489,16 @@ impl<'w> Judge<'w> {
         })
     }
 
-    fn silence(&self, subject: &Subject<'_>, prospect: &Prospect) -> Option<&'w Silence> {
+    /// An acknowledgement is about the end that was told, not about the one that comes after a renewal.
+    fn silence(&self, question: &Question<'_, '_>, prospect: &Prospect) -> Option<&'w Silence> {
+        let Question { subject, told, .. } = *question;
+        let told = here(told, subject.certificate.not_after);
+        let known = |silence: &Silence| told.is_some_and(|told| told.at <= silence.starts_at);
         let now = self.world.now;
         let active = self.world.silences.iter().filter(|silence| silence.is_active(now));
         let holds = |silence: &&Silence| match &silence.about {
             About::Acknowledged { fingerprint, stage } => {
-                *fingerprint == subject.fingerprint && prospect.stage <= *stage
+                known(silence) && *fingerprint == subject.fingerprint && prospect.stage <= *stage
             }
             About::Matching(matcher) => {
                 (prospect.stage < Stage::Expired || silence.include_expired)

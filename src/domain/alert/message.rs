@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::finding::Stage;
+use crate::domain::identity::Scope;
 
 /// One thing to tell one channel. The unit of delivery.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -195,6 +196,19 @@ pub struct CertificateFacts {
     pub console_url: Option<Box<str>>,
     /// What renewal will do.
     pub renewal: RenewalNote,
+}
+
+impl CertificateFacts {
+    /// Where its resource is, or was.
+    pub fn scope(&self) -> Scope {
+        Scope {
+            provider: (&*self.provider).into(),
+            account: (&*self.account).into(),
+            project: (&*self.project).into(),
+            region: (&*self.region).into(),
+            service: (&*self.service).into(),
+        }
+    }
 }
 
 /// What messages say about renewal.

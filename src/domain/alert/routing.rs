@@ -1,6 +1,7 @@
 //! Which channel hears of what: routes in order, the first that means it wins unless it says `continue`.
 
 use crate::domain::finding::Stage;
+use crate::domain::matcher::Matcher;
 use crate::domain::policy::{Digest, Quiet, Route, Thresholds};
 
 /// Channels and the routes to them.
@@ -35,6 +36,16 @@ pub struct Way<'r> {
 }
 
 impl<'r> Way<'r> {
+    /// To a channel that was told of trouble and has to hear that it is over, though no route leads there any more.
+    pub fn back() -> Self {
+        Self { number: None, route: None }
+    }
+
+    /// What the route is about; `None`: everything.
+    pub fn matcher(&self) -> Option<&'r Matcher> {
+        self.route.and_then(|route| route.matcher.as_ref())
+    }
+
     /// In place of those of the policy.
     pub fn thresholds(&self) -> Option<&'r Thresholds> {
         self.route.and_then(|route| route.thresholds.as_ref())

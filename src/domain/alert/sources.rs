@@ -12,7 +12,7 @@ use super::gather::{Draft, Mark};
 use super::judge::When;
 use super::memory::{Blind, Memory, Trouble};
 use super::message::{Item, Severity, SourceItem, SourceNews};
-use super::routing::ChannelRules;
+use super::routing::{ChannelRules, Way};
 use super::silence::About;
 use crate::domain::calendar::quiet_until;
 use crate::domain::described::DescribedScope;
@@ -49,10 +49,6 @@ pub(super) fn look<'w>(
             (true, _) => source.recovered_at = None,
             (false, None) => source.recovered_at = Some(world.now),
             (false, Some(_)) => {}
-        }
-        if scopes.is_empty() {
-            // nobody watches it any more, which is no recovery
-            source.told.clear();
         }
         let facts = lookout.facts(source, &scopes);
         if source.recovered_at.is_none() && differs(&source.facts, &facts) {
@@ -175,7 +171,7 @@ impl<'w> Lookout<'w> {
     }
 
     fn blind(&self, seen: &Sight<'_, 'w>, channel: &'w ChannelRules) -> Option<Draft<'w>> {
-        let severity = self.severity(seen);
+        let severity = severity(seen.source.since, seen.facts, self.world.now);
         let told = seen.source.told.get(&channel.name);
         let again = told.is_some();
         if let Some(told) = told
@@ -207,7 +203,10 @@ impl<'w> Lookout<'w> {
         news: SourceNews,
         mark: Mark,
     ) -> Option<Draft<'w>> {
-        let reminder = matches!(news, SourceNews::Blind { again: true, .. });
+        // one that got worse, or is bad, does not wait for a digest
+        let told = seen.source.told.get(&channel.name).map(|told| told.severity);
+        let reminder = matches!(news, SourceNews::Blind { severity: Severity::Warning, again: true, .. })
+            && told == Some(Severity::Warning);
         let item = Item::Source(SourceItem { news, ..seen.facts.clone() });
         let severity = item.severity();
         let over = matches!(mark, Mark::Recovered { .. });
@@ -215,11 +214,11 @@ impl<'w> Lookout<'w> {
         // good news takes the way of the bad, which may have been asked for by its severity
         let any_way = || self.world.routing.ways_to(&channel.name).next();
         let way = self.world.routing.way(&channel.name, |_, route| route.matcher.as_ref().is_none_or(means));
-        let way = if over { way.or_else(any_way) } else { way }?;
+        let way = if over { way.or_else(any_way).or_else(|| Some(Way::back())) } else { way }?;
         if !over && channel.least >= Stage::Critical && severity < Severity::Critical {
             return None;
         }
-        if !over && self.is_silenced(&means) {
+        if !over && self.is_silenced(seen, &item) {
             return None;
         }
         if !self.memory.channels.contains_key(&channel.name) {
@@ -235,12 +234,24 @@ impl<'w> Lookout<'w> {
         Some(Draft { channel, way, when, item, mark })
     }
 
-    fn is_silenced(&self, means: &dyn Fn(&Matcher) -> bool) -> bool {
+    /// A silence about one region says nothing about the others.
+    fn is_silenced(&self, seen: &Sight<'_, 'w>, item: &Item) -> bool {
+        let known = |scope: &&&'w Arc<Scope>| !scope.is_placeholder();
+        let means = |matcher: &Matcher| {
+            seen.scopes.iter().all(|scope| known(&scope) && self.means(scope, matcher, item))
+                || seen.scopes.iter().all(|scope| self.means_whatever_region(scope, matcher, item))
+        };
         let active = self.world.silences.iter().filter(|silence| silence.is_active(self.world.now));
         active.into_iter().any(|silence| match &silence.about {
             About::Matching(matcher) => means(matcher),
             About::Acknowledged { .. } => false,
         })
+    }
+
+    /// Whether it means a scope without asking where that is.
+    fn means_whatever_region(&self, scope: &Scope, matcher: &Matcher, item: &Item) -> bool {
+        let of_a_place = |label: &Label| matches!(label, Label::CloudRegion | Label::CloudProject);
+        !matcher.labels().any(of_a_place) && self.means(scope, matcher, item)
     }
 
     fn means(&self, scope: &Scope, matcher: &Matcher, item: &Item) -> bool {
@@ -257,13 +268,6 @@ impl<'w> Lookout<'w> {
         })
     }
 
-    /// Critical where a certificate that nobody looks at is, or where nobody looks for a day.
-    fn severity(&self, seen: &Sight<'_, '_>) -> Severity {
-        let facts = seen.facts;
-        let long = self.world.now - seen.source.since >= LONG_BLIND && facts.certificates > 0;
-        if facts.worst >= Stage::Critical || long { Severity::Critical } else { Severity::Warning }
-    }
-
     fn remind_every(&self, severity: Severity) -> TimeDelta {
         let remind = &self.world.alert.remind;
         let every = if severity == Severity::Critical { remind.critical } else { remind.warning };
@@ -271,10 +275,15 @@ impl<'w> Lookout<'w> {
     }
 
     fn facts(&self, source: &Blind, scopes: &[&Arc<Scope>]) -> SourceItem {
-        let views: Vec<(&Scope, &ScopeView)> = scopes
-            .iter()
-            .filter_map(|scope| Some((&***scope, &**self.world.snapshot.scopes.get(*scope)?)))
-            .collect();
+        let views = scopes.iter().filter_map(|scope| {
+            let view = self.world.snapshot.scopes.get(*scope)?;
+            Some((&***scope, &**view))
+        });
+        let mut views: Vec<(&Scope, &ScopeView)> = views.collect();
+        // what can be read again is not told of, unless all of it can
+        if views.iter().any(|(_, view)| view.failure().is_some()) {
+            views.retain(|(_, view)| view.failure().is_some());
+        }
         let mut facts = SourceItem { services: Vec::new(), regions: Vec::new(), ..source.facts.clone() };
         for (scope, _) in &views {
             push_once(&mut facts.services, &scope.service);
@@ -291,6 +300,12 @@ impl<'w> Lookout<'w> {
         facts.worst = stages.max().unwrap_or(Stage::Ok);
         facts
     }
+}
+
+/// Critical where a certificate that nobody looks at is, or where nobody looks for a day.
+pub(super) fn severity(since: DateTime<Utc>, facts: &SourceItem, now: DateTime<Utc>) -> Severity {
+    let long = now - since >= LONG_BLIND && facts.certificates > 0;
+    if facts.worst >= Stage::Critical || long { Severity::Critical } else { Severity::Warning }
 }
 
 /// In more than what each failed round changes.

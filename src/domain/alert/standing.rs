@@ -12,6 +12,7 @@ use super::judge::Judge;
 use super::memory::Memory;
 use super::message::{CertificateFacts, CertificateItem, Item, News, Severity, SourceItem, SourceNews};
 use super::routing::ChannelRules;
+use super::sources;
 use crate::domain::finding::Stage;
 
 /// The present state.
@@ -77,7 +78,8 @@ pub fn open(world: &World<'_>, memory: &Memory, channel: &ChannelRules) -> Vec<O
         }
     }
     open.extend(memory.blind.values().filter(|source| source.recovered_at.is_none()).map(|source| {
-        let news = SourceNews::Blind { since: source.since, severity: Severity::Warning, again: false };
+        let severity = sources::severity(source.since, &source.facts, world.now);
+        let news = SourceNews::Blind { since: source.since, severity, again: false };
         let item = Item::Source(SourceItem { news, ..source.facts.clone() });
         Open { item, since: source.since.min(world.now) }
     }));
@@ -110,13 +112,9 @@ fn key(open: &Open) -> Key {
 
 fn present(world: &World<'_>, was: &Open) -> Option<CertificateFacts> {
     let Item::Certificate(item) = &was.item else { return None };
-    let mut subjects =
-        world.snapshot.resources().filter(|(_, resource)| *resource.id == *item.facts.resource_id);
-    subjects.find_map(|(scope, resource)| {
-        let mut certificates = resource.certificates().iter();
-        certificates.find_map(|certificate| {
-            let subject = Subject::new(scope, resource, certificate);
-            (subject.fingerprint == item.facts.fingerprint).then(|| facts::of(&subject, world))
-        })
-    })
+    let (scope, view) = world.snapshot.scopes.get_key_value(&item.facts.scope())?;
+    let resource = view.resources.get(&item.facts.resource_id)?;
+    let mut certificates = resource.certificates().iter();
+    let certificate = certificates.find(|certificate| certificate.role.as_str() == &*item.facts.role)?;
+    Some(facts::of(&Subject::new(scope, resource, certificate), world))
 }

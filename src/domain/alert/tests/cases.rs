@@ -449,6 +449,141 @@ fn an_acknowledged_certificate_is_quiet_until_it_gets_worse() {
 }
 
 #[test]
+fn an_acknowledgement_ends_with_the_certificate_that_it_was_about() {
+    let mut town = Town::new().with("r-1", days(6));
+    town.round();
+    let fingerprint = *town.memory.certificates.keys().next().expect("told");
+    let about = About::Acknowledged { fingerprint, stage: Stage::Critical };
+    town.silences = vec![silence(about, &town, days(300))];
+    town.read_twice("r-1", town.now + days(90));
+    assert_eq!(town.told(), ["chat: r-1 renewed"]);
+    assert_eq!(town.wait(days(85)).told(), ["chat: r-1 entered critical"]);
+}
+
+#[test]
+fn what_was_renewed_under_a_silence_joins_the_digest() {
+    let mut town = Town::new();
+    town.routing.routes = vec![Route { digest: Some(daily(9, 37)), ..route("", &["chat"]) }];
+    town.round();
+    let mut town = town.with("r-1", days(6));
+    town.round();
+    town.silences = vec![silence(About::Matching(matcher(r#"resource_id="r-1""#)), &town, days(5))];
+    town.read_twice("r-1", town.now + days(365));
+    assert_eq!(town.told(), NONE);
+    assert_eq!(town.wait(days(1)).told(), ["digest chat: r-1 renewed"]);
+}
+
+#[test]
+fn a_digest_in_quiet_hours_comes_when_they_end() {
+    let night = Hours { from: time(22, 0), to: time(12, 0), days: EVERY_DAY.to_vec() };
+    let quiet = Some(Quiet { hours: Some(night), dates: Vec::new() });
+    let mut town = Town::new();
+    town.routing.routes = vec![Route { quiet, digest: Some(daily(9, 37)), ..route("", &["chat"]) }];
+    town.round();
+    let mut town = town.with("r-1", days(25));
+    assert_eq!(town.wait(TimeDelta::hours(2)).told(), NONE, "at 10:04");
+    assert_eq!(town.wait(TimeDelta::hours(2)).told(), ["digest chat: r-1 entered info"], "after 12:00");
+}
+
+#[test]
+fn a_clock_that_was_ahead_for_a_while_silences_nothing() {
+    let mut town = Town::new().with("r-1", days(20));
+    town.round();
+    town.wait(days(400)).round();
+    town.now -= days(400);
+    town.waiting.clear();
+    assert_eq!(town.wait(days(7)).told(), ["chat: r-1 entered warning"]);
+    assert_eq!(town.wait(days(7)).told(), ["chat: r-1 entered critical from warning"]);
+    assert_eq!(town.wait(days(1)).told(), ["chat: r-1 still critical"]);
+}
+
+#[test]
+fn a_clock_that_was_set_back_makes_nothing_wait_longer() {
+    let mut town = Town::new().with("r-1", days(3));
+    assert!(town.evaluate().is_empty());
+    town.now -= TimeDelta::hours(8);
+    assert_eq!(town.told(), ["chat: r-1 entered critical"]);
+}
+
+#[test]
+fn who_was_told_hears_of_the_end_although_the_routes_changed() {
+    let mut town = Town::new().with("r-1", days(3));
+    town.routing.channels = vec![pager("pager"), channel("chat")];
+    town.memory = Memory::default();
+    town.round();
+    town.routing.routes = vec![route("", &["chat"])];
+    town.read_twice("r-1", town.now + days(365));
+    let mut told = town.told();
+    told.sort();
+    assert_eq!(told, ["chat: r-1 renewed", "pager: r-1 renewed"]);
+}
+
+#[test]
+fn a_pager_hears_of_the_end_of_what_it_may_have_got() {
+    let mut town = Town::new();
+    town.routing.channels = vec![pager("pager")];
+    town.round();
+    let mut town = town.with("r-1", days(3));
+    let end = town.now + days(3);
+    town.round();
+    let fingerprint = *town.memory.certificates.keys().next().expect("told");
+    town.undelivered.insert(("pager".into(), fingerprint, end));
+    town.read_twice("r-1", town.now + days(365));
+    assert_eq!(town.told(), ["pager: r-1 renewed"]);
+}
+
+#[test]
+fn what_goes_while_the_warning_is_under_way_is_taken_back_later() {
+    let mut town = Town::new().with("r-1", days(3)).with("r-2", days(300)).with("r-3", days(300));
+    let end = town.now + days(3);
+    town.round();
+    let fingerprint = *town.memory.certificates.keys().next().expect("told");
+    town.undelivered.insert(("chat".into(), fingerprint, end));
+    for _ in 0..3 {
+        town.list(&["r-2", "r-3"]);
+        assert_eq!(town.told(), NONE);
+    }
+    town.undelivered.clear();
+    assert_eq!(town.told(), ["chat: r-1 gone NotListed"]);
+}
+
+#[test]
+fn a_scope_that_is_not_watched_any_more_leaves_nothing_open() {
+    let mut town = Town::new().with("r-1", days(30));
+    town.round();
+    town.snapshot.remove_scope(&Arc::clone(&town.scope));
+    assert_eq!(town.wait(days(1)).told(), NONE);
+    assert_eq!(town.wait(days(3)).told(), ["chat: r-1 gone NotListed"]);
+    assert!(town.memory.certificates.is_empty());
+}
+
+#[test]
+fn a_change_back_and_forth_that_was_spoken_of_is_told_to_its_end() {
+    let mut town = Town::new().with("r-1", days(6));
+    let old = town.now + days(6);
+    let new = town.now + days(365);
+    town.round();
+    town.read_twice("r-1", new);
+    assert_eq!(town.told(), ["chat: r-1 renewed"]);
+    town.wait(days(2)).read_twice("r-1", old);
+    assert_eq!(town.told(), ["chat: r-1 still critical"], "rolled back");
+    town.read_twice("r-1", new);
+    assert_eq!(town.told(), ["chat: r-1 renewed"], "and mended");
+}
+
+#[test]
+fn numbers_count_what_earlier_routes_may_take() {
+    let mut town = Town::never_started().with("r-1", days(3)).with("r-2", days(300));
+    town.routing.channels = vec![pager("pager"), channel("chat")];
+    town.routing.routes =
+        vec![Route { proceed: true, ..route(r#"severity="critical""#, &["pager"]) }, route("", &["chat"])];
+    let messages = town.evaluate();
+    let chat = messages.iter().find(|message| &*message.channel == "chat").expect("told");
+    let overview = chat.overview.as_ref().expect("numbers");
+    assert_eq!((overview.stages[&Stage::Ok], overview.stages[&Stage::Critical]), (1, 1));
+}
+
+#[test]
 fn a_planned_renewal_holds_reminders_and_no_crossing() {
     let mut town = Town::new().with("r-1", days(10));
     town.round();

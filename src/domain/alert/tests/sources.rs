@@ -107,6 +107,66 @@ fn another_reason_of_the_same_scope_is_no_second_message() {
     }
 }
 
+fn regions_fail(town: &mut Town, regions: &[&str]) -> Vec<Message> {
+    for _ in 0..2 {
+        for region in regions {
+            let scope = Arc::new(Scope { region: (*region).into(), ..scope("redis") });
+            let failure = Failure { reason: Reason::Denied, text: "no".into(), at: town.now };
+            town.snapshot.scope_mut(&scope).listing_failed(failure);
+        }
+        town.wait(TimeDelta::minutes(1));
+        let _ = town.evaluate();
+    }
+    town.round()
+}
+
+#[test]
+fn a_silence_about_one_region_hides_no_blind_account() {
+    for (regions, told) in [(&["cn-beijing", "cn-shanghai"][..], 1), (&["cn-beijing"][..], 0), (&[""][..], 1)]
+    {
+        let mut town = Town::new();
+        let about = super::super::silence::About::Matching(matcher(r#"cloud_region="cn-beijing""#));
+        town.silences = vec![Silence {
+            id: "sil_1".into(),
+            about,
+            starts_at: town.now,
+            ends_at: town.now + days(7),
+            author: "ada".into(),
+            comment: "moving".into(),
+            include_expired: false,
+        }];
+        assert_eq!(blind_lines(&regions_fail(&mut town, regions)).len(), told, "{regions:?}");
+    }
+}
+
+#[test]
+fn a_key_that_is_mended_before_the_regions_are_known_is_a_recovery() {
+    let mut town = Town::new();
+    assert_eq!(blind_lines(&regions_fail(&mut town, &[""])).len(), 1);
+    town.snapshot.remove_scope(&Scope { region: "".into(), ..scope("redis") });
+    assert_eq!(blind_lines(&town.round()), [("source.recovered", "prod/denied".to_owned())]);
+}
+
+#[test]
+fn what_gets_worse_waits_for_no_digest() {
+    let mut town = Town::new();
+    let digest = Some(crate::domain::policy::Digest {
+        at: crate::domain::policy::Digest::default_time(),
+        days: vec![chrono::Weekday::Mon],
+        send_empty: false,
+    });
+    town.routing.routes = vec![Route { digest, ..route("", &["chat"]) }];
+    town.now += days(2);
+    town.round();
+    let mut town = town.with("r-1", days(300));
+    for _ in 0..2 {
+        town.fail(Reason::Denied);
+        town.round();
+    }
+    let messages = town.wait(hour() * 25).round();
+    assert_eq!(blind_lines(&messages).len(), 1, "critical after a day");
+}
+
 #[test]
 fn every_region_of_an_account_is_one_message() {
     let mut town = Town::new();
