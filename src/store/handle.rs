@@ -44,9 +44,11 @@ impl Handle {
         self.store.wait_for(Option::is_some).await.ok()?.clone()
     }
 
-    /// Waits until the store has become another one, or has gone. `false`: that will not happen any more.
-    pub async fn changed(&mut self) -> bool {
-        self.store.changed().await.is_ok()
+    /// Waits until `store` is not the one to be used any more: it has become another one, or has gone. At once, if that
+    /// has happened already. `false`: it will not happen any more.
+    pub async fn replaced(&mut self, store: &Arc<Store>) -> bool {
+        // not `changed`: a clone has not seen what is shown now, and the same store may be shown twice
+        self.store.wait_for(|shown| !is_same(shown.as_ref(), store)).await.is_ok()
     }
 
     /// This store gave this error. It is closed and opened anew, unless that has happened already.
@@ -81,6 +83,10 @@ impl Holder {
     }
 
     fn is_shown(&self, store: &Arc<Store>) -> bool {
-        self.store.borrow().as_ref().is_some_and(|shown| Arc::ptr_eq(shown, store))
+        is_same(self.store.borrow().as_ref(), store)
     }
+}
+
+fn is_same(shown: Option<&Arc<Store>>, store: &Arc<Store>) -> bool {
+    shown.is_some_and(|shown| Arc::ptr_eq(shown, store))
 }

@@ -44,7 +44,7 @@ async fn whoever_gets_an_error_has_it_opened_anew(database: Database) {
     daemon.until_store_is(1).await;
     queue(&first, &[message("evt_1", "ops", Stage::Info, 0)]).await;
     handle.report(&first, refused(&first));
-    within("the store goes", handle.changed()).await;
+    assert!(within("the store goes", handle.replaced(&first)).await);
     let second = within("a new one comes", handle.usable()).await.expect("the daemon runs");
     assert!(!Arc::ptr_eq(&first, &second));
     assert_eq!(first.counts().await.unwrap_err().trouble.reason(), "unreachable", "it is closed");
@@ -62,7 +62,7 @@ async fn one_that_opens_and_never_works_is_not_told_as_good(database: Database) 
     for _ in 0..3 {
         let store = within("one comes", handle.usable()).await.unwrap();
         handle.report(&store, refused(&store));
-        within("it goes", handle.changed()).await;
+        assert!(within("it goes", handle.replaced(&store)).await);
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert!(daemon.get("/metrics").await.1.contains("\nnotafter_store_up 0\n"));
     }
@@ -100,6 +100,30 @@ async fn those_who_send_may_settle_after_the_stop(database: Database) {
     let store = database.open().await;
     assert_eq!(store.messages(&[State::Delivered], 9, None).await.unwrap().len(), 1);
     store.close().await;
+}
+
+#[tokio::test]
+async fn a_store_is_replaced_by_another_one_and_not_by_being_shown_again() {
+    let (database, other) = (Database::sqlite(), Database::sqlite());
+    let (store, another) = (Arc::new(database.open().await), Arc::new(other.open().await));
+    let (holder, seen) = handle();
+    holder.show(Some(Arc::clone(&store)));
+    // a clone has not looked yet
+    let mut handle = seen.clone();
+    let moment = Duration::from_millis(50);
+    assert!(tokio::time::timeout(moment, handle.replaced(&store)).await.is_err(), "it is the one to be used");
+    holder.show(Some(Arc::clone(&store)));
+    assert!(tokio::time::timeout(moment, handle.replaced(&store)).await.is_err(), "it still is");
+    holder.show(Some(Arc::clone(&another)));
+    assert!(within("another one comes", handle.replaced(&store)).await);
+    assert!(within("it came already", seen.clone().replaced(&store)).await);
+    holder.show(None);
+    assert!(within("it goes", handle.replaced(&another)).await);
+    holder.show(Some(Arc::clone(&store)));
+    drop(holder);
+    assert!(!within("nobody opens stores any more", handle.replaced(&store)).await);
+    store.close().await;
+    another.close().await;
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 
-use super::daemon::until_stopped;
+use super::daemon::{explainer, until_stopped};
 use super::{Exit, environment, failed};
 use crate::cli::args::Demo;
 use crate::config;
@@ -50,8 +50,11 @@ async fn prepare(demo: &Demo) -> Result<Show, Exit> {
     if let Some(path) = &demo.write_config {
         write_for_owner(path, &text).map_err(|error| failed(&format!("{}: {error}", path.display())))?;
     }
-    let config = config::parse(&text, "demo").map_err(|problems| failed(&problems))?;
+    let mut config = config::parse(&text, "demo").map_err(|problems| failed(&problems))?;
+    config.web.control_socket = Some(folder.0.join("control.sock"));
+    let explainer = explainer(&config);
     let daemon = Daemon::prepare(config, &environment).await.map_err(|error| failed(&error))?;
+    daemon.explains_with(explainer);
     Ok(Show { clouds, inboxes, daemon, _folder: folder })
 }
 
@@ -66,6 +69,9 @@ impl Show {
                 demo.resources,
                 inboxes.page_url()
             );
+        }
+        if let Some(socket) = daemon.control_socket() {
+            println!("Try: notafter --socket {} status", socket.display());
         }
         until_stopped(daemon, |stop| drop(tokio::spawn(keep_changing(clouds, stop)))).await
     }
