@@ -320,7 +320,7 @@ fn toml_blocks(page: &str) -> String {
     let page = fs::read_to_string(page).unwrap();
     let blocks = page.split("```toml\n").skip(1).filter_map(|behind| behind.split("```").next());
     // inside of a list they are indented
-    blocks.flat_map(str::lines).map(|line| format!("{}\n", line.trim_start())).collect()
+    blocks.flat_map(str::lines).flat_map(|line| [line.trim_start(), "\n"]).collect()
 }
 
 #[test]
