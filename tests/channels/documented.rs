@@ -67,14 +67,22 @@ async fn rendered(channel: &str, sample: &str, locale: &str) -> String {
     line.say(&message).await;
     let deliveries = line.deliveries();
     let for_programs = FOR_PROGRAMS.contains(&channel.name);
-    let texts = deliveries.iter().map(|delivery| if for_programs { sent(delivery) } else { seen(delivery) });
+    // a mail goes to each receiver by itself
+    let shown = deliveries.iter().take(if channel.name == "email" { 1 } else { usize::MAX });
+    let texts = shown.map(|delivery| if for_programs { sent(delivery) } else { seen(delivery) });
     let text = texts.collect::<Vec<_>>().join("\n\n");
+    let text = channel.secrets.iter().fold(text, |text, secret| text.replace(secret, "…"));
     format!("```{}\n{text}\n", if for_programs { "json" } else { "text" })
 }
 
+/// Of a mail the plain text is enough: its title stands above it once more, and above the HTML part for the third time.
 fn seen(delivery: &Delivery) -> String {
-    let text = delivery.shown.as_ref().expect("it was taken").text();
-    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end().to_owned()
+    let shown = delivery.shown.as_ref().expect("it was taken");
+    let text = shown.text();
+    let title = |line: &&str| **line == shown.title;
+    let lines: Vec<_> = text.lines().map(str::trim_end).collect();
+    let third = lines.iter().enumerate().filter(|(_, line)| title(line)).nth(2).map(|(at, _)| at);
+    lines[..third.unwrap_or(lines.len())].join("\n").trim_end().to_owned()
 }
 
 fn sent(delivery: &Delivery) -> String {

@@ -81,7 +81,7 @@ fn inline(mut rest: &str, dialect: Dialect, reading: &mut Reading) {
             .or_else(|| entity(rest, dialect, reading))
             .or_else(|| link(rest, dialect, reading))
             .or_else(|| tag(rest, reading))
-            .or_else(|| emphasis(rest, dialect));
+            .or_else(|| emphasis(rest, dialect, &reading.text));
         let taken = taken.unwrap_or_else(|| {
             reading.text.push(first);
             first.len_utf8()
@@ -135,9 +135,11 @@ fn attribute(tag: &str) -> Option<String> {
     Some(tag.split_once('=')?.1.trim_matches(['"', '\'']).to_owned())
 }
 
-fn emphasis(rest: &str, dialect: Dialect) -> Option<usize> {
-    let marks: &[&str] = if dialect.underscores { &["**", "*", "~~", "_"] } else { &["**", "*", "~~"] };
-    marks.iter().find(|mark| rest.starts_with(**mark)).map(|mark| mark.len())
+/// An underscore within a word is no mark.
+fn emphasis(rest: &str, dialect: Dialect, before: &str) -> Option<usize> {
+    let mark = ["**", "*", "~~", "_"].into_iter().find(|mark| rest.starts_with(mark))?;
+    let in_word = before.ends_with(char::is_alphanumeric) && rest[1..].starts_with(char::is_alphanumeric);
+    (mark != "_" || dialect.underscores && !in_word).then_some(mark.len())
 }
 
 #[cfg(test)]
@@ -150,6 +152,7 @@ mod tests {
     fn what_is_meant_disappears_and_what_is_escaped_is_seen() {
         for (name, text, want) in [
             ("emphasis", "**a** *b* _c_ ~~d~~", "a b c d"),
+            ("an underscore in a word", "evt_01 _a_", "evt_01 a"),
             ("code is literal", "`**a** <b>`", "**a** <b>"),
             ("entities", "&#60;b&#62; &#38; &amp;", "<b> & &amp;"),
             ("a link", "[a **b**](https://e) c", "a b c"),

@@ -23,10 +23,13 @@ impl Html {
 
     /// An element; an empty class is none.
     pub(super) fn element(&mut self, tag: &'static str, class: &'static str, inner: impl FnOnce(&mut Self)) {
-        let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
-        self.0.push_str(&format!("<{tag}{class}>"));
+        self.0.extend(["<", tag]);
+        if !class.is_empty() {
+            self.0.extend([" class=\"", class, "\""]);
+        }
+        self.0.push('>');
         inner(self);
-        self.0.push_str(&format!("</{tag}>"));
+        self.0.extend(["</", tag, ">"]);
     }
 
     /// A link, if the address is one of the web; else only what it says.

@@ -14,7 +14,9 @@ pub(super) fn show(body: &Value, html: &mut Html) {
     for attachment in list(&body["attachments"]) {
         html.element("div", "attachment", |html| {
             html.bar(attachment["color"].as_str().unwrap_or_default());
-            list(&attachment["blocks"]).iter().for_each(|block| show_block(block, html));
+            for block in list(&attachment["blocks"]) {
+                show_block(block, html);
+            }
         });
     }
 }
@@ -87,7 +89,7 @@ fn bracketed(inner: &str, html: &mut Html) {
     let (target, label) = inner.split_once('|').unwrap_or((inner, inner));
     match target.chars().next() {
         Some('!') if target.starts_with("!date^") => {
-            html.element("time", "", |html| html.text(&unescaped(label)))
+            html.element("time", "", |html| html.text(&unescaped(label)));
         }
         Some('!' | '@' | '#') => html.element("mark", "", |html| html.text(&unescaped(label))),
         _ => html.link(&unescaped(target), |html| html.text(&unescaped(label))),
