@@ -14,7 +14,7 @@ use crate::domain::renewal::window::Span;
 use crate::domain::resource::ManagedBy;
 
 /// What is changed of a fleet that is ready, and what is then said of `r-1`.
-type Case = (&'static str, Refusal, fn(&mut Fleet));
+type Case = (&'static str, Refusal, Change);
 
 fn person() -> By {
     By::Person { name: "alice".into() }
@@ -88,7 +88,7 @@ fn things() -> Vec<Case> {
         }),
         ("two dates", Refusal::DatesDisagree, |f| {
             f.change_certificate("redis", "r-1", |c| {
-                c.other_not_after = Some(c.not_after + TimeDelta::days(9))
+                c.other_not_after = Some(c.not_after + TimeDelta::days(9));
             });
         }),
         ("mode off", Refusal::ModeOff, |f| f.policy.mode = RenewalMode::Off),
@@ -232,10 +232,10 @@ fn instances() -> Vec<Case> {
     vec![
         ("locked", Refusal::Locked, |f| f.change("redis", "r-1", |r| r.facts.locked = true)),
         ("stopped", Refusal::NotRunning, |f| {
-            f.change("redis", "r-1", |r| r.facts.status = "Inactive".into())
+            f.change("redis", "r-1", |r| r.facts.status = "Inactive".into());
         }),
         ("a word of the future", Refusal::NotRunning, |f| {
-            f.change("redis", "r-1", |r| r.facts.status = "".into())
+            f.change("redis", "r-1", |r| r.facts.status = "".into());
         }),
         ("its TLS is changing", Refusal::UnderWayElsewhere, |f| {
             f.change("redis", "r-1", |r| r.facts.status = "SSLModifying".into());
@@ -318,7 +318,7 @@ fn every_reason_holds_where_it_should() {
 
 #[test]
 fn what_nothing_speaks_against_is_begun() {
-    let cases: Vec<(&str, fn(&mut Fleet))> = vec![
+    let cases: Vec<(&str, Change)> = vec![
         ("as announced", |_| {}),
         ("40 minutes of the window are left", |f| {
             f.now += minutes(80);

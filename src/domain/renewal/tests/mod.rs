@@ -103,6 +103,9 @@ pub(super) fn own_certificate() -> OwnCertificate {
     OwnCertificate { cert_file: PathBuf::from("/etc/new.pem"), key_file: PathBuf::from("/etc/new.key") }
 }
 
+/// What a case changes of a fleet.
+pub(super) type Change = fn(&mut Fleet);
+
 /// A fleet, its rules, its past, and the clock.
 pub(super) struct Fleet {
     pub(super) snapshot: Snapshot,

@@ -23,7 +23,7 @@ fn only_what_will_happen_in_time_is_called_planned() {
         fleet
     };
     let planned = RenewalNote::Planned { at: tonight(&waiting()).begin };
-    let cases: Vec<(&str, RenewalNote, fn(&mut Fleet))> = vec![
+    let cases: Vec<(&str, RenewalNote, Change)> = vec![
         ("announced for tonight", planned.clone(), |_| {}),
         ("mode plan", RenewalNote::Manual, |f| f.policy.mode = RenewalMode::Plan),
         ("not approved", RenewalNote::Manual, |f| f.policy.mode = RenewalMode::Approve),
