@@ -16,6 +16,7 @@ check: tools
 	$(CARGO) clippy --all-targets -- -D warnings
 	$(CARGO) test --all-targets
 	promtool check rules grafana/rules.yml
+	promtool test rules grafana/rules_test.yml
 	python3 -m json.tool grafana/notafter.json > /dev/null
 	$(CARGO) check --locked --manifest-path bench/Cargo.toml
 

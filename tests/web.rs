@@ -18,6 +18,7 @@ use notafter::domain::snapshot::Snapshot;
 use notafter::metrics::MetricsPage;
 use notafter::shutdown::Stop;
 use notafter::telemetry::Telemetry;
+use notafter::web::inside::Inside;
 use notafter::web::server::{self, Limits};
 use notafter::web::view::View;
 use notafter::web::{self, AppState};
@@ -36,6 +37,7 @@ fn view(snapshot: &watch::Receiver<Arc<Snapshot>>) -> View {
         version: "test",
         started_at: DateTime::UNIX_EPOCH,
         timeline_start: DateTime::UNIX_EPOCH,
+        inside: Inside::default(),
     }
 }
 

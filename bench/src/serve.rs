@@ -13,6 +13,7 @@ use notafter::metrics::MetricsPage;
 use notafter::shutdown::Stop;
 use notafter::telemetry::Telemetry;
 use notafter::web::server::{self, Limits};
+use notafter::web::inside::Inside;
 use notafter::web::view::{View, ViewSettings};
 use notafter::web::{self, AppState};
 use tokio::runtime::Runtime;
@@ -52,6 +53,7 @@ fn view(snapshot: watch::Receiver<Arc<Snapshot>>) -> View {
         version: "bench",
         started_at: Utc::now(),
         timeline_start: Utc::now(),
+        inside: Inside::default(),
     }
 }
 

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use chrono::{DateTime, NaiveDateTime, Utc};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -59,6 +60,9 @@ pub struct Global {
     /// What to log: a level, and levels of parts, as in `info,hyper=warn` [default: info for run and demo, else error]
     #[arg(long, value_name = "LEVELS", value_parser = Levels::parse, global = true)]
     pub log_level: Option<Levels>,
+    /// Control socket of the running daemon [default: as configured, then /run/notafter/control.sock]
+    #[arg(long, value_name = "PATH", global = true)]
+    pub socket: Option<PathBuf>,
     /// How to log
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, global = true)]
     pub log_format: LogFormat,
@@ -80,7 +84,9 @@ pub enum Command {
     Check(Check),
     /// Read the configuration and print its problems or the effective settings, secrets hidden
     Config,
-    /// Tell all that is known of one resource, when it is looked at next, and why
+    /// Tell all that is known of one resource, when it is looked at next, who is told of it, and why
+    ///
+    /// Asks the running daemon. Where none answers, it looks for itself; then it does not know what was told before.
     Explain {
         /// The cloud's id of the resource
         #[arg(value_name = "RESOURCE_ID")]
@@ -93,6 +99,14 @@ pub enum Command {
     /// Ends with 0 when everything that watching needs works. A refused call that an account can spare (Huawei Cloud's
     /// download of the CA) is told with what is lost, and is no failure.
     Doctor(Doctor),
+    /// Show how the running daemon fares: scopes, store, channels, messages that wait
+    Status(Status),
+    /// Keep alerts quiet for a while: add, list and end silences of the running daemon
+    #[command(subcommand)]
+    Silence(Silence),
+    /// Try channels: send test messages
+    #[command(subcommand)]
+    Notify(Notify),
     /// What this version does not have yet.
     #[command(flatten)]
     NotBuilt(NotBuilt),
@@ -174,6 +188,80 @@ pub enum DoctorFormat {
     Json,
 }
 
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: TextFormat,
+}
+
+/// For people or for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum TextFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs; the field names of the API
+    Json,
+}
+
+/// What can be done with silences.
+#[derive(Debug, Subcommand)]
+pub enum Silence {
+    /// Keep alerts about something quiet for a while
+    Add(AddSilence),
+    /// List the silences that hold and those to come
+    List {
+        /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        format: TextFormat,
+    },
+    /// End a silence now
+    End {
+        /// Its id, as `silence list` shows it
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+}
+
+/// Arguments of `silence add`.
+#[derive(Debug, Args)]
+pub struct AddSilence {
+    /// What to keep quiet, for example 'cloud_service="rds", tag:env="staging"'
+    #[arg(value_name = "EXPR", value_parser = alert_matcher)]
+    pub matcher: Matcher,
+    /// For how long
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub length: Duration,
+    /// Why, for the others
+    #[arg(long, value_name = "TEXT")]
+    pub comment: String,
+    /// From when on: 2026-12-01T22:00:00+08:00, or in UTC '2026-12-01 22:00' [default: now]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub from: Option<DateTime<Utc>>,
+    /// Who wants it
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "")]
+    pub author: String,
+    /// Also keep quiet about what is over; otherwise that is always told
+    #[arg(long)]
+    pub include_expired: bool,
+}
+
+/// What can be done with channels.
+#[derive(Debug, Subcommand)]
+pub enum Notify {
+    /// Send a test message through one channel, or through each, and print what the other side said
+    ///
+    /// The running daemon sends. Where none answers, this command makes the channels from the configuration and sends by
+    /// itself, so channels can be tried before the service is started. Ends with 1 when one of them failed.
+    Test {
+        /// Its name as configured [default: all]
+        #[arg(value_name = "CHANNEL")]
+        channel: Option<String>,
+    },
+}
+
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
 pub struct Demo {
@@ -195,12 +283,6 @@ pub enum NotBuilt {
     Plan(Ignored),
     /// Renew one certificate by hand (not built yet)
     Renew(Ignored),
-    /// Send a test message through each channel (not built yet)
-    Notify(Ignored),
-    /// Add, list and end silences (not built yet)
-    Silence(Ignored),
-    /// Show the running daemon (not built yet)
-    Status(Ignored),
 }
 
 /// Arguments that nobody reads yet.
@@ -216,13 +298,10 @@ impl fmt::Display for NotBuilt {
         let name = match self {
             Self::Plan(_) => "plan",
             Self::Renew(_) => "renew",
-            Self::Notify(_) => "notify",
-            Self::Silence(_) => "silence",
-            Self::Status(_) => "status",
         };
         write!(
             f,
-            "notafter {name} is not built yet: version {} watches and reports",
+            "notafter {name} is not built yet: version {} watches, reports and alerts",
             env!("CARGO_PKG_VERSION")
         )
     }
@@ -301,8 +380,23 @@ fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|error| format!("{error}\n  hint: {}", error.hint()))
 }
 
+fn time(text: &str) -> Result<DateTime<Utc>, String> {
+    let utc = |form| NaiveDateTime::parse_from_str(text, form).map(|time| time.and_utc());
+    let exact = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
+    let found = exact.or_else(|_| utc("%Y-%m-%d %H:%M")).or_else(|_| utc("%Y-%m-%d %H:%M:%S"));
+    found.map_err(|_| "no time\n  hint: 2026-12-01T22:00:00+08:00, or in UTC '2026-12-01 22:00'".to_owned())
+}
+
+fn alert_matcher(text: &str) -> Result<Matcher, String> {
+    expression(text, LabelSet::ALERT)
+}
+
 fn matcher(text: &str) -> Result<Matcher, String> {
-    let parsed = Matcher::parse(text, LabelSet::CERTIFICATE);
+    expression(text, LabelSet::CERTIFICATE)
+}
+
+fn expression(text: &str, labels: LabelSet) -> Result<Matcher, String> {
+    let parsed = Matcher::parse(text, labels);
     parsed.map_err(|error| format!("the expression {error}\n  hint: {}", error.hint))
 }
 
@@ -349,6 +443,14 @@ mod tests {
             ("help of what is not built", &["renew", "--help"], 0),
             ("version", &["--version"], 0),
             ("no resources", &["demo", "--resources", "0"], 64),
+            ("a silence without an end", &["silence", "add", "cloud_service=\"rds\"", "--comment", "x"], 64),
+            ("a silence without a reason", &["silence", "add", "cloud_service=\"rds\"", "--for", "7d"], 64),
+            ("a silence about nothing", &["silence", "add", "rds", "--for", "7d", "--comment", "x"], 64),
+            (
+                "a silence from no time",
+                &["silence", "add", "stage=\"info\"", "--for", "7d", "--comment", "x", "--from", "soon"],
+                64,
+            ),
             ("a listen address without a port", &["demo", "--listen", "localhost"], 64),
         ] {
             let exit = parsed(line).err().map(|refusal| refusal.exit.code());
@@ -396,13 +498,7 @@ mod tests {
     #[test]
     fn what_is_not_built_says_so_in_help_and_on_use() {
         let help = parsed(&["--help"]).expect_err("help").to_string();
-        for line in [
-            &["plan"][..],
-            &["renew", "r-1", "--yes", "--now"],
-            &["notify", "test", "dba-slack"],
-            &["silence", "add", "cloud_service=\"rds\"", "--for", "7d", "--comment", "x"],
-            &["status"],
-        ] {
+        for line in [&["plan"][..], &["renew", "r-1", "--yes", "--now"]] {
             let Ok(Arguments { command: Command::NotBuilt(not_built), .. }) = parsed(line) else {
                 panic!("{line:?} is known")
             };
@@ -411,7 +507,25 @@ mod tests {
             let row = help.lines().find(|row| row.trim_start().starts_with(line[0]));
             assert!(row.is_some_and(|row| row.ends_with("(not built yet)")), "{help}");
         }
-        assert_eq!(help.matches("(not built yet)").count(), 5);
+        assert_eq!(help.matches("(not built yet)").count(), 2);
+    }
+
+    #[test]
+    fn a_silence_begins_now_or_when_it_is_said() {
+        let from = |words: &[&str]| {
+            let line = ["silence", "add", "stage=\"info\"", "--for", "7d", "--comment", "x"];
+            match parsed(&[&line, words].concat()) {
+                Ok(Arguments { command: Command::Silence(Silence::Add(add)), .. }) => add.from,
+                other => panic!("{other:?}"),
+            }
+        };
+        let utc = DateTime::from_timestamp(1_796_133_600, 0);
+        for text in
+            ["2026-12-01T22:00:00+08:00", "2026-12-01 14:00", "2026-12-01 14:00:00", "2026-12-01T14:00:00Z"]
+        {
+            assert_eq!(from(&["--from", text]), utc, "{text}");
+        }
+        assert_eq!(from(&[]), None);
     }
 
     #[test]

@@ -30,8 +30,11 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
     page.render_description_section(out)?;
     page.render_options_section(out)?;
     commands(&command).to_writer(out)?;
-    for command in command.get_subcommands().filter(|command| has_own_options(command)) {
-        out.write_all(&own_options(command)?)?;
+    for command in command.get_subcommands() {
+        let parts = std::iter::once(command).chain(command.get_subcommands());
+        for command in parts.filter(|command| has_own_options(command)) {
+            out.write_all(&own_options(command)?)?;
+        }
     }
     ending().to_writer(out)
 }
@@ -45,7 +48,10 @@ fn own_options(command: &Command) -> io::Result<Vec<u8>> {
     let mut section = Vec::new();
     Man::new(own).render_options_section(&mut section)?;
     let section = String::from_utf8_lossy(&section);
-    let heading = format!(".SH \"OPTIONS OF {}\"", command.get_name().to_uppercase());
+    // `notafter silence add` after the build, the name alone before
+    let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
+    let name = name.strip_prefix("notafter ").unwrap_or(name);
+    let heading = format!(".SH \"OPTIONS OF {}\"", name.to_uppercase());
     Ok(section.replacen(".SH OPTIONS", &heading, 1).into_bytes())
 }
 
@@ -118,6 +124,8 @@ mod tests {
             "--config",
             "--warning",
             "--resources",
+            "OPTIONS OF SILENCE ADD",
+            "--comment",
         ];
         let command = Arguments::command();
         wanted.extend(command.get_subcommands().map(Command::get_name));

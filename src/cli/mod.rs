@@ -8,6 +8,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 pub mod args;
+mod client;
 pub mod commands;
 pub mod doctor;
 pub mod explain;
@@ -16,6 +17,7 @@ pub mod manual;
 pub mod progress;
 pub mod report;
 mod select;
+mod tell;
 mod text;
 
 #[cfg(test)]

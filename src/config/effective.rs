@@ -9,7 +9,9 @@ use chrono::{NaiveTime, Weekday};
 use toml::Value;
 
 use crate::domain::matcher::Matcher;
-use crate::domain::policy::{Digest, Hours, Quiet, RenewalMode, RenewalRule, Route, Thresholds, Window};
+use crate::domain::policy::{
+    Digest, Hook, Hours, Quiet, RenewalMode, RenewalRule, Route, Thresholds, Window,
+};
 use crate::fields::show::{self, Entries, HIDDEN};
 
 use super::times::day_name;
@@ -78,14 +80,17 @@ impl Config {
         if policy.mode == RenewalMode::Off {
             return vec![mode];
         }
-        vec![
-            mode,
-            ("before", show::duration(policy.before)),
-            ("announce", show::duration(policy.announce)),
-            ("max_in_progress", Value::from(i64::from(policy.max_in_progress))),
-            ("max_per_day", Value::from(i64::from(policy.max_per_day))),
-            ("stop_after_failures", Value::from(i64::from(policy.stop_after_failures))),
-        ]
+        let count = |count: u32| Some(Value::from(i64::from(count)));
+        let blackout = (!policy.blackout.is_empty()).then(|| show::list(&policy.blackout));
+        show::present([
+            ("mode", Some(mode.1)),
+            ("before", Some(show::duration(policy.before))),
+            ("announce", Some(show::duration(policy.announce))),
+            ("max_in_progress", count(policy.max_in_progress)),
+            ("max_per_day", count(policy.max_per_day)),
+            ("stop_after_failures", count(policy.stop_after_failures)),
+            ("blackout", blackout),
+        ])
     }
 
     fn web(&self) -> Entries {
@@ -181,7 +186,14 @@ fn effective_rule(rule: &RenewalRule) -> Entries {
         ("match", Some(text(&rule.matcher))),
         ("window", Some(window)),
         ("certificate", certificate),
+        ("hook", rule.hook.as_ref().map(hook)),
     ])
+}
+
+fn hook(hook: &Hook) -> Value {
+    let programs = [("before", &hook.before), ("after", &hook.after)];
+    let programs = programs.into_iter().filter_map(|(key, words)| Some((key, show::list(words.as_ref()?))));
+    show::table(programs.chain([("timeout", show::duration(hook.timeout))]))
 }
 
 fn digest(digest: &Digest) -> Value {

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use crate::domain::duration::show_duration;
 use crate::domain::matcher::{LabelSet, Matcher};
-use crate::domain::policy::{OwnCertificate, RenewalMode, RenewalPolicy, RenewalRule, Window};
+use crate::domain::policy::{Hook, OwnCertificate, RenewalMode, RenewalPolicy, RenewalRule, Window};
 use crate::fields::{Fault, Fields};
 use crate::problem::quoted;
 
-use super::times::{hours, timezone};
+use super::names::unique;
+use super::times::{date, hours, timezone};
 
+const HOUR: Duration = Duration::from_hours(1);
 const SECOND: Duration = Duration::from_secs(1);
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
@@ -23,6 +25,8 @@ pub(super) fn read(fields: &mut Fields<'_>) -> RenewalPolicy {
     let max_in_progress = count(fields, "max_in_progress").unwrap_or(usual.max_in_progress);
     let max_per_day = count(fields, "max_per_day").unwrap_or(usual.max_per_day);
     let stop_after_failures = count(fields, "stop_after_failures").unwrap_or(usual.stop_after_failures);
+    let mut blackout = fields.list("blackout", unique(date)).unwrap_or_default();
+    blackout.sort_unstable();
     let allow = fields.tables("allow", rule);
     fields.not_built("allow", None, "leave it out: this version renews nothing");
     if announce >= before {
@@ -30,7 +34,8 @@ pub(super) fn read(fields: &mut Fields<'_>) -> RenewalPolicy {
         let hint = "otherwise a certificate ends before its renewal was announced long enough";
         fields.problem("announce", &predicate, hint);
     }
-    RenewalPolicy { mode, before, announce, max_in_progress, max_per_day, stop_after_failures, allow }
+    let limits = RenewalPolicy { mode, before, announce, max_in_progress, max_per_day, ..usual };
+    RenewalPolicy { stop_after_failures, blackout, allow, ..limits }
 }
 
 fn mode(fields: &mut Fields<'_>) -> RenewalMode {
@@ -52,7 +57,31 @@ fn rule(number: usize, fields: &mut Fields<'_>) -> Option<RenewalRule> {
     let matcher = matcher.parsed("match", |text| Ok(Matcher::parse(text, LabelSet::CERTIFICATE)?));
     let window = window(fields);
     let certificate = fields.table("certificate", own_certificate);
-    Some(RenewalRule { matcher: matcher?, window: window?, certificate })
+    let hook = fields.table("hook", hook);
+    Some(RenewalRule { matcher: matcher?, window: window?, certificate, hook })
+}
+
+const HOOK: &str = "hook = { before = [\"/usr/local/bin/PROGRAM\", \"ARGUMENT\"], timeout = \"60s\" }";
+
+fn hook(fields: &mut Fields<'_>) -> Option<Hook> {
+    let before = program(fields, "before");
+    let after = program(fields, "after");
+    let timeout = fields.duration("timeout", SECOND..=HOUR).unwrap_or(Hook::TIMEOUT);
+    if !fields.has("before") && !fields.has("after") {
+        fields.problem_here("has neither `before` nor `after`", HOOK);
+        return None;
+    }
+    Some(Hook { before, after, timeout })
+}
+
+/// Program and arguments, as they are given to the system; there is no shell in between, and no search for the program.
+fn program(fields: &mut Fields<'_>, key: &'static str) -> Option<Vec<String>> {
+    let words = fields.list(key, |text| Ok(text.to_owned()))?;
+    if words.first().is_none_or(|program| !program.starts_with('/')) {
+        fields.problem(key, "must begin with the whole path of a program", HOOK);
+        return None;
+    }
+    Some(words)
 }
 
 const WINDOW: &str = "window = { timezone = \"Asia/Shanghai\", days = [\"tue\"], from = \"02:00\", to = \"05:00\" }, or \"cloud\"";

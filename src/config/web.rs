@@ -60,7 +60,6 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Web {
     fields.not_built("users", None, "leave it out, and listen on 127.0.0.1 or behind a proxy that asks");
     let external_url = fields.parsed("external_url", external_url);
     let control_socket = fields.string("control_socket").map(PathBuf::from);
-    fields.not_built("control_socket", None, "leave it out: this version has no control socket");
     Web { listen, tls, users, external_url, control_socket }
 }
 

@@ -7,7 +7,9 @@ pub mod doctor;
 mod keep;
 pub mod poll;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +34,8 @@ use crate::shutdown::{Shutdown, Stop};
 use crate::store;
 use crate::telemetry::Telemetry;
 use crate::web::context::AccountInfo;
+use crate::web::control::{Socket, SocketError};
+use crate::web::inside::{Alerting, Explainer, Inside, Pace};
 use crate::web::server::{self, BindError, Limits};
 use crate::web::view::{View, ViewSettings};
 use crate::web::{self, AppState};
@@ -56,6 +60,9 @@ pub enum DaemonError {
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// Another daemon has the control socket.
+    #[error(transparent)]
+    Control(#[from] SocketError),
     /// A loop ended that must not end.
     #[error("{0} ended by itself, which is a defect of notafter; its log says more")]
     LoopEnded(&'static str),
@@ -69,6 +76,8 @@ pub struct Daemon {
     clock: Clock,
     view: Arc<View>,
     listeners: Vec<TcpListener>,
+    /// `None`: none is configured, or it cannot be made.
+    control: Option<Socket>,
     /// `None`: nothing is to be kept.
     store: Option<Found>,
     /// `None`: nobody is to be told anything.
@@ -82,7 +91,8 @@ impl Daemon {
     /// variables. A store that cannot be used is told in the log and keeps nothing else from working.
     ///
     /// # Errors
-    /// A secret or a template cannot be read, no HTTP client can be made, or an address is taken.
+    /// A secret or a template cannot be read, no HTTP client can be made, an address is taken, or another daemon answers
+    /// on the control socket.
     pub async fn prepare(config: Config, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, DaemonError> {
         let (clock, telemetry) = (Clock::system(), Arc::new(Telemetry::new()));
         let http =
@@ -91,6 +101,8 @@ impl Daemon {
         let (channels, heartbeat) = channels(&config, env)?;
         let (words, rules) = (Words::of(&config), alerts::rules(&config));
         let listeners = server::bind(&config.web.listen).await?;
+        let control = control(config.web.control_socket.as_deref()).await?;
+        let pace = pace(&accounts);
         let providers = accounts.iter().map(|account| Arc::clone(&account.provider)).collect();
         let metrics = Arc::new(MetricsPage::new(Arc::clone(&telemetry), config.poll.clone(), clock.now()));
         metrics.config_accepted(config.poll.clone(), clock.now());
@@ -122,13 +134,44 @@ impl Daemon {
                 clock: clock.clone(),
             })
         });
-        let view = Arc::new(view(&poller, settings.subscribe(), &clock));
-        Ok(Self { poller, providers, metrics, clock, view, listeners, store, delivery, _settings: settings })
+        let inside = Inside {
+            alerting: delivery
+                .as_ref()
+                .zip(store.as_ref())
+                .map(|(delivery, store)| alerting(delivery, store)),
+            store: store.as_ref().map(Found::handle),
+            pace: Some(pace),
+            ..Inside::default()
+        };
+        let view = Arc::new(view(&poller, settings.subscribe(), &clock, inside));
+        Ok(Self {
+            poller,
+            providers,
+            metrics,
+            clock,
+            view,
+            listeners,
+            control,
+            store,
+            delivery,
+            _settings: settings,
+        })
     }
 
     /// Where it listens.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// The control socket, where there is one.
+    pub fn control_socket(&self) -> Option<&Path> {
+        self.control.as_ref().map(Socket::path)
+    }
+
+    /// Who makes the texts of explanations. Without, there are none.
+    pub fn explains_with(&self, explainer: Explainer) {
+        // Only the first one counts, and nobody gives two.
+        drop(self.view.inside.explain.set(explainer));
     }
 
     /// Snapshots as they come.
@@ -146,7 +189,7 @@ impl Daemon {
     ///
     /// # Errors
     /// A loop ended by itself.
-    pub async fn run(self, stop: Shutdown) -> Result<(), DaemonError> {
+    pub async fn run(mut self, stop: Shutdown) -> Result<(), DaemonError> {
         let inner = Stop::new();
         let now = self.clock.clone();
         let state = AppState {
@@ -154,9 +197,14 @@ impl Daemon {
             metrics: Arc::clone(&self.metrics),
             now: Arc::new(move || now.now()),
         };
-        let app = web::router(state, Arc::clone(&self.view));
         let limits = Limits { drain: GRACE, ..Limits::default() };
         let mut loops = JoinSet::new();
+        if let Some(listener) = self.control.as_mut().and_then(Socket::take_listener) {
+            let app = web::control_router(state.clone(), Arc::clone(&self.view));
+            let serve = server::serve(vec![listener], app, limits.clone(), inner.listener());
+            loops.spawn(named("the control socket", serve));
+        }
+        let app = web::router(state, self.view);
         if let Some(store) = self.store {
             let keep = store.keep(self.poller.snapshots(), Arc::clone(&self.metrics), self.clock);
             loops.spawn(named("the store loop", keep));
@@ -181,6 +229,43 @@ impl Daemon {
             Some(Ok(name)) => Err(DaemonError::LoopEnded(name)),
             Some(Err(_)) => Err(DaemonError::LoopEnded("a loop")),
         }
+    }
+}
+
+/// The control socket. One that cannot be made is told, and the daemon goes on without it.
+async fn control(path: Option<&Path>) -> Result<Option<Socket>, DaemonError> {
+    let Some(path) = path else { return Ok(None) };
+    match Socket::bind(path).await {
+        Ok(socket) => Ok(Some(socket)),
+        Err(taken @ SocketError::Taken(_)) => Err(taken.into()),
+        Err(error) => {
+            tracing::warn!(
+                %error,
+                "there is no control socket: `status`, `silence` and the like do not reach this daemon; name a place \
+                 under [web] control_socket"
+            );
+            Ok(None)
+        }
+    }
+}
+
+/// Calls a second that may go to the detail API of a scope now.
+fn pace(accounts: &[poll::Account]) -> Pace {
+    let provider = |account: &poll::Account| (Arc::clone(&account.name), Arc::clone(&account.provider));
+    let providers: BTreeMap<_, _> = accounts.iter().map(provider).collect();
+    Box::new(move |scope| providers.get(&scope.account).map(|provider| provider.inspect_rate(scope)))
+}
+
+/// What people see and do of what is told.
+fn alerting(delivery: &Delivery, store: &Found) -> Alerting {
+    Alerting {
+        rules: delivery.rules(),
+        board: delivery.board(),
+        ask: delivery.ask(),
+        desk: Arc::new(delivery.office()),
+        store: store.handle(),
+        renewal: alerts::watch::renewal,
+        silence_id: alerts::silence_id,
     }
 }
 
@@ -211,7 +296,7 @@ fn thresholds_of(alert: &AlertPolicy, described: &Described<'_>) -> Thresholds {
 }
 
 fn view_settings(config: &Config) -> ViewSettings {
-    let accounts: std::collections::BTreeMap<Box<str>, AccountInfo> = config
+    let accounts: BTreeMap<Box<str>, AccountInfo> = config
         .accounts
         .iter()
         .map(|account| {
@@ -231,7 +316,12 @@ fn view_settings(config: &Config) -> ViewSettings {
     ViewSettings { timezone, thresholds: Box::new(thresholds), accounts, poll: config.poll.clone() }
 }
 
-fn view(poller: &Poller, settings: watch::Receiver<Arc<ViewSettings>>, clock: &Clock) -> View {
+fn view(
+    poller: &Poller,
+    settings: watch::Receiver<Arc<ViewSettings>>,
+    clock: &Clock,
+    inside: Inside,
+) -> View {
     let now = clock.clone();
     View {
         snapshot: poller.snapshots(),
@@ -240,6 +330,7 @@ fn view(poller: &Poller, settings: watch::Receiver<Arc<ViewSettings>>, clock: &C
         version: env!("CARGO_PKG_VERSION"),
         started_at: clock.now(),
         timeline_start: clock.wall_of(Duration::ZERO),
+        inside,
     }
 }
 

@@ -46,6 +46,19 @@ pub fn hours_on(hours: &Hours, zone: Tz, day: NaiveDate) -> (DateTime<Utc>, Date
     (begin_of(zone, day, hours.from), end_of(zone, last, hours.to))
 }
 
+/// These hours of the day on which they begin, as few of them as either reading of a time that comes twice allows: for
+/// what must not happen outside them. `None` where nothing is left of them on that day.
+pub fn hours_surely_on(hours: &Hours, zone: Tz, day: NaiveDate) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    let last = if hours.to <= hours.from { tomorrow(day) } else { day };
+    let (begin, end) = (end_of(zone, day, hours.from), begin_of(zone, last, hours.to));
+    (begin < end).then_some((begin, end))
+}
+
+/// A whole day of a zone.
+pub fn day_of(zone: Tz, day: NaiveDate) -> (DateTime<Utc>, DateTime<Utc>) {
+    (begin_of(zone, day, NaiveTime::MIN), begin_of(zone, tomorrow(day), NaiveTime::MIN))
+}
+
 /// The last moment up to `now` at which a digest was due.
 pub fn last_slot(digest: &Digest, zone: Tz, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let today = now.with_timezone(&zone).date_naive();
@@ -83,12 +96,12 @@ fn end_of(zone: Tz, day: NaiveDate, time: NaiveTime) -> DateTime<Utc> {
 
 fn resolve(zone: Tz, mut local: NaiveDateTime, first: bool) -> DateTime<Utc> {
     // no zone ever skipped more than a day (Samoa, 2011)
-    for _ in 0..=48 {
+    for _ in 0..=24 * 60 {
         let found = local.and_local_timezone(zone);
         if let Some(at) = if first { found.earliest() } else { found.latest() } {
             return at.to_utc();
         }
-        local += TimeDelta::minutes(30);
+        local += TimeDelta::minutes(1);
     }
     local.and_utc()
 }

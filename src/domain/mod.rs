@@ -21,6 +21,7 @@ pub mod nearest;
 pub mod pace;
 pub mod policy;
 pub mod reason;
+pub mod renewal;
 pub mod resource;
 pub mod restart;
 pub mod schedule;

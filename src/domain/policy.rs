@@ -200,7 +200,7 @@ pub const EVERY_DAY: [Weekday; 7] =
     [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri, Weekday::Sat, Weekday::Sun];
 
 /// How far renewal may go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum RenewalMode {
     /// Nothing at all.
     #[default]
@@ -243,6 +243,9 @@ pub struct RenewalPolicy {
     pub max_per_day: u32,
     /// Failures in a row after which renewal stops by itself.
     pub stop_after_failures: u32,
+    /// Whole days on which nothing is renewed, in the zone of the window; where the cloud keeps the window, in that of
+    /// [`AlertPolicy`] and in UTC.
+    pub blackout: Vec<NaiveDate>,
     /// Nothing is renewed that none of these allows.
     pub allow: Vec<RenewalRule>,
 }
@@ -256,6 +259,7 @@ impl Default for RenewalPolicy {
             max_in_progress: 1,
             max_per_day: 5,
             stop_after_failures: 2,
+            blackout: Vec::new(),
             allow: Vec::new(),
         }
     }
@@ -270,6 +274,24 @@ pub struct RenewalRule {
     pub window: Window,
     /// For instances with a certificate of their own: the next one.
     pub certificate: Option<OwnCertificate>,
+    /// Programs around it.
+    pub hook: Option<Hook>,
+}
+
+/// Programs that run around a renewal, without a shell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    /// Program and arguments. An exit code other than zero means: not now.
+    pub before: Option<Vec<String>>,
+    /// Program and arguments, once the outcome is known.
+    pub after: Option<Vec<String>>,
+    /// How long each may take.
+    pub timeout: Duration,
+}
+
+impl Hook {
+    /// How long a program may take unless a rule says otherwise.
+    pub const TIMEOUT: Duration = Duration::from_secs(MINUTE);
 }
 
 /// When a renewal that interrupts connections may run.

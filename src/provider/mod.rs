@@ -12,6 +12,8 @@ use crate::call::CallError;
 use crate::domain::absence::Named;
 use crate::domain::identity::Scope;
 use crate::domain::listing::{Inspection, Listing, ScopeList};
+use crate::domain::renewal::method::Capability;
+use crate::domain::resource::Resource;
 use crate::domain::snapshot::ScopeView;
 use crate::fields::{Fields, SecretSetting};
 use crate::http::{Http, Rate};
@@ -45,6 +47,8 @@ pub struct ProviderKind {
     pub read_policy: &'static str,
     /// The policy that grants renewal, where there is such a thing.
     pub renew_policy: Option<&'static str>,
+    /// How a resource is renewed, where the cloud has a call for it.
+    pub renewal: fn(&Scope, &Resource) -> Capability,
     /// Where to look at a resource in the cloud's console: as near as an address is known to lead.
     pub console: fn(&Scope, &str) -> String,
     /// The ways out where a role is refused.

@@ -1,4 +1,4 @@
-//! `/api/v1/certificates` and `/api/v1/scopes`: what is known, for programs.
+//! `/api/v1/certificates` and `/api/v1/scopes`: what is known, for programs. What is told of it is in the modules below.
 //!
 //! The list of certificates has an item for each certificate, and one (with `cert_role` and all dates null) for each
 //! resource that has none. Without `state=` it answers the question one has at night, "what can end?": every
@@ -8,6 +8,11 @@
 //! `state=all` is the inventory. `within=` drops what has no date.
 //!
 //! What is not known is null, never an empty text. Names are as the clouds sent them: whoever shows them escapes them.
+
+pub mod alerts;
+pub mod notifications;
+pub mod silences;
+pub mod status;
 
 use chrono::{DateTime, Utc};
 use serde::ser::SerializeMap;

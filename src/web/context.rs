@@ -1,14 +1,18 @@
 //! What the answers need to know beside the snapshot: settings, and the daemon's own beginnings.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+use crate::domain::alert::board::Board;
 pub use crate::domain::alert::decide::AccountWords as AccountInfo;
+use crate::domain::alert::outbox::Row;
 use crate::domain::identity::Scope;
 use crate::domain::policy::{PollPolicy, Thresholds};
 use crate::domain::resource::Resource;
+use crate::notifier::desk::{ChannelStatus, DeskError};
 
 /// The surroundings of one answer.
 #[derive(Clone, Copy)]
@@ -27,6 +31,19 @@ pub struct PageContext<'a> {
     pub account: &'a dyn Fn(&str) -> Option<&'a AccountInfo>,
     /// How often is looked; decides what counts as stale.
     pub poll: &'a PollPolicy,
+    /// What is told and by whom; `None`: no channel is configured.
+    pub told: Option<&'a Telling>,
+}
+
+/// How things stand with what is told, gathered for one answer.
+#[derive(Debug)]
+pub struct Telling {
+    /// Channels in the order of the configuration, or why nobody can tell.
+    pub channels: Result<Vec<ChannelStatus>, DeskError>,
+    /// Messages that were given up, the youngest first; not all of them.
+    pub dead: Vec<Row>,
+    /// What the last evaluation knew.
+    pub board: Arc<Board>,
 }
 
 impl PageContext<'_> {
@@ -72,6 +89,7 @@ pub(crate) mod testing {
             thresholds: &|_, _| Thresholds::default(),
             account: &|_| None,
             poll: &POLL,
+            told: None,
         }
     }
 }

@@ -174,20 +174,20 @@ impl Ord for Candidate<'_> {
     }
 }
 
-fn encode(value: &impl Serialize) -> String {
+pub(super) fn encode(value: &impl Serialize) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(value).expect("texts and numbers always serialize"))
 }
 
-fn decode<T: DeserializeOwned>(cursor: &str) -> Option<T> {
+pub(super) fn decode<T: DeserializeOwned>(cursor: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()
 }
 
-fn parts(scope: &Scope) -> [String; 5] {
+pub(super) fn parts(scope: &Scope) -> [String; 5] {
     let Scope { provider, account, project, region, service } = scope;
     [provider, account, project, region, service].map(ToString::to_string)
 }
 
-fn scope_of([provider, account, project, region, service]: [String; 5]) -> Scope {
+pub(super) fn scope_of([provider, account, project, region, service]: [String; 5]) -> Scope {
     Scope {
         provider: provider.into(),
         account: account.into(),

@@ -1,18 +1,23 @@
-//! The web port: which path is answered by what, and nothing else.
+//! The web port and the control socket: which path is answered by what, and nothing else.
 //!
 //! Answers are made from the snapshot and never cause a call to a cloud. `server` knows connections and no paths.
 //!
 //! - `GET /`, `/assets/…`, `/api/v1/…`: status page and lists (`view`)
+//! - `/api/v1/alerts`, `notifications`, `silences`, `status`, `explain`: what is told, and what people change (`changes`)
 //! - `GET /metrics`: the metrics page (`scrape`)
 //! - `GET /-/healthy`: 200 as long as the loop runs
 //! - `GET /-/ready`: 503 until every scope had its first attempt or was restored
 
+pub mod access;
 mod answers;
 pub mod api;
+mod changes;
 pub mod context;
+pub mod control;
 pub mod cursor;
 mod desk;
 mod doorkeeper;
+pub mod inside;
 pub mod json;
 pub mod members;
 pub mod page;
@@ -36,6 +41,7 @@ use tokio::sync::watch;
 
 use crate::domain::snapshot::Snapshot;
 use crate::metrics::MetricsPage;
+use access::Access;
 use view::View;
 
 /// What the answers are made from. Cheap to clone.
@@ -58,14 +64,23 @@ impl fmt::Debug for AppState {
     }
 }
 
-/// The whole port.
+/// The whole web port: it shows, and changes nothing.
 pub fn router(state: AppState, view: Arc<View>) -> Router {
+    routes(state, view, Access::Port)
+}
+
+/// The control socket: the same, and what changes something.
+pub fn control_router(state: AppState, view: Arc<View>) -> Router {
+    routes(state, view, Access::Control)
+}
+
+fn routes(state: AppState, view: Arc<View>, access: Access) -> Router {
     Router::new()
         .route("/metrics", get(scrape::metrics))
         .route("/-/healthy", get(answers::healthy))
         .route("/-/ready", get(answers::ready))
         .with_state(state)
-        .merge(view::router(view))
+        .merge(view::router(view, access))
         .fallback(answers::not_found)
         .method_not_allowed_fallback(answers::method_not_allowed)
 }

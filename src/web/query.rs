@@ -114,13 +114,13 @@ fn decode(text: &str) -> Option<String> {
 }
 
 /// What was given, and what is wrong with it so far.
-struct Given {
+pub(super) struct Given {
     values: Vec<(String, String)>,
     wrong: Vec<String>,
 }
 
 impl Given {
-    fn read(query: Option<&str>, known: &[&str]) -> Self {
+    pub(super) fn read(query: Option<&str>, known: &[&str]) -> Self {
         let mut given = Self { values: Vec::new(), wrong: Vec::new() };
         for pair in pairs(query) {
             match pair {
@@ -135,7 +135,7 @@ impl Given {
         given
     }
 
-    fn take<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+    pub(super) fn take<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         let (_, value) = self.values.iter().find(|(given, value)| given == name && !value.is_empty())?;
         let problem = match read(value) {
             Ok(value) => return Some(value),
@@ -145,7 +145,7 @@ impl Given {
         None
     }
 
-    fn finish<T>(self, parsed: T) -> Result<T, Refusal> {
+    pub(super) fn finish<T>(self, parsed: T) -> Result<T, Refusal> {
         if self.wrong.is_empty() { Ok(parsed) } else { Err(Refusal::bad_request(self.wrong.join("; "))) }
     }
 }
@@ -161,15 +161,15 @@ fn unknown(name: &str, known: &[&str]) -> String {
     )
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("`{}`", shortened(text, 60))
 }
 
-fn is_not(text: &str, possible: impl std::fmt::Display) -> String {
+pub(super) fn is_not(text: &str, possible: impl std::fmt::Display) -> String {
     format!("is {}, possible: {possible}", quoted(text))
 }
 
-fn matcher(text: &str, allowed: LabelSet) -> Result<Matcher, String> {
+pub(super) fn matcher(text: &str, allowed: LabelSet) -> Result<Matcher, String> {
     Matcher::parse(text, allowed)
         .map_err(|error| shortened(&format!("{error}: {}", error.hint), 600).into_owned())
 }
@@ -230,7 +230,7 @@ fn sort(text: &str) -> Result<Sort, String> {
         .ok_or_else(|| is_not(text, Sort::ALL.map(Sort::as_str).join(", ")))
 }
 
-fn limit(text: &str) -> Result<usize, String> {
+pub(super) fn limit(text: &str) -> Result<usize, String> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse().ok().filter(|number| digits && (1..=MOST).contains(number));
     number.ok_or_else(|| is_not(text, format_args!("a whole number from 1 to {MOST}")))
@@ -245,7 +245,7 @@ fn place(text: &str, sort: Sort) -> Result<Place, String> {
     Err(format!("belongs to a list with `sort={its}`, and this request says `sort={asked}`"))
 }
 
-fn not_a_cursor() -> String {
+pub(super) fn not_a_cursor() -> String {
     "is not one that was given out as `next`: leave it out to begin at the first item".to_owned()
 }
 

@@ -22,6 +22,26 @@ impl Refusal {
         Self { status: StatusCode::BAD_REQUEST, detail: detail.into() }
     }
 
+    /// There is nothing by that name.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::NOT_FOUND, detail: detail.into() }
+    }
+
+    /// Not by this way, or not by this visitor.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, detail: detail.into() }
+    }
+
+    /// Understood, and not possible as the daemon is configured.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, detail: detail.into() }
+    }
+
+    /// Not at the moment.
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, detail: detail.into() }
+    }
+
     /// Another method than those in `Allow`.
     pub fn method_not_allowed() -> Self {
         let detail = "this path only answers GET and HEAD".to_owned();

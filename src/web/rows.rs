@@ -109,6 +109,13 @@ pub fn scope_id(scope: &Scope) -> String {
     id
 }
 
+/// A name as a segment of an id.
+pub fn encoded(part: &str) -> String {
+    let mut id = String::new();
+    push_segment(&mut id, part);
+    id
+}
+
 /// `-` stands for what is empty. Everything that is no ordinary character of an id is percent-encoded, so no two
 /// identities share a name, and the name can stand in a path as it is.
 fn push_segment(id: &mut String, part: &str) {

@@ -26,12 +26,14 @@ use crate::domain::policy::{PollPolicy, Thresholds};
 use crate::domain::resource::Resource;
 use crate::domain::snapshot::Snapshot;
 
-use super::context::{AccountInfo, PageContext};
+use super::access::Access;
+use super::context::{AccountInfo, PageContext, Telling};
 use super::desk::Desk;
+use super::inside::Inside;
 use super::page::query::PageQuery;
 use super::query::{CertificatesQuery, ScopesQuery};
 use super::refusal::Refusal;
-use super::{api, json, page, query};
+use super::{api, changes, json, page, query};
 
 /// Nothing but our own style and pictures is loaded, nothing runs, and nobody frames the page.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
@@ -54,6 +56,8 @@ pub struct View {
     pub started_at: DateTime<Utc>,
     /// The wall time at which the daemon's timeline ([`Resource::due`]) is zero.
     pub timeline_start: DateTime<Utc>,
+    /// What only a running daemon has.
+    pub inside: Inside,
 }
 
 /// The configured part of a [`View`].
@@ -81,7 +85,11 @@ impl Default for ViewSettings {
 
 impl View {
     /// Calls `answer` with everything as it is now.
-    fn with<T>(&self, answer: impl FnOnce(&Snapshot, DateTime<Utc>, &PageContext<'_>) -> T) -> T {
+    fn with<T>(
+        &self,
+        told: Option<&Telling>,
+        answer: impl FnOnce(&Snapshot, DateTime<Utc>, &PageContext<'_>) -> T,
+    ) -> T {
         // cloned out, so that no lock is held while the answer is made
         let (snapshot, settings) = (Arc::clone(&self.snapshot.borrow()), Arc::clone(&self.settings.borrow()));
         let context = PageContext {
@@ -92,6 +100,7 @@ impl View {
             thresholds: &*settings.thresholds,
             account: &|name| settings.accounts.get(name),
             poll: &settings.poll,
+            told,
         };
         answer(&snapshot, (self.now)(), &context)
     }
@@ -99,43 +108,55 @@ impl View {
 
 /// What the handlers share.
 #[derive(Clone)]
-struct Shown {
-    view: Arc<View>,
+pub(super) struct Shown {
+    pub(super) view: Arc<View>,
+    pub(super) access: Access,
     desk: Desk,
 }
 
 impl Shown {
     /// Has an answer made of everything as it is when its turn comes.
-    async fn make<T: Send + 'static>(
+    pub(super) async fn make<T: Send + 'static>(
         &self,
         answer: impl FnOnce(&Snapshot, DateTime<Utc>, &PageContext<'_>) -> T + Send + 'static,
     ) -> T {
+        self.make_with(None, answer).await
+    }
+
+    /// The same for an answer that shows what is told.
+    pub(super) async fn make_with<T: Send + 'static>(
+        &self,
+        told: Option<Telling>,
+        answer: impl FnOnce(&Snapshot, DateTime<Utc>, &PageContext<'_>) -> T + Send + 'static,
+    ) -> T {
         let view = Arc::clone(&self.view);
-        self.desk.make(move || view.with(answer)).await
+        self.desk.make(move || view.with(told.as_ref(), answer)).await
     }
 }
 
 /// The routes, to be merged into the table of all.
-pub fn router(view: Arc<View>) -> Router {
-    Router::new()
+pub fn router(view: Arc<View>, access: Access) -> Router {
+    changes::routes()
         .route("/", read_only(get(show_page)))
         .route("/assets/style.css", read_only(get(style)))
         .route("/assets/icon.svg", read_only(get(icon)))
         .route("/api/v1/certificates", read_only(get(certificates)))
         .route("/api/v1/scopes", read_only(get(scopes)))
         .route("/api/v1/openapi.json", read_only(get(openapi)))
-        .with_state(Shown { view, desk: Desk::default() })
+        .with_state(Shown { view, access, desk: Desk::default() })
 }
 
 /// `get` answers HEAD as well; everything else is told what is possible.
-fn read_only(routes: MethodRouter<Shown>) -> MethodRouter<Shown> {
+pub(super) fn read_only(routes: MethodRouter<Shown>) -> MethodRouter<Shown> {
     routes.fallback(|| async { Refusal::method_not_allowed() })
 }
 
 async fn show_page(State(shown): State<Shown>, RawQuery(query): RawQuery) -> Response {
     let query = PageQuery::parse(query.as_deref());
-    let html =
-        shown.make(move |snapshot, now, context| page::page(snapshot, &query, now, context).render()).await;
+    let told = shown.view.inside.telling().await;
+    let html = shown
+        .make_with(told, move |snapshot, now, context| page::page(snapshot, &query, now, context).render())
+        .await;
     let Ok(html) = html else {
         let detail = "the page could not be written".to_owned();
         return Refusal { status: StatusCode::INTERNAL_SERVER_ERROR, detail }.into_response();
@@ -169,7 +190,7 @@ async fn icon(headers: HeaderMap) -> Response {
     asset("image/svg+xml", page::ICON, &headers)
 }
 
-fn list(list: &impl Serialize) -> Response {
+pub(super) fn list(list: &impl Serialize) -> Response {
     (headers("application/json", "no-store"), json::to_text(list)).into_response()
 }
 
@@ -187,7 +208,7 @@ fn asset(content_type: &'static str, content: &'static str, request: &HeaderMap)
     }
 }
 
-fn headers(content_type: &'static str, cache: &'static str) -> [(HeaderName, &'static str); 3] {
+pub(super) fn headers(content_type: &'static str, cache: &'static str) -> [(HeaderName, &'static str); 3] {
     [(CONTENT_TYPE, content_type), (CACHE_CONTROL, cache), (X_CONTENT_TYPE_OPTIONS, "nosniff")]
 }
 
@@ -209,7 +230,15 @@ mod tests {
         let now = Box::new(moment);
         let (started_at, timeline_start) = (moment(), moment());
         (
-            Arc::new(View { snapshot, settings, now, version: "1.2.3", started_at, timeline_start }),
+            Arc::new(View {
+                snapshot,
+                settings,
+                now,
+                version: "1.2.3",
+                started_at,
+                timeline_start,
+                inside: Inside::default(),
+            }),
             snapshots,
             reloads,
         )
@@ -224,7 +253,8 @@ mod tests {
         if let Some((name, value)) = header {
             request = request.header(name, value);
         }
-        let response = router(view().0).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let response =
+            router(view().0, Access::Port).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         (head.status, head.headers, String::from_utf8(body.to_vec()).unwrap())
@@ -313,7 +343,7 @@ mod tests {
     async fn new_snapshots_and_settings_are_seen_at_once() {
         let (view, snapshots, reloads) = view();
         let title = || {
-            view.with(|snapshot, now, context| {
+            view.with(None, |snapshot, now, context| {
                 let page = page::page(snapshot, &PageQuery::default(), now, context);
                 page.render().unwrap().lines().find(|line| line.starts_with("<title>")).unwrap().to_owned()
             })
@@ -321,7 +351,7 @@ mod tests {
         assert_eq!(title(), "<title>1 expired · notafter</title>");
         snapshots.send_replace(Arc::default());
         assert_eq!(title(), "<title>notafter</title>");
-        let zone = || view.with(|_, _, context| context.timezone);
+        let zone = || view.with(None, |_, _, context| context.timezone);
         assert_eq!(zone(), Tz::UTC);
         reloads
             .send_replace(Arc::new(ViewSettings { timezone: Tz::Asia__Shanghai, ..ViewSettings::default() }));

@@ -6,6 +6,7 @@
 mod again;
 mod chats;
 mod complete;
+mod documented;
 mod golden;
 mod hostile;
 mod mail;

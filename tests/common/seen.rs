@@ -9,6 +9,7 @@ use http_body_util::BodyExt;
 use notafter::domain::snapshot::Snapshot;
 use notafter::metrics::MetricsPage;
 use notafter::telemetry::Telemetry;
+use notafter::web::inside::Inside;
 use notafter::web::view::View;
 use notafter::web::{self, AppState};
 use tokio::sync::watch;
@@ -51,6 +52,7 @@ pub(crate) async fn everything<C>(watch: &Watch<C>, moment: &str) -> Vec<(String
         version: "test",
         started_at: DateTime::UNIX_EPOCH,
         timeline_start: DateTime::UNIX_EPOCH,
+        inside: Inside::default(),
     };
     let metrics = Arc::new(MetricsPage::new(Arc::clone(&watch.telemetry), quick(), Utc::now()));
     let state = AppState { snapshot: watch.receiver(), metrics, now: Arc::new(Utc::now) };

@@ -316,6 +316,23 @@ fn the_code_knows_no_key_that_the_example_does_not() {
 const PROBE: &str = "probe_that_is_no_key";
 
 /// Adds a key that does not exist to every table, so that each answers with the keys that do.
+/// The blocks of TOML in a page, as one text.
+fn toml_blocks(page: &str) -> String {
+    let page = fs::read_to_string(page).unwrap();
+    let blocks = page.split("```toml\n").skip(1).filter_map(|behind| behind.split("```").next());
+    // inside of a list they are indented
+    blocks.flat_map(str::lines).map(|line| format!("{}\n", line.trim_start())).collect()
+}
+
+#[test]
+fn the_examples_of_the_documentation_work() {
+    for page in ["README.md", "docs/alerts.md"] {
+        let config = parse(&toml_blocks(page)).unwrap_or_else(|problems| panic!("{page}: {problems}"));
+        let counts = (config.accounts.len(), config.channels.len(), config.routes.len());
+        assert_eq!(counts, (1, 2, 2), "{page}");
+    }
+}
+
 fn probe(table: &mut Table) {
     for (_, value) in table.iter_mut() {
         match value {

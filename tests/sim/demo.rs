@@ -1,11 +1,14 @@
 //! The fleet of the demonstration: believable, the same every time, readable over the wire, and alive.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use notafter::daemon::Daemon;
 use notafter::domain::resource::TlsState;
+use notafter::shutdown::Stop;
 use notafter::sim::alibaba::{AlibabaCloud, Engine, Expected, Fleet, Outcome, Product, Truth};
-use notafter::sim::demo::{Simulated, config_toml, start};
+use notafter::sim::demo::{Inboxes, Simulated, config_toml, start};
 use notafter::sim::fleet::{USUAL_SIZE, believable};
 use serde_json::Value;
 
@@ -181,4 +184,90 @@ async fn every_cloud_takes_part_and_the_configuration_is_a_good_one() {
     let config = notafter::config::parse(&text, "demo").unwrap_or_else(|problems| panic!("{problems}"));
     let providers: BTreeSet<_> = config.accounts.iter().map(|account| account.provider.name).collect();
     assert_eq!(providers, BTreeSet::from(["alibaba", "huawei", "ucloud"]));
+    assert_eq!(config.web.external_url.as_deref(), Some("http://127.0.0.1:9809/"));
+    let any_port = config_toml(&clouds, "127.0.0.1:0");
+    assert!(!any_port.contains("external_url"), "nobody knows the port");
+}
+
+/// The daemon over one cloud, with receivers of what it tells.
+struct Show {
+    cloud: AlibabaCloud,
+    page: String,
+    _inboxes: Inboxes,
+    _folder: tempfile::TempDir,
+    _stop: Stop,
+}
+
+impl Show {
+    async fn begin() -> Self {
+        rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+        let cloud = AlibabaCloud::start(believable(40, 1, Utc::now()), Utc::now).await.unwrap();
+        let clouds: Vec<Box<dyn Simulated>> = vec![Box::new(cloud.clone())];
+        let inboxes = Inboxes::start(Some("http://127.0.0.1:9809/")).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let text = config_toml(&clouds, "127.0.0.1:9809") + &inboxes.config_toml(&folder.path().join("db"));
+        let mut config =
+            notafter::config::parse(&text, "demo").unwrap_or_else(|problems| panic!("{problems}"));
+        config.web.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        (config.poll.max_age, config.poll.min_interval) = (Duration::from_secs(2), Duration::from_secs(1));
+        let daemon = Daemon::prepare(config, &|_| None).await.unwrap();
+        let stop = Stop::new();
+        tokio::spawn(daemon.run(stop.listener()));
+        Self { cloud, page: inboxes.page_url(), _inboxes: inboxes, _folder: folder, _stop: stop }
+    }
+
+    async fn html(&self) -> String {
+        reqwest::get(&self.page).await.unwrap().text().await.unwrap()
+    }
+
+    /// Waits until all of this is on the page.
+    async fn wait_for(&self, wanted: &[&str]) -> String {
+        for _ in 0..600 {
+            let html = self.html().await;
+            if wanted.iter().all(|text| html.contains(text)) {
+                return html;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{wanted:?} is not on the page:\n{}", self.html().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_receiver_is_told_how_things_stand_and_later_of_a_renewal() {
+    let show = Show::begin().await;
+    let first =
+        show.wait_for(&["message slack", "message dingtalk", "message webhook", "支付库", "用户库"]).await;
+    for text in ["This is how things stand", "以下是当前状况", "<b>&quot;type&quot;</b>: &quot;digest&quot;"]
+    {
+        assert!(first.contains(text), "{text}: {first}");
+    }
+    assert!(!first.contains("class=\"refused\""), "{first}");
+    let id = show.cloud.modify(|fleet| fleet.instances().find(|i| &*i.name == "支付库").unwrap().id.clone());
+    show.cloud.renew(&id, Utc::now() + TimeDelta::days(365));
+    let later = show.wait_for(&["certificate renewed until", "证书已续期至", "certificate.renewed"]).await;
+    let (new, old) = (later.find("certificate renewed until"), later.find("This is how things stand"));
+    assert!(new < old, "the newest comes first");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_runs_nothing_and_has_nothing_else() {
+    let show = Show::begin().await;
+    let answer = reqwest::get(&show.page).await.unwrap();
+    let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.starts_with("default-src 'none'; style-src 'self';"), "{policy}");
+    let html = answer.text().await.unwrap();
+    for forbidden in ["<script", " style=", "<style", "src=\"http"] {
+        assert!(!html.contains(forbidden), "{forbidden}");
+    }
+    for (path, method, status) in [
+        ("style.css", "GET", 200),
+        ("icon.svg", "GET", 200),
+        ("", "HEAD", 200),
+        ("", "POST", 405),
+        ("elsewhere", "GET", 404),
+    ] {
+        let request = reqwest::Client::new().request(method.parse().unwrap(), format!("{}{path}", show.page));
+        assert_eq!(request.send().await.unwrap().status(), status, "{method} /{path}");
+    }
 }

@@ -44,7 +44,7 @@ impl Delivery {
             self.draw_together(store, channel, now).await;
             while self.paused.get(channel).is_none_or(|until| now >= *until) {
                 let Some(row) = store.claim(channel, now).await.expect("the store answers") else { break };
-                self.attempt(store, fleet, ledger, dice, row, now).await;
+                self.attempt(store, fleet, (ledger, dice), row, now).await;
             }
         }
     }
@@ -65,8 +65,7 @@ impl Delivery {
         &mut self,
         store: &Store,
         fleet: &Fleet,
-        ledger: &mut Ledger,
-        dice: &mut Dice,
+        (ledger, dice): (&mut Ledger, &mut Dice),
         row: Row,
         now: DateTime<Utc>,
     ) {

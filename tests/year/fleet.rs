@@ -20,6 +20,9 @@ pub(crate) fn matcher(expression: &str) -> Matcher {
     Matcher::parse(expression, LabelSet::ALERT).expect(expression)
 }
 
+/// When something was read, and which end.
+pub(crate) type Read = (DateTime<Utc>, DateTime<Utc>);
+
 /// A resource as it really is.
 #[derive(Debug, Clone)]
 pub(crate) struct Truth {
@@ -39,7 +42,7 @@ pub(crate) struct Fleet {
     /// By scope: nobody can look until then, and why.
     outages: Vec<Option<(DateTime<Utc>, Reason)>>,
     /// By resource: every end that was read, with the moment.
-    pub(crate) reads: BTreeMap<String, Vec<(DateTime<Utc>, DateTime<Utc>)>>,
+    pub(crate) reads: BTreeMap<String, Vec<Read>>,
 }
 
 impl Fleet {
@@ -104,7 +107,7 @@ impl Fleet {
         let here: Vec<(String, DateTime<Utc>)> =
             here.map(|(id, truth)| (id.clone(), truth.not_after)).collect();
         let view = self.snapshot.scope_mut(&self.scopes[scope]);
-        if round % 3 == 0 || view.failure().is_some() {
+        if round.is_multiple_of(3) || view.failure().is_some() {
             let resources = here.iter().map(|(id, _)| listed(id)).collect();
             view.absorb_listing(Listing { resources, ..Listing::default() }, TOOK, now);
         }

@@ -75,7 +75,7 @@ impl Ledger {
                 told.insert(end);
             }
             News::Reminder { .. } => {
-                assert!(told.contains(&end), "{about:?}: reminded of what it never heard")
+                assert!(told.contains(&end), "{about:?}: reminded of what it never heard");
             }
             News::Renewed { old_not_after, .. } => {
                 assert!(end > old_not_after, "{about:?}");

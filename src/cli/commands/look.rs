@@ -1,6 +1,6 @@
 //! `check` and `explain`: one round over everything, without a daemon.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::sync::Arc;
 
@@ -10,19 +10,22 @@ use super::signals::stop_at_signals;
 use super::{Exit, environment, failed, printed};
 use crate::cli::args::{Check, DoctorFormat};
 use crate::cli::doctor;
-use crate::cli::explain::{self, Known};
+use crate::cli::explain::{self, Alerts, Known};
 use crate::cli::progress::{Done, Progress};
 use crate::cli::report::{self, Question, Report, Viewer};
 use crate::cli::wants_colour;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::daemon::build_accounts;
+use crate::daemon::alerts::watch::Rules;
 use crate::daemon::doctor::{self as diagnose, Diagnosis};
 use crate::daemon::poll::{Account, Mode, Poller};
+use crate::daemon::{alerts, build_accounts};
+use crate::domain::alert::decide::World;
+use crate::domain::alert::memory::Memory;
 use crate::domain::identity::Scope;
 use crate::domain::snapshot::Snapshot;
 use crate::http::Http;
-use crate::provider::Provider;
+use crate::provider::{self, Provider};
 use crate::shutdown::Stop;
 use crate::telemetry::Telemetry;
 
@@ -59,6 +62,20 @@ pub(super) async fn explain(config: Config, id: &str) -> Exit {
     let providers = round.providers.clone();
     let Some(snapshot) = round.run(None).await else { return Exit::Failed };
     let labels = labels(&config);
+    let (rules, memory) = (rules(&config), Memory::default());
+    let console = |scope: &Scope, id: &str| Some((provider::find(&scope.provider)?.console)(scope, id));
+    let world = rules.as_ref().map(|rules| World {
+        snapshot: &snapshot,
+        accounts: &rules.accounts,
+        alert: &rules.alert,
+        poll: &rules.poll,
+        routing: &rules.routing,
+        silences: &[],
+        undelivered: const { &BTreeSet::new() },
+        renewal: &alerts::watch::renewal,
+        console: &console,
+        now: clock.now(),
+    });
     let known = Known {
         snapshot: &snapshot,
         policy: &config.poll,
@@ -67,6 +84,7 @@ pub(super) async fn explain(config: Config, id: &str) -> Exit {
         account_label: &|account, key| labels.get(&(account.to_owned(), key.to_owned())).copied(),
         pace: &|scope: &Scope| providers.get(&scope.account).map(|provider| provider.inspect_rate(scope)),
         uptime: None,
+        alerts: world.as_ref().map(|world| Alerts { world, memory: &memory, remembered: false }),
         now: clock.now(),
     };
     match explain::explain(id, &known) {
@@ -76,6 +94,22 @@ pub(super) async fn explain(config: Config, id: &str) -> Exit {
             Exit::Failed
         }
     }
+}
+
+/// What is to be told to whom. Channels that cannot be made are told, and none is spoken of.
+fn rules(config: &Config) -> Option<Rules> {
+    let channels = match alerts::build_channels(config, &environment) {
+        Ok(channels) => channels,
+        Err(errors) => {
+            for error in errors {
+                eprintln!("notafter: {error}");
+            }
+            return None;
+        }
+    };
+    let mut rules = alerts::rules(config);
+    rules.routing.channels = channels.iter().map(alerts::Channel::rules).collect();
+    (!channels.is_empty()).then_some(rules)
 }
 
 /// Tries everything once and says what works.
@@ -171,7 +205,7 @@ async fn follow(mut snapshots: watch::Receiver<Arc<Snapshot>>, progress: Progres
 }
 
 /// Labels of accounts, by account and key.
-fn labels(config: &Config) -> BTreeMap<(String, String), &str> {
+pub(super) fn labels(config: &Config) -> BTreeMap<(String, String), &str> {
     let pairs = config.accounts.iter().flat_map(|account| {
         let name = &account.name;
         account.labels.iter().map(move |(key, value)| ((name.clone(), key.clone()), value.as_str()))

@@ -1,18 +1,21 @@
 //! What each command does: reads the configuration, looks or runs, prints, and says how the process ends.
 
 mod daemon;
+mod demo;
 mod look;
 mod signals;
+mod talk;
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::runtime::Runtime;
 
-use super::args::{Arguments, Command, Global};
+use super::args::{Arguments, Command, Global, Notify};
 use super::progress::Progress;
 use super::{Exit, logging, manual, parse, print};
 use crate::config::{self, Config, LoadError};
+use crate::web::control;
 
 /// The whole program: arguments in, exit code out.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
@@ -51,10 +54,56 @@ fn execute(arguments: &Arguments) -> Exit {
             with_config(global, |config| run_async(look::doctor(config, doctor.format)))
         }
         Command::Explain { resource_id } => {
-            with_config(global, |config| run_async(look::explain(config, resource_id)))
+            match run_asked(global, |socket| talk::explain(socket, resource_id)) {
+                Some(exit) => exit,
+                None => with_config(global, |config| run_async(look::explain(config, resource_id))),
+            }
         }
-        Command::Demo(demo) => run_async(daemon::demo(demo)),
+        Command::Status(status) => {
+            with_socket(global, |socket| run_async(talk::status(socket, status.format)))
+        }
+        Command::Silence(silence) => with_socket(global, |socket| run_async(talk::silence(socket, silence))),
+        Command::Notify(Notify::Test { channel }) => {
+            match run_asked(global, |socket| talk::test(socket, channel.as_deref())) {
+                Some(exit) => exit,
+                None => with_config(global, |config| run_async(talk::test_alone(config, channel.as_deref()))),
+            }
+        }
+        Command::Demo(demo) => run_async(demo::demo(demo)),
     }
+}
+
+/// Finds out where the daemon listens. A configuration that was named has to be good; of others, what cannot be read is
+/// left aside: keys are not for everybody who may use the socket.
+fn with_socket(global: &Global, work: impl FnOnce(PathBuf) -> Exit) -> Exit {
+    if let Some(socket) = &global.socket {
+        return work(socket.clone());
+    }
+    let read = || {
+        let path = config::find_path(global.config.as_deref(), &environment)?;
+        let text = std::fs::read_to_string(&path);
+        let text = text.map_err(|source| LoadError::Unreadable { path: path.clone(), source })?;
+        Ok::<_, LoadError>(config::parse(&text, &path.display().to_string())?.web.control_socket)
+    };
+    match (read(), &global.config) {
+        (Err(error), Some(_)) => refused(&error),
+        (read, _) => work(control::place(read.ok().flatten().as_deref(), &environment)),
+    }
+}
+
+/// Asks the running daemon first; `None`: none answers.
+fn run_asked<F>(global: &Global, ask: impl FnOnce(PathBuf) -> F) -> Option<Exit>
+where
+    F: Future<Output = Option<Exit>>,
+{
+    let mut answered = None;
+    let exit = with_socket(global, |socket| {
+        run_async(async {
+            answered = ask(socket).await;
+            answered.unwrap_or(Exit::Ok)
+        })
+    });
+    if exit == Exit::Ok { answered } else { Some(exit) }
 }
 
 /// Reads the configuration, or prints all that is wrong with it.

@@ -1,13 +1,16 @@
 //! `explain`: all that is known of one resource, when it is looked at next, and why.
 //!
 //! Plain text from plain values. Everything said here is asked of the same functions that decide (`schedule`,
-//! `finding`); nothing is promised that this version does not do.
+//! `finding`, `alert`); nothing is promised that this version does not do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use super::select::Selection;
+use crate::domain::alert::decide::World;
+use crate::domain::alert::memory::Memory;
 use crate::domain::identity::{CertRole, Scope};
 use crate::domain::matcher::Matcher;
 use crate::domain::policy::{PollPolicy, Thresholds};
@@ -15,6 +18,7 @@ use crate::domain::resource::Resource;
 use crate::domain::snapshot::{ScopeView, Snapshot};
 use crate::visible::visible;
 
+mod alerts;
 mod paragraphs;
 mod unknown;
 mod why;
@@ -36,14 +40,27 @@ pub struct Known<'a> {
     pub pace: &'a dyn Fn(&Scope) -> Option<f64>,
     /// Where the daemon's own timeline stands, on which [`Resource::due`] is counted; `None` without a daemon.
     pub uptime: Option<Duration>,
+    /// Who is told of it; `None` where no channel is configured.
+    pub alerts: Option<Alerts<'a>>,
     /// The moment everything is measured from.
     pub now: DateTime<Utc>,
+}
+
+/// What decides who is told.
+#[derive(Clone, Copy)]
+pub struct Alerts<'a> {
+    /// What a decision looks at.
+    pub world: &'a World<'a>,
+    /// What was told before.
+    pub memory: &'a Memory,
+    /// A daemon remembers it; else nobody knows what was told before.
+    pub remembered: bool,
 }
 
 /// A resource with that id, and where it is.
 #[derive(Clone, Copy)]
 struct Found<'a> {
-    scope: &'a Scope,
+    scope: &'a Arc<Scope>,
     view: &'a ScopeView,
     resource: &'a Resource,
 }

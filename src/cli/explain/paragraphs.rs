@@ -13,14 +13,14 @@ use crate::domain::schedule::{load, next_look};
 use crate::visible::visible;
 
 /// A paragraph under way.
-struct Paragraph(String);
+pub(super) struct Paragraph(String);
 
 impl Paragraph {
-    fn titled(title: &str) -> Self {
+    pub(super) fn titled(title: &str) -> Self {
         Self(format!("{title}\n"))
     }
 
-    fn say(&mut self, word: &str, text: &str) {
+    pub(super) fn say(&mut self, word: &str, text: &str) {
         self.0.extend(["  ", &format!("{word:<13}"), &visible(text), "\n"]);
     }
 
@@ -35,7 +35,9 @@ pub(super) fn of(found: Found<'_>, known: &Known<'_>) -> String {
     let mut paragraphs = vec![resource(found)];
     let certificates = found.resource.certificates().iter();
     paragraphs.extend(certificates.map(|certificate| self::certificate(certificate, found, known)));
-    paragraphs.extend([looks(found, known), scope(found, known), promises()]);
+    paragraphs.extend([looks(found, known), scope(found, known)]);
+    paragraphs.extend(super::alerts::of(found, known));
+    paragraphs.push(promises());
     let texts: Vec<_> = paragraphs.into_iter().map(|Paragraph(text)| text).collect();
     texts.join("\n")
 }
@@ -248,11 +250,7 @@ fn rate(calls_per_second: f64) -> String {
 
 fn promises() -> Paragraph {
     let mut paragraph = Paragraph::titled("What happens");
-    paragraph.say(
-        "alerts",
-        "routes, channels and reminders are not built yet: this version sends nothing by itself",
-    );
-    paragraph.say("", "what is known is in /metrics, on the page and in the API");
+    paragraph.say("shown", "what is known is in /metrics, on the page and in the API");
     paragraph.say("renewal", "not built yet: this version changes nothing in any cloud");
     paragraph
 }

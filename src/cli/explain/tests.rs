@@ -1,8 +1,14 @@
 //! Explanations of single resources of a small fleet.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::*;
 use crate::cli::testing::{Filled, HOSTILE, assert_expected, failure, in_days, in_seconds, mixed};
+use crate::domain::alert::decide::{self, Renewal, Seen};
+use crate::domain::alert::routing::{ChannelRules, Routing};
+use crate::domain::finding::Stage;
 use crate::domain::matcher::LabelSet;
+use crate::domain::policy::{AlertPolicy, Route};
 use crate::domain::reason::Reason;
 use crate::domain::resource::Certificate;
 use crate::domain::testing::{certificate, moment, reading};
@@ -10,6 +16,15 @@ use crate::domain::testing::{certificate, moment, reading};
 const HOUR: Duration = Duration::from_hours(1);
 
 fn ask(id: &str, snapshot: &Snapshot, adjust: impl FnOnce(&mut Known<'_>)) -> Result<String, String> {
+    ask_with(id, snapshot, None, adjust)
+}
+
+fn ask_with(
+    id: &str,
+    snapshot: &Snapshot,
+    alerts: Option<Alerts<'_>>,
+    adjust: impl FnOnce(&mut Known<'_>),
+) -> Result<String, String> {
     let overrides = [
         (matcher(r#"cloud_service="rds""#), days(90, 60, 14)),
         (matcher(r#"cloud_service="ulb", label:team="shop""#), days(120, 60, 14)),
@@ -23,6 +38,7 @@ fn ask(id: &str, snapshot: &Snapshot, adjust: impl FnOnce(&mut Known<'_>)) -> Re
         account_label: &|account, key| (account == "shop" && key == "team").then_some("shop"),
         pace: &|scope| (&*scope.service != "ulb").then_some(3.0),
         uptime: Some(100 * HOUR),
+        alerts,
         now: moment(),
     };
     adjust(&mut known);
@@ -115,6 +131,7 @@ fn a_scope_that_is_too_large_for_its_pace_is_told() {
                 account_label: &|_, _| None,
                 pace: &|_| Some(pace),
                 uptime: None,
+                alerts: None,
                 now: moment(),
             },
         );
@@ -174,4 +191,61 @@ fn hostile_names_stay_on_their_line() {
         assert!(!text.contains(|c| c != '\n' && crate::visible::is_invisible(c)), "{text}");
         assert!(!text.contains("\nOK"), "{text}");
     }
+}
+
+/// Two channels, one of which a route leads to.
+fn with_alerts(id: &str, snapshot: &Snapshot, told: bool, remembered: bool) -> String {
+    let channel = |name: &str, least| ChannelRules { name: name.into(), least, pager: false, replica: false };
+    let route = |text: &str, channels: &[&str]| Route {
+        matcher: Some(Matcher::parse(text, LabelSet::ALERT).expect("good")),
+        channels: channels.iter().map(ToString::to_string).collect(),
+        group_wait: Route::GROUP_WAIT,
+        digest: None,
+        quiet: None,
+        thresholds: None,
+        send_renewed: true,
+        proceed: false,
+    };
+    let routing = Routing {
+        channels: vec![channel("dba-slack-with-a-long-name", Stage::Info), channel("pager", Stage::Critical)],
+        routes: vec![route(r#"cloud_service="redis""#, &["dba-slack-with-a-long-name"])],
+    };
+    let (accounts, alert, poll) = (BTreeMap::new(), AlertPolicy::default(), PollPolicy::default());
+    let undelivered = BTreeSet::new();
+    let world = World {
+        snapshot,
+        accounts: &accounts,
+        alert: &alert,
+        poll: &poll,
+        routing: &routing,
+        silences: &[],
+        undelivered: &undelivered,
+        renewal: &|_, _| Renewal::default(),
+        console: &|_, _| None,
+        now: moment(),
+    };
+    let mut memory = Memory::default();
+    if told {
+        let mut new_id = || "evt_1".into();
+        let decided = decide::decide(&world, &memory, &BTreeMap::new(), &mut Seen::default(), &mut new_id);
+        memory = decided.memory;
+    }
+    let alerts = Alerts { world: &world, memory: &memory, remembered };
+    ask_with(id, snapshot, Some(alerts), |_| {}).expect("known")
+}
+
+#[test]
+fn who_is_told_by_which_route_and_why_not() {
+    let snapshot = mixed();
+    let texts = [
+        with_alerts("r-bp1critical", &snapshot, true, true),
+        with_alerts("r-bp1critical", &snapshot, false, false),
+        with_alerts("dcs-1", &snapshot, true, true),
+        with_alerts("r-bp1off", &snapshot, true, true),
+    ];
+    let alerts = texts.iter().map(|text| {
+        let begin = text.find("Alerts").expect("a paragraph");
+        &text[begin..text.find("What happens").expect("the last one")]
+    });
+    assert_expected("explain_alerts.txt", &alerts.collect::<Vec<_>>().join("----\n\n"));
 }

@@ -13,15 +13,13 @@ use tokio::time::Instant;
 
 use super::chance::event_id;
 use crate::clock::Clock;
-use crate::domain::alert::decide::{self, AccountWords, Decision, Renewal, Seen, Waiting, World};
+pub use crate::domain::alert::board::{Board, Rules};
+use crate::domain::alert::decide::{self, Decision, Renewal, Seen, Waiting, World};
 use crate::domain::alert::memory::Memory;
 use crate::domain::alert::message::{Fingerprint, RenewalNote};
-use crate::domain::alert::routing::Routing;
-use crate::domain::alert::silence::{About, Silence, SilenceRow};
+use crate::domain::alert::silence::{Silence, SilenceRow};
 use crate::domain::alert::standing::{self, State};
 use crate::domain::identity::Scope;
-use crate::domain::matcher::{LabelSet, Matcher};
-use crate::domain::policy::{AlertPolicy, PollPolicy};
 use crate::domain::snapshot::Snapshot;
 use crate::provider;
 use crate::shutdown::Shutdown;
@@ -37,34 +35,6 @@ const LATEST: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_mins(5);
 /// A clock that moved by more than this against the other has jumped.
 const JUMP: TimeDelta = TimeDelta::minutes(10);
-
-/// What the configuration says about alerts. Replaced as a whole.
-#[derive(Debug, Clone)]
-pub struct Rules {
-    /// Labels and owners, by account.
-    pub accounts: BTreeMap<Box<str>, AccountWords>,
-    /// Thresholds, reminders, zone.
-    pub alert: AlertPolicy,
-    /// For what counts as stale.
-    pub poll: PollPolicy,
-    /// Channels and routes.
-    pub routing: Routing,
-}
-
-/// What the last evaluation knew; for `explain`, the page and the API.
-#[derive(Debug, Clone, Default)]
-pub struct Board {
-    /// What was told to whom.
-    pub memory: Arc<Memory>,
-    /// Since when news waits for company.
-    pub waiting: Waiting,
-    /// Every silence that is kept, also those that ended.
-    pub silences: Arc<[SilenceRow]>,
-    /// When that was; `None`: there was no evaluation yet.
-    pub at: Option<DateTime<Utc>>,
-    /// Why nothing can be told at the moment.
-    pub trouble: Option<Box<str>>,
-}
 
 /// The present state for receivers that are told all of it, by channel.
 pub type States = BTreeMap<Box<str>, State>;
@@ -163,7 +133,7 @@ impl Watch {
         let question = Question {
             snapshot,
             rules: Arc::clone(&self.rules.borrow_and_update()),
-            silences: rows.iter().filter_map(read_silence).collect(),
+            silences: rows.iter().filter_map(SilenceRow::read).collect(),
             undelivered,
             memory: Arc::clone(&course.memory),
             waiting: course.waiting.clone(),
@@ -332,26 +302,8 @@ impl Question {
 }
 
 /// What is known of renewals while nothing is renewed by this daemon.
-pub(super) fn renewal(provider: &str, _: Fingerprint) -> Renewal {
+pub fn renewal(provider: &str, _: Fingerprint) -> Renewal {
     let by_api = provider::find(provider).is_some_and(|kind| kind.renew_policy.is_some());
     let note = if by_api { RenewalNote::Manual } else { RenewalNote::NoApi };
     Renewal { note, ours: None }
-}
-
-/// A silence as the decision sees it; `None` for one that says nothing it can understand.
-pub(super) fn read_silence(row: &SilenceRow) -> Option<Silence> {
-    let about = match (&row.matcher, row.fingerprint, row.stage) {
-        (_, Some(fingerprint), Some(stage)) => About::Acknowledged { fingerprint, stage },
-        (Some(text), None, _) => About::Matching(Matcher::parse(text, LabelSet::ALERT).ok()?),
-        _ => return None,
-    };
-    Some(Silence {
-        id: row.id.clone(),
-        about,
-        starts_at: row.starts_at,
-        ends_at: row.ends_at,
-        author: row.author.clone(),
-        comment: row.comment.clone(),
-        include_expired: row.include_expired,
-    })
 }

@@ -65,6 +65,7 @@ impl<'w> Gather<'w, '_> {
             }
             let digests = groups.digests.remove(&*channel.name).unwrap_or_default();
             messages.extend(self.digests(channel, digests));
+            messages.extend(self.weekly_test(channel));
         }
         let waiting = self.news(groups.soon, &mut messages);
         self.forget();
@@ -99,7 +100,6 @@ impl<'w> Gather<'w, '_> {
         channel: &'w ChannelRules,
         mut drafts: BTreeMap<Box<str>, Vec<Draft<'w>>>,
     ) -> Vec<Message> {
-        let zone = self.world.alert.timezone;
         let mut all: BTreeMap<Box<str>, &Digest> = BTreeMap::new();
         all.extend(self.world.routing.ways_to(&channel.name).filter_map(|way| {
             let digest = way.digest()?;
@@ -107,15 +107,9 @@ impl<'w> Gather<'w, '_> {
         }));
         let mut messages = Vec::new();
         for (key, digest) in all {
-            let Some(slot) = last_slot(digest, zone, self.world.now) else { continue };
-            let past = self.memory.channels.entry(channel.name.clone());
-            let past = past.or_insert_with(|| new_channel(self.world.now));
-            let now = self.world.now;
-            let before = *past.digests.entry(key.clone()).or_insert(now);
-            if slot <= before {
+            if !self.is_due(channel, &key, digest) {
                 continue;
             }
-            past.digests.insert(key.clone(), slot);
             let drafts = drafts.remove(&key).unwrap_or_default();
             let empty = drafts.is_empty();
             if let Some(message) = self.message(Kind::Digest, channel, drafts) {
@@ -125,6 +119,22 @@ impl<'w> Gather<'w, '_> {
             }
         }
         messages
+    }
+
+    /// A channel that is silent for months must be known to work. A pager is not called for that.
+    fn weekly_test(&mut self, channel: &'w ChannelRules) -> Option<Message> {
+        let test = self.world.alert.test.as_ref().filter(|_| !channel.pager)?;
+        let key = format!("test {}", digest_key(test));
+        self.is_due(channel, &key, test).then(|| self.empty(Kind::Test, channel))
+    }
+
+    /// A moment of this list came since it was looked at last; it is remembered as used.
+    fn is_due(&mut self, channel: &ChannelRules, key: &str, times: &Digest) -> bool {
+        let now = self.world.now;
+        let Some(slot) = last_slot(times, self.world.alert.timezone, now) else { return false };
+        let past = self.memory.channels.entry(channel.name.clone()).or_insert_with(|| new_channel(now));
+        let before = past.digests.entry(key.into()).or_insert(now);
+        slot > std::mem::replace(before, slot.max(*before))
     }
 
     fn message(&mut self, kind: Kind, channel: &'w ChannelRules, drafts: Vec<Draft<'w>>) -> Option<Message> {
@@ -141,7 +151,7 @@ impl<'w> Gather<'w, '_> {
     }
 
     fn empty(&mut self, kind: Kind, channel: &'w ChannelRules) -> Message {
-        let overview = (kind != Kind::News).then(|| self.overview(channel));
+        let overview = matches!(kind, Kind::First | Kind::Digest).then(|| self.overview(channel));
         Message {
             id: (self.new_id)(),
             channel: channel.name.clone(),

@@ -63,6 +63,28 @@ pub enum When {
     Digest,
 }
 
+impl When {
+    /// For people.
+    pub fn as_text(self) -> &'static str {
+        match self {
+            Self::First => "with the first message of the channel",
+            Self::Soon => "as soon as others had time to join",
+            Self::Along => "with the next reminder that goes out",
+            Self::Digest => "with the next digest",
+        }
+    }
+
+    /// The word used in the API.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Soon => "soon",
+            Self::Along => "along",
+            Self::Digest => "digest",
+        }
+    }
+}
+
 /// Why nothing is told.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Hold {
@@ -102,6 +124,26 @@ pub enum Hold {
     RenewedUnwanted,
     /// The channel is told the whole state again and again.
     Replica,
+}
+
+impl Hold {
+    /// The word used in the API.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Fine => "fine",
+            Self::Known { .. } => "known",
+            Self::NoRoute => "no_route",
+            Self::BelowLeast(_) => "below_least",
+            Self::Doubted(_) => "doubted",
+            Self::Missing => "missing",
+            Self::Silenced { .. } => "silenced",
+            Self::Quiet(_) => "quiet",
+            Self::Planned(_) => "planned",
+            Self::NeverTold => "never_told",
+            Self::RenewedUnwanted => "renewed_unwanted",
+            Self::Replica => "replica",
+        }
+    }
 }
 
 impl fmt::Display for Hold {
@@ -168,22 +210,31 @@ impl<'w> Judge<'w> {
             return Verdict::Hold(Hold::Replica);
         }
         let told = past.and_then(|past| past.told.get(&channel.name)).map_or(&[][..], |told| told);
-        let prospect = |way: &Way<'_>| {
-            let thresholds = self.thresholds(subject, way);
-            self.prospect(subject, past, told, &thresholds, changed_from)
-        };
-        let means = |way: &Way<'_>, route: &Route| {
-            let matcher = route.matcher.as_ref();
-            matcher.is_none_or(|matcher| self.means(subject, matcher, &prospect(way)))
-        };
-        let Some(way) = self.world.routing.way(&channel.name, means) else {
+        let Some(way) = self.way(subject, past, channel, changed_from) else {
             return Verdict::Hold(Hold::NoRoute);
         };
-        let prospect = prospect(&way);
+        let thresholds = self.thresholds(subject, &way);
+        let prospect = self.prospect(subject, past, told, &thresholds, changed_from);
         match prospect.news {
             Some(ref news) => self.weigh(&Question { subject, channel, way, told }, &prospect, news),
             None => Verdict::Hold(self.known(subject, told, prospect.stage)),
         }
+    }
+
+    /// The way by which news of it come to this channel, replicas among them.
+    pub(super) fn way(
+        &self,
+        subject: &Subject<'_>,
+        past: Option<&Past>,
+        channel: &ChannelRules,
+        changed_from: Option<DateTime<Utc>>,
+    ) -> Option<Way<'w>> {
+        let told = past.and_then(|past| past.told.get(&channel.name)).map_or(&[][..], |told| told);
+        self.world.routing.way(&channel.name, |way, route| {
+            let thresholds = self.thresholds(subject, way);
+            let prospect = self.prospect(subject, past, told, &thresholds, changed_from);
+            route.matcher.as_ref().is_none_or(|matcher| self.means(subject, matcher, &prospect))
+        })
     }
 
     fn weigh(&self, question: &Question<'_, 'w>, prospect: &Prospect, news: &News) -> Verdict<'w> {

@@ -8,6 +8,7 @@
 //! silence is simply not told yet, and is found again by the next evaluation. So a restart forgets nothing, and what was settled in the
 //! meantime is never told.
 
+pub mod board;
 pub mod decide;
 pub mod delivery;
 pub mod facts;

@@ -27,7 +27,7 @@ pub struct ChannelRules {
 }
 
 /// A way to a channel.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Way<'r> {
     /// Which route, counted from 1; `None`: there are no routes, and everything goes everywhere.
     pub number: Option<usize>,

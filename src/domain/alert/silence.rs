@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::message::Fingerprint;
 use crate::domain::finding::Stage;
-use crate::domain::matcher::Matcher;
+use crate::domain::matcher::{LabelSet, Matcher};
 
 /// Something that a person does not want to hear of for a while.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,4 +65,24 @@ pub struct SilenceRow {
     /// Also what is expired.
     #[serde(default)]
     pub include_expired: bool,
+}
+
+impl SilenceRow {
+    /// As the decision sees it; `None` for one that says nothing it can understand.
+    pub fn read(&self) -> Option<Silence> {
+        let about = match (&self.matcher, self.fingerprint, self.stage) {
+            (_, Some(fingerprint), Some(stage)) => About::Acknowledged { fingerprint, stage },
+            (Some(text), None, _) => About::Matching(Matcher::parse(text, LabelSet::ALERT).ok()?),
+            _ => return None,
+        };
+        Some(Silence {
+            id: self.id.clone(),
+            about,
+            starts_at: self.starts_at,
+            ends_at: self.ends_at,
+            author: self.author.clone(),
+            comment: self.comment.clone(),
+            include_expired: self.include_expired,
+        })
+    }
 }

@@ -23,6 +23,7 @@ mod errors;
 mod listing;
 mod mapping;
 mod product;
+mod renewal;
 pub mod settings;
 pub mod sign;
 mod wire;
@@ -40,6 +41,7 @@ pub(super) const KIND: ProviderKind = ProviderKind {
     calls: Product::calls_of,
     read_policy: "policies/alibaba-read.json",
     renew_policy: Some("policies/alibaba-renew.json"),
+    renewal: |scope, resource| renewal::capability(&scope.service, &resource.facts.engine),
     console,
     roles: credentials::ROLES,
     settings: settings::read,

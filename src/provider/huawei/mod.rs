@@ -17,6 +17,7 @@ use crate::domain::absence::Named;
 use crate::domain::identity::Scope;
 use crate::domain::listing::{Inspection, Listing, ScopeList};
 use crate::domain::reason::Reason;
+use crate::domain::renewal::method::Capability;
 use crate::domain::resource::TlsState;
 use crate::domain::snapshot::ScopeView;
 use crate::http::Rate;
@@ -57,6 +58,7 @@ pub(super) const KIND: ProviderKind = ProviderKind {
     calls: |_| action::CALLS,
     read_policy: "policies/huawei-read.json",
     renew_policy: None,
+    renewal: |_, _| Capability::NoApi,
     // the list of caches of a region; the vendor documents no address of a single one
     console: |scope, _| {
         let region = &scope.region;

@@ -15,6 +15,7 @@ use crate::domain::absence::Named;
 use crate::domain::identity::Scope;
 use crate::domain::listing::{Inspection, Listing, ScopeList};
 use crate::domain::reason::Reason;
+use crate::domain::renewal::method::Capability;
 use crate::domain::snapshot::ScopeView;
 use crate::http::Rate;
 use crate::provider::loose::{Loose, Row};
@@ -42,6 +43,7 @@ pub(super) const KIND: ProviderKind = ProviderKind {
     calls: calls_of,
     read_policy: "policies/ucloud-read.json",
     renew_policy: None,
+    renewal: |_, _| Capability::NoApi,
     // the list of balancers; no address of a single certificate is known
     console: |_, _| "https://console.ucloud.cn/ulb".to_owned(),
     roles: credentials::ROLES,

@@ -2,6 +2,7 @@
 //! and life in them. A cloud takes part by one entry in [`start`].
 
 use std::io;
+use std::net::SocketAddr;
 
 use chrono::{DateTime, Utc};
 
@@ -12,6 +13,10 @@ use super::ucloud::{self, UCloud};
 
 mod alibaba;
 mod huawei;
+mod inboxes;
+mod page;
+
+pub use inboxes::Inboxes;
 
 /// From here on a fleet is for measuring rather than for looking at.
 const LARGE: usize = 2000;
@@ -58,13 +63,21 @@ pub fn config_toml(clouds: &[Box<dyn Simulated>], listen: &str) -> String {
     let mut toml = String::from("# Simulated clouds on loopback: nothing in here is real.\n\n");
     toml.push_str(pace(size));
     toml.extend(clouds.iter().map(|cloud| cloud.accounts(size)));
-    toml + &format!("\n[web]\nlisten = [{}]\n", quoted(listen))
+    let external =
+        status_page(listen).map_or_else(String::new, |url| format!("external_url = {}\n", quoted(&url)));
+    toml + &format!("\n[web]\nlisten = [{}]\n{external}", quoted(listen))
+}
+
+/// Where the page is for others, unless the system is to choose the port.
+pub fn status_page(listen: &str) -> Option<String> {
+    let address: SocketAddr = listen.parse().ok()?;
+    (address.port() != 0).then(|| format!("http://{address}/"))
 }
 
 /// A small fleet is looked at often enough that changes show while somebody watches.
 fn pace(size: usize) -> &'static str {
     if size < LARGE {
-        "[poll]\nmax_age = \"1m\"\nmin_interval = \"5s\"\ndiscover_every = \"10s\"\ntimeout = \"5s\"\n"
+        "[poll]\nmax_age = \"30s\"\nmin_interval = \"5s\"\ndiscover_every = \"10s\"\ntimeout = \"5s\"\n"
     } else {
         "[poll]\nmax_age = \"1h\"\nmin_interval = \"1m\"\ndiscover_every = \"5m\"\ntimeout = \"15s\"\n"
     }

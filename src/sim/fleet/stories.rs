@@ -27,7 +27,15 @@ impl Maker {
         list.extend(self.odd_states());
         let replica = self.read_only(cn, &list[1]);
         list.push(replica);
+        list.push(self.about_to_change(cn));
         list
+    }
+
+    /// One that enters a stage while somebody watches: a little more than two weeks are left, to the second.
+    fn about_to_change(&mut self, owner: &Owner) -> Instance {
+        let instance = self.story(owner, Engine::MySql, "会员库", TimeDelta::zero());
+        let end = self.now + TimeDelta::days(14) + TimeDelta::seconds(100);
+        Instance { ssl: SslModel::on(end), ..instance }
     }
 
     /// A read-only instance that follows a primary, with a certificate of its own.

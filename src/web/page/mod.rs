@@ -8,6 +8,7 @@ pub mod query;
 pub mod scopes;
 pub mod survey;
 pub mod table;
+pub mod telling;
 pub mod times;
 pub mod words;
 
@@ -19,6 +20,7 @@ use self::query::{PageQuery, Show};
 use self::scopes::{Scopes, scopes};
 use self::survey::Survey;
 use self::table::{Table, table};
+use self::telling::{Told, told};
 use self::times::Stamp;
 use self::words::{ENGLISH, Words, fill, number};
 use crate::domain::hash::stable_hash;
@@ -48,6 +50,7 @@ pub struct Page {
     later: String,
     table: Table,
     scopes: Scopes,
+    told: Option<Told>,
 }
 
 /// A sentence of the headline.
@@ -105,6 +108,7 @@ pub fn page(snapshot: &Snapshot, query: &PageQuery, now: DateTime<Utc>, context:
         later: w.later.of(survey.later),
         table: table(&mut survey, query, now, context, w),
         scopes,
+        told: context.told.map(|telling| told(telling, now, context, w)),
     }
 }
 

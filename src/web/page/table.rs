@@ -220,6 +220,7 @@ fn notes(row: &Row<'_>, now: DateTime<Utc>, context: &PageContext<'_>, words: &W
     ]
     .into_iter()
     .flatten()
+    .chain(super::telling::notes(row, now, context, words))
     .collect()
 }
 

@@ -323,6 +323,22 @@ fn an_empty_digest_is_sent_only_where_it_is_wanted() {
 }
 
 #[test]
+fn a_test_comes_at_its_time_and_calls_no_pager() {
+    let mut town = Town::new().with("r-1", days(300));
+    town.routing.channels.push(pager("pager"));
+    town.alert.test = Some(Digest { days: vec![Weekday::Mon], ..daily(10, 17) });
+    town.round();
+    for (name, wait, want) in [
+        ("Sunday", TimeDelta::hours(4), &NONE[..]),
+        ("Monday", days(1), &["test chat: nothing"][..]),
+        ("Tuesday", days(1), &NONE[..]),
+        ("two Mondays later, the daemon was off", days(14), &["test chat: nothing"][..]),
+    ] {
+        assert_eq!(town.wait(wait).told(), want, "{name}");
+    }
+}
+
+#[test]
 fn a_weekly_digest_does_not_slow_down_what_is_urgent() {
     let mut town = Town::new();
     let digest = Some(Digest { at: time(9, 37), days: vec![Weekday::Mon], send_empty: false });

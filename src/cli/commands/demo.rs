@@ -1,0 +1,118 @@
+//! `demo`: the daemon over simulated clouds, with simulated receivers of its messages.
+
+use std::fs::{DirBuilder, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::Utc;
+
+use super::daemon::{explainer, until_stopped};
+use super::{Exit, environment, failed};
+use crate::cli::args::Demo;
+use crate::config;
+use crate::daemon::Daemon;
+use crate::shutdown::Shutdown;
+use crate::sim::demo::{self as simulated, Clouds, Inboxes, status_page};
+
+/// The simulated clouds change this often.
+const TICK: Duration = Duration::from_secs(5);
+/// The fleet is the same one each time.
+const SEED: u64 = 20_261_122;
+
+/// Runs simulated clouds and receivers on loopback and the daemon in between.
+pub(super) async fn demo(demo: &Demo) -> Exit {
+    match prepare(demo).await {
+        Ok(show) => show.run(demo).await,
+        Err(exit) => exit,
+    }
+}
+
+/// Everything that the demonstration consists of.
+struct Show {
+    clouds: Clouds,
+    inboxes: Inboxes,
+    daemon: Daemon,
+    _folder: Folder,
+}
+
+async fn prepare(demo: &Demo) -> Result<Show, Exit> {
+    let listen = demo.listen.to_string();
+    let started = simulated::start(demo.resources as usize, SEED, Utc::now()).await;
+    let clouds = started.map_err(|error| failed(&format!("the simulated clouds cannot start: {error}")))?;
+    let started = Inboxes::start(status_page(&listen).as_deref()).await;
+    let inboxes =
+        started.map_err(|error| failed(&format!("the simulated receivers cannot start: {error}")))?;
+    let folder = Folder::make()
+        .map_err(|error| failed(&format!("no folder for what is kept while the demo runs: {error}")))?;
+    let text = simulated::config_toml(&clouds, &listen) + &inboxes.config_toml(&folder.0.join("notafter.db"));
+    if let Some(path) = &demo.write_config {
+        write_for_owner(path, &text).map_err(|error| failed(&format!("{}: {error}", path.display())))?;
+    }
+    let mut config = config::parse(&text, "demo").map_err(|problems| failed(&problems))?;
+    config.web.control_socket = Some(folder.0.join("control.sock"));
+    let explainer = explainer(&config);
+    let daemon = Daemon::prepare(config, &environment).await.map_err(|error| failed(&error))?;
+    daemon.explains_with(explainer);
+    Ok(Show { clouds, inboxes, daemon, _folder: folder })
+}
+
+impl Show {
+    async fn run(self, demo: &Demo) -> Exit {
+        let Self { clouds, inboxes, daemon, _folder } = self;
+        for address in daemon.addresses() {
+            println!(
+                "Simulated clouds with {} resources. Open http://{address}/ ; metrics are at http://{address}/metrics\n\
+                 What people are told of them, in Slack, DingTalk and a webhook: {}\n\
+                 Account `legacy` has a refused key and region me-east-1 refuses, on purpose. Ctrl-C ends it.",
+                demo.resources,
+                inboxes.page_url()
+            );
+        }
+        if let Some(socket) = daemon.control_socket() {
+            println!("Try: notafter --socket {} status", socket.display());
+        }
+        until_stopped(daemon, |stop| drop(tokio::spawn(keep_changing(clouds, stop)))).await
+    }
+}
+
+/// The file holds keys, be they simulated ones: nobody else may read it.
+fn write_for_owner(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(text.as_bytes())
+}
+
+async fn keep_changing(clouds: Clouds, stop: Shutdown) {
+    for tick in 0.. {
+        tokio::select! {
+            () = stop.requested() => return,
+            () = tokio::time::sleep(TICK) => {
+                for cloud in &clouds {
+                    cloud.live(Utc::now(), tick);
+                }
+            }
+        }
+    }
+}
+
+/// A folder of its own, for its owner only, which goes when the demonstration ends: nothing simulated is worth keeping.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make() -> io::Result<Self> {
+        let name = format!("notafter-demo-{}-{}", std::process::id(), Utc::now().timestamp_micros());
+        let path = std::env::temp_dir().join(name);
+        DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(folder = %self.0.display(), %error, "the demo's folder is left behind");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What has been done and what is promised: the limits are held against it, and it fills while a plan is made.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::attempt::{Attempt, NEED, ResourceKey, SAME_END, State};
+use super::method::{Capability, Condition, Method};
+use super::plan::{Seat, World, seats};
+use super::refusal::Refusal;
+use super::window::Span;
+
+/// What counts as a day for the limit: any 24 hours, so that no zone has to be chosen.
+const DAY: TimeDelta = TimeDelta::hours(24);
+
+/// The members of a replication group: account, service, and the id of the primary.
+type Group = (Box<str>, Box<str>, Box<str>);
+
+/// What has been done and what is promised.
+pub(super) struct Book<'a> {
+    max_in_progress: u32,
+    max_per_day: u32,
+    by_resource: HashMap<&'a ResourceKey, Vec<&'a Attempt>>,
+    /// Under way, by account.
+    under_way: HashMap<Box<str>, u32>,
+    /// Members that are being changed, by us or by others.
+    busy: HashMap<Group, HashSet<Box<str>>>,
+    /// Begun within a day.
+    today: u32,
+    /// Planned, by the begin of the window: the accounts.
+    slots: BTreeMap<DateTime<Utc>, Vec<Box<str>>>,
+    /// The last of too many failures in a row.
+    stopped_at: Option<DateTime<Utc>>,
+}
+
+impl<'a> Book<'a> {
+    pub(super) fn new(world: &World<'a>) -> Self {
+        let mut book = Self {
+            max_in_progress: world.policy.max_in_progress,
+            max_per_day: world.policy.max_per_day,
+            by_resource: HashMap::new(),
+            under_way: HashMap::new(),
+            busy: HashMap::new(),
+            today: 0,
+            slots: BTreeMap::new(),
+            stopped_at: stopped_at(world),
+        };
+        for attempt in world.attempts {
+            book.enter(attempt, world.now);
+        }
+        for (key, seat) in seats(world.snapshot) {
+            let unsteady = unsteady(world, &seat);
+            if unsteady || book.of(&key).iter().any(|attempt| attempt.state.is_open()) {
+                book.busy.entry(group(&seat)).or_default().insert(key.resource_id);
+            }
+        }
+        book
+    }
+
+    fn enter(&mut self, attempt: &'a Attempt, now: DateTime<Utc>) {
+        let resource = &attempt.key.resource;
+        self.by_resource.entry(resource).or_default().push(attempt);
+        self.today += u32::from(attempt.sent_at().is_some_and(|at| now - at < DAY));
+        if attempt.state.is_open() {
+            *self.under_way.entry(resource.account.clone()).or_default() += 1;
+        }
+        if let (State::Announced | State::Approved, Some(planned)) = (&attempt.state, attempt.planned)
+            && planned.begin > now
+        {
+            self.slots.entry(planned.begin).or_default().push(resource.account.clone());
+        }
+    }
+
+    /// Every attempt on a resource.
+    pub(super) fn of(&self, resource: &ResourceKey) -> &[&'a Attempt] {
+        self.by_resource.get(resource).map_or(&[], |attempts| attempts)
+    }
+
+    /// The attempt for an end, the latest where a person wanted several.
+    pub(super) fn current(&self, resource: &ResourceKey, not_after: DateTime<Utc>) -> Option<&'a Attempt> {
+        let same = |attempt: &&&Attempt| (attempt.key.not_after - not_after).abs() < SAME_END;
+        self.of(resource).iter().filter(same).max_by_key(|attempt| attempt.number).copied()
+    }
+
+    /// The last call for this end or a later one: whatever is read now, it was sent for.
+    pub(super) fn sent(&self, resource: &ResourceKey, not_after: DateTime<Utc>) -> Option<&'a Attempt> {
+        let concerns = |attempt: &&&Attempt| match attempt.state {
+            State::Confirmed { new_not_after } if new_not_after >= not_after + SAME_END => true,
+            _ => attempt.state.was_sent() && attempt.key.not_after + SAME_END > not_after,
+        };
+        self.of(resource).iter().filter(concerns).max_by_key(|attempt| attempt.changed_at).copied()
+    }
+
+    /// Since when everything is stopped.
+    pub(super) fn stopped_at(&self) -> Option<DateTime<Utc>> {
+        self.stopped_at
+    }
+
+    /// Another member of its group that is being changed.
+    pub(super) fn busy_member(&self, seat: &Seat<'_>) -> Option<&str> {
+        let members = self.busy.get(&group(seat))?;
+        members.iter().filter(|id| ***id != *seat.resource.id).min().map(|id| &**id)
+    }
+
+    /// Whether a limit is reached.
+    pub(super) fn limit(&self, account: &str) -> Option<Refusal> {
+        let under_way = self.under_way.get(account).copied().unwrap_or(0);
+        match () {
+            () if self.today >= self.max_per_day => Some(Refusal::DayLimit),
+            () if under_way >= self.max_in_progress => Some(Refusal::AccountLimit),
+            () => None,
+        }
+    }
+
+    /// One more is under way.
+    pub(super) fn begin(&mut self, seat: &Seat<'_>) {
+        self.today += 1;
+        *self.under_way.entry((&*seat.scope.account).into()).or_default() += 1;
+        self.busy.entry(group(seat)).or_default().insert((&*seat.resource.id).into());
+    }
+
+    /// Whether a window has room for one more, as far as can be foreseen.
+    pub(super) fn has_room(&self, account: &str, window: Span) -> bool {
+        let near = (Bound::Excluded(window.begin - DAY), Bound::Excluded(window.begin + DAY));
+        let planned: usize = self.slots.range(near).map(|(_, accounts)| accounts.len()).sum();
+        let same = self.slots.get(&window.begin).map_or(&[][..], |accounts| accounts);
+        let of_account = same.iter().filter(|planned| ***planned == *account).count();
+        let in_turn = (window.end - window.begin).num_seconds() / NEED.num_seconds().max(1);
+        let fits = usize::try_from(in_turn).unwrap_or(1).saturating_mul(self.max_in_progress as usize).max(1);
+        planned < self.max_per_day as usize && of_account < fits
+    }
+
+    /// Keeps a place in a window.
+    pub(super) fn reserve(&mut self, account: &str, window: Span) {
+        self.slots.entry(window.begin).or_default().push(account.into());
+    }
+}
+
+/// The moment of the last failure, if so many came in a row that everything stops.
+fn stopped_at(world: &World<'_>) -> Option<DateTime<Utc>> {
+    let over = |attempt: &&Attempt| attempt.state.was_sent() && !attempt.state.is_open();
+    let mut ended: Vec<&Attempt> = world.attempts.iter().filter(over).collect();
+    ended.sort_by_key(|attempt| (attempt.changed_at, attempt.state.has_failed(), &attempt.id));
+    let failed = ended.iter().rev().take_while(|attempt| attempt.state.has_failed()).count();
+    let last = ended.last().map(|attempt| attempt.changed_at);
+    last.filter(|_| failed >= world.policy.stop_after_failures as usize)
+}
+
+/// The cloud says that it is being changed, or does not run: whatever is done to it, its group does not lose another.
+fn unsteady(world: &World<'_>, seat: &Seat<'_>) -> bool {
+    let Capability::Call(method) = (world.capability)(seat.scope, seat.resource) else { return false };
+    condition(world, seat, method) != Condition::Ready
+}
+
+/// The condition of a resource, by the latest word on it.
+pub(super) fn condition(world: &World<'_>, seat: &Seat<'_>, method: &Method) -> Condition {
+    let key = ResourceKey::new(seat.scope, &seat.resource.id);
+    let later = world.details.get(&key).filter(|detail| seat.view.listed_at.is_none_or(|at| detail.at > at));
+    let status: &str = match later.and_then(|detail| detail.status.as_deref()) {
+        Some(status) => status,
+        None => &seat.resource.facts.status,
+    };
+    method.condition(status)
+}
+
+/// A primary is in the group that its replicas name after it.
+fn group(seat: &Seat<'_>) -> Group {
+    let id: Arc<str> = Arc::clone(&seat.resource.id);
+    let name = seat.resource.facts.group.clone().unwrap_or_else(|| (&*id).into());
+    ((&*seat.scope.account).into(), (&*seat.scope.service).into(), name)
+}

@@ -1,0 +1,173 @@
+//! `/api/v1/status`: how the daemon fares, in one answer; also what the command `status` shows.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::super::context::{PageContext, Telling};
+use super::super::json::Moment;
+use super::super::rows::scope_id;
+use super::silences::state_of;
+use crate::domain::alert::delivery::health::Health;
+use crate::domain::snapshot::Snapshot;
+use crate::notifier::desk::ChannelStatus;
+
+/// So many scopes that fail are told one by one.
+const FAILING: usize = 100;
+
+/// How the daemon fares.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)] // here and below named as the members, which the OpenAPI document explains
+pub struct Status {
+    pub version: String,
+    pub started_at: Moment,
+    pub clock: ClockStatus,
+    pub ready: bool,
+    pub resources: usize,
+    pub scopes: ScopeCounts,
+    pub failing: Vec<FailingScope>,
+    pub store: StoreStatus,
+    pub alerts: AlertsStatus,
+    pub channels: Vec<ChannelItem>,
+}
+
+/// The daemon's idea of time.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct ClockStatus {
+    pub now: Moment,
+    pub timezone: String,
+}
+
+/// How many scopes there are.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct ScopeCounts {
+    pub total: usize,
+    pub up: usize,
+    pub failing: usize,
+    pub pending: usize,
+}
+
+/// A scope that fails.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct FailingScope {
+    pub id: String,
+    pub reason: String,
+    pub text: String,
+    pub at: Moment,
+    pub listed_at: Option<Moment>,
+}
+
+/// Whether what is known outlives the daemon.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct StoreStatus {
+    pub configured: bool,
+    pub usable: bool,
+    pub place: Option<String>,
+}
+
+/// Whether people are told.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct AlertsStatus {
+    pub configured: bool,
+    pub evaluated_at: Option<Moment>,
+    pub trouble: Option<String>,
+    pub silences: usize,
+    pub queued: usize,
+    pub dead: usize,
+}
+
+/// How a channel fares.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct ChannelItem {
+    pub name: String,
+    pub r#type: String,
+    pub place: String,
+    pub failing: bool,
+    pub failures: u32,
+    pub failing_since: Option<Moment>,
+    pub paused_until: Option<Moment>,
+    pub last_success: Option<Moment>,
+    pub error: Option<String>,
+    pub queued: usize,
+    pub dead: usize,
+}
+
+impl ChannelItem {
+    /// A channel.
+    pub fn new(status: &ChannelStatus) -> Self {
+        let Health { failures, since, error, paused_until, last_success, .. } = &status.health;
+        Self {
+            name: status.name.to_string(),
+            r#type: status.type_name.to_owned(),
+            place: status.place.to_string(),
+            failing: status.failing,
+            failures: *failures,
+            failing_since: since.map(Moment),
+            paused_until: paused_until.map(Moment),
+            last_success: last_success.map(Moment),
+            error: (!error.is_empty()).then(|| error.to_string()),
+            queued: status.queued,
+            dead: status.dead,
+        }
+    }
+}
+
+/// Builds the answer.
+pub fn status(
+    snapshot: &Snapshot,
+    store: StoreStatus,
+    now: DateTime<Utc>,
+    context: &PageContext<'_>,
+) -> Status {
+    let failing = snapshot.scopes.iter().filter_map(|(scope, view)| Some((scope, view, view.failure()?)));
+    let failing = failing.take(FAILING).map(|(scope, view, failure)| FailingScope {
+        id: scope_id(scope),
+        reason: failure.reason.as_str().to_owned(),
+        text: failure.text.to_string(),
+        at: Moment(failure.at),
+        listed_at: view.listed_at.map(Moment),
+    });
+    Status {
+        version: context.version.to_owned(),
+        started_at: Moment(context.started_at),
+        clock: ClockStatus { now: Moment(now), timezone: context.timezone.name().to_owned() },
+        ready: snapshot.is_ready(),
+        resources: snapshot.resources().count(),
+        scopes: scopes(snapshot),
+        failing: failing.collect(),
+        store,
+        alerts: alerts(context.told, now),
+        channels: channels(context.told).iter().map(ChannelItem::new).collect(),
+    }
+}
+
+fn scopes(snapshot: &Snapshot) -> ScopeCounts {
+    let total = snapshot.scopes.len();
+    let failing = snapshot.scopes.values().filter(|view| view.failure().is_some()).count();
+    let up = snapshot.scopes.values().filter(|view| view.is_up()).count();
+    ScopeCounts { total, up, failing, pending: total.saturating_sub(up + failing) }
+}
+
+fn channels(told: Option<&Telling>) -> &[ChannelStatus] {
+    told.and_then(|told| told.channels.as_ref().ok()).map_or(&[], |channels| channels)
+}
+
+fn alerts(told: Option<&Telling>, now: DateTime<Utc>) -> AlertsStatus {
+    let board = told.map(|told| &*told.board);
+    let trouble = board.and_then(|board| board.trouble.as_deref()).map(str::to_owned);
+    let unknown = told.and_then(|told| told.channels.as_ref().err()).map(ToString::to_string);
+    let silences = board.map_or(&[][..], |board| &board.silences);
+    AlertsStatus {
+        configured: told.is_some(),
+        evaluated_at: board.and_then(|board| board.at).map(Moment),
+        trouble: trouble.or(unknown),
+        silences: silences.iter().filter(|row| state_of(row, now) == "active").count(),
+        queued: channels(told).iter().map(|channel| channel.queued).sum(),
+        dead: channels(told).iter().map(|channel| channel.dead).sum(),
+    }
+}

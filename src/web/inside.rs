@@ -1,0 +1,148 @@
+//! What only a running daemon has beside what it saw: channels, what was told, the store. Filled in by `daemon`.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::{Notify, watch};
+
+use super::context::Telling;
+use super::refusal::Refusal;
+use crate::domain::alert::board::{Board, Rules};
+use crate::domain::alert::decide::{Renewal, World};
+use crate::domain::alert::memory::Memory;
+use crate::domain::alert::message::Fingerprint;
+use crate::domain::alert::outbox::State;
+use crate::domain::alert::silence::{Silence, SilenceRow};
+use crate::domain::identity::Scope;
+use crate::domain::snapshot::Snapshot;
+use crate::notifier::desk::{Desk, DeskError};
+use crate::provider;
+use crate::store::{Handle, Store, StoreError};
+
+/// So many dead letters are shown on the page.
+const DEAD: usize = 20;
+
+/// What only a running daemon has.
+#[derive(Default)]
+pub struct Inside {
+    /// What is told; `None`: no channel is configured.
+    pub alerting: Option<Alerting>,
+    /// What is kept; `None`: nothing.
+    pub store: Option<Handle>,
+    /// Calls a second that may go to the detail API of a scope now; `None` where the listing carries everything.
+    pub pace: Option<Pace>,
+    /// Tells all that is known of a resource.
+    pub explain: OnceLock<Explainer>,
+}
+
+/// See [`Inside::pace`].
+pub type Pace = Box<dyn Fn(&Scope) -> Option<f64> + Send + Sync>;
+
+/// Makes the text of an explanation. `Err` is the answer for a resource that is not known.
+pub type Explainer = Box<dyn Fn(&Asked<'_>) -> Result<String, String> + Send + Sync>;
+
+/// What an explanation is made of, beside the configuration.
+pub struct Asked<'a> {
+    /// The cloud's id of the resource.
+    pub id: &'a str,
+    /// What was seen.
+    pub snapshot: &'a Snapshot,
+    /// See [`Inside::pace`].
+    pub pace: &'a dyn Fn(&Scope) -> Option<f64>,
+    /// Where the daemon's own timeline stands.
+    pub uptime: Duration,
+    /// What is told, and what was told before; `None`: no channel is configured.
+    pub alerts: Option<(&'a World<'a>, &'a Memory)>,
+    /// The moment everything is measured from.
+    pub now: DateTime<Utc>,
+}
+
+/// What is told to whom, and by whom.
+#[derive(Clone)]
+pub struct Alerting {
+    /// What the configuration says.
+    pub rules: watch::Receiver<Arc<Rules>>,
+    /// What the last evaluation knew.
+    pub board: watch::Receiver<Arc<Board>>,
+    /// Rung when a silence changed.
+    pub ask: Arc<Notify>,
+    /// Who knows channels and messages.
+    pub desk: Arc<dyn Desk>,
+    /// Where silences are kept.
+    pub store: Handle,
+    /// What is known of the renewal of a certificate.
+    pub renewal: fn(&str, Fingerprint) -> Renewal,
+    /// Makes the id of a silence.
+    pub silence_id: fn(DateTime<Utc>) -> Box<str>,
+}
+
+impl fmt::Debug for Inside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inside").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+impl Inside {
+    /// What is told, or why there is nothing to say about that.
+    pub(super) fn alerting(&self) -> Result<&Alerting, Refusal> {
+        self.alerting
+            .as_ref()
+            .ok_or_else(|| Refusal::conflict("no channel is configured: nobody is told anything"))
+    }
+
+    /// How things stand with what is told, for one page.
+    pub(super) async fn telling(&self) -> Option<Telling> {
+        let alerting = self.alerting.as_ref()?;
+        let channels = alerting.desk.channels().await;
+        let has_dead =
+            channels.as_ref().is_ok_and(|channels| channels.iter().any(|channel| channel.dead > 0));
+        let dead =
+            if has_dead { alerting.desk.messages(&[State::Dead], DEAD, None).await } else { Ok(Vec::new()) };
+        let board = Arc::clone(&alerting.board.borrow());
+        Some(Telling { channels, dead: dead.unwrap_or_default(), board })
+    }
+}
+
+impl Alerting {
+    /// Has the last evaluation's memory and the present rules looked at together with a snapshot.
+    pub(super) fn with_world<T>(
+        &self,
+        snapshot: &Snapshot,
+        now: DateTime<Utc>,
+        look: impl FnOnce(&World<'_>, &Memory) -> T,
+    ) -> T {
+        let (rules, board) = (Arc::clone(&self.rules.borrow()), Arc::clone(&self.board.borrow()));
+        let silences: Vec<Silence> = board.silences.iter().filter_map(SilenceRow::read).collect();
+        let console = |scope: &Scope, id: &str| Some((provider::find(&scope.provider)?.console)(scope, id));
+        let world = World {
+            snapshot,
+            accounts: &rules.accounts,
+            alert: &rules.alert,
+            poll: &rules.poll,
+            routing: &rules.routing,
+            silences: &silences,
+            // what was not delivered matters only for news that the next evaluation settles anyway
+            undelivered: &BTreeSet::new(),
+            renewal: &self.renewal,
+            console: &console,
+            now,
+        };
+        look(&world, &board.memory)
+    }
+
+    /// Has something done with the store, and says so where that is not possible.
+    pub(super) async fn kept<T>(
+        &self,
+        work: impl AsyncFnOnce(&Store) -> Result<T, StoreError>,
+    ) -> Result<T, Refusal> {
+        let away = || Refusal::unavailable(DeskError::StoreAway.to_string());
+        let store = self.store.store().ok_or_else(away)?;
+        work(&store).await.map_err(|error| {
+            self.store.report(&store, error);
+            away()
+        })
+    }
+}
