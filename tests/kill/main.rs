@@ -8,7 +8,7 @@
 //! Usually as many kills as fit into a minute or so, at most a thousand. `NOTAFTER_KILLS=10000` takes as long as it
 //! takes, `NOTAFTER_KILL_SEED` begins elsewhere; `tests/kill/run.sh` does both.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)] // in a test, a panic is the message
 
 mod daemon;
 mod dice;
