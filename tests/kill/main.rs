@@ -8,6 +8,8 @@
 //! Usually as many kills as fit into a minute or so, at most a thousand. `NOTAFTER_KILLS=10000` takes as long as it
 //! takes, `NOTAFTER_KILL_SEED` begins elsewhere; `tests/kill/run.sh` does both.
 
+#![allow(clippy::unwrap_used)] // in a test, a panic is the message
+
 mod daemon;
 mod dice;
 mod nest;
@@ -28,8 +30,8 @@ const DAEMONS: usize = 8;
 const ENOUGH: usize = 1000;
 /// How long they have for that.
 const USUAL_TIME: Duration = Duration::from_secs(70);
-/// A machine that does not get this far says nothing about crashes.
-const LEAST: usize = 200;
+/// A machine that does not get this far says nothing about crashes; 157 were seen on two cores with a load of 15.
+const LEAST: usize = 80;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}: a number")))
@@ -50,7 +52,7 @@ async fn a_daemon_that_is_killed_at_any_moment_loses_nothing_and_tells_nothing_t
     let storms = (0..DAEMONS).map(|number| {
         let (world, budget) = (Arc::clone(&world), Arc::clone(&budget));
         tokio::spawn(async move {
-            let nest = Nest::start(number, &world, Dice(seed ^ (number as u64) << 32)).await;
+            let nest = Nest::start(number, &world, Dice(seed ^ ((number as u64) << 32))).await;
             nest.storm(&world, &budget).await
         })
     });

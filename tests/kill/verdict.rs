@@ -62,9 +62,9 @@ impl<'a> Evidence<'a> {
         for (name, got) in CHANNELS.into_iter().zip(self.got) {
             let channel = self.channel(name, got);
             let mut found = self.judge_channel(&channel);
-            found
-                .iter_mut()
-                .for_each(|problem| *problem = format!("daemon {}, {name}: {problem}", self.number));
+            for problem in &mut found {
+                *problem = format!("daemon {}, {name}: {problem}", self.number);
+            }
             let repeats: usize = channel.ids.values().map(|times| times - 1).sum();
             let rows = channel.rows.len();
             parts.push(format!("{name}: {rows} messages, {repeats} requests more than those"));
@@ -112,7 +112,7 @@ impl<'a> Evidence<'a> {
                     problems.extend(self.lost_with(channel, row).map(|lost| format!("with {id}: {lost}")));
                 }
                 state => {
-                    problems.push(format!("{id} ({what}) is {state:?} at the end: {:?}", row.last_error))
+                    problems.push(format!("{id} ({what}) is {state:?} at the end: {:?}", row.last_error));
                 }
             }
         }

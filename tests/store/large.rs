@@ -4,11 +4,13 @@
 //! `NOTAFTER_HISTORY=1000000 cargo test --test store large -- --nocapture --test-threads 1` measures with a million
 //! delivered messages (a gigabyte for each database).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use notafter::domain::alert::memory::Memory;
+use notafter::domain::alert::memory::{Memory, Past, Told};
+use notafter::domain::alert::message::{CertificateFacts, CertificateItem, Fingerprint, Item};
 use notafter::domain::alert::outbox::{Settled, State};
 use notafter::domain::difference::Difference;
 use notafter::domain::finding::Stage;
@@ -97,19 +99,52 @@ pub(crate) async fn add_history(database: &Database, count: i64) {
     connection.close().await.unwrap();
 }
 
+/// Somebody was told of every certificate of the fleet: as bad as it gets.
+fn remembered() -> Memory {
+    let template = message("evt_template", "ops", Stage::Warning, 0);
+    let Some(Item::Certificate(CertificateItem { facts, .. })) = template.items.first() else {
+        panic!("a certificate");
+    };
+    let mut memory = Memory::default();
+    for n in 0..SCOPES * EACH {
+        let fingerprint = Fingerprint(n as u64);
+        let told = Told { not_after: facts.not_after, stage: Stage::Warning, at: moment() };
+        let past = Past {
+            facts: CertificateFacts { fingerprint, resource_id: format!("r-{n}").into(), ..facts.clone() },
+            epoch: facts.not_after,
+            doubt: None,
+            missing: None,
+            told: BTreeMap::from([("ops".into(), vec![told])]),
+        };
+        memory.certificates.insert(fingerprint, Arc::new(past));
+    }
+    memory
+}
+
+async fn store_memory(database: &Database, memory: &Memory) {
+    let store = database.open().await;
+    let rows = memory.rows_since(&Memory::default());
+    let (done, took) = timed(store.commit_alerts(&rows, &[], moment())).await;
+    done.unwrap();
+    println!("{}: {} rows of memory written in {took:?}", kind(database), rows.len());
+    store.close().await;
+}
+
 async fn a_long_history_holds_nothing_up(database: Database) {
     let count = std::env::var("NOTAFTER_HISTORY").map_or(HISTORY, |text| text.parse().expect("a number"));
     let store = database.open().await;
     let snapshot = fleet();
     store.save(&Difference::between(&Snapshot::default(), &snapshot), moment()).await.unwrap();
     store.close().await;
+    let remembered = remembered();
+    store_memory(&database, &remembered).await;
     add_history(&database, count).await;
 
     let (store, opened) = timed(database.open()).await;
     let (loaded, read) = timed(store.load(moment())).await;
     assert_eq!(loaded.unwrap().snapshot.resources().count(), SCOPES * EACH);
     let (alerts, told) = timed(store.load_alerts()).await;
-    assert!(alerts.unwrap().memory.is_empty());
+    assert_eq!(alerts.unwrap().memory, remembered);
     let messages: Vec<_> =
         (0..20).map(|n| message(&format!("evt_new_{n:02}"), "ops", Stage::Warning, n)).collect();
     let (done, committed) = timed(store.commit_alerts(&[], &messages, moment())).await;

@@ -82,7 +82,7 @@ impl Course {
             return false;
         }
         let waits = |resource: &&Arc<Resource>| resource.looked_at.is_none() && resource.reading.is_none();
-        let unseen = snapshot.resources().filter(|(_, resource)| waits(&resource)).count();
+        let unseen = snapshot.resources().filter(|(_, resource)| waits(resource)).count();
         let now = Instant::now();
         let (before, since) = *self.unseen.get_or_insert((unseen, now));
         if unseen < before {
