@@ -38,7 +38,8 @@ impl Home {
     /// Writes a configuration of that name.
     pub(crate) fn configure(&self, name: &str, text: &str) {
         let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(self.path(name)).unwrap();
+        let mut file =
+            options.write(true).create(true).truncate(true).mode(0o600).open(self.path(name)).unwrap();
         std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
     }
 

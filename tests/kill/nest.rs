@@ -33,7 +33,8 @@ pub(crate) struct Budget {
 
 impl Budget {
     fn is_spent(&self) -> bool {
-        self.kills.load(Ordering::Relaxed) >= self.enough || self.until.is_some_and(|until| Instant::now() > until)
+        self.kills.load(Ordering::Relaxed) >= self.enough
+            || self.until.is_some_and(|until| Instant::now() > until)
     }
 }
 
@@ -202,8 +203,10 @@ impl Nest {
         let mut account = evidence.judge();
         let log = self.home.log();
         let again = log.matches("were under way at the last stop").count();
-        account.summary =
-            format!("daemon {}: {} kills, {again} of them while sending, {}", self.number, self.kills, account.summary);
+        account.summary = format!(
+            "daemon {}: {} kills, {again} of them while sending, {}",
+            self.number, self.kills, account.summary
+        );
         if !told {
             account.problems.push(format!("not everything was told within {PATIENCE:?}:\n{}", tail(&log)));
         }
@@ -220,7 +223,8 @@ impl Nest {
             tokio::time::sleep(Duration::from_millis(500)).await;
             let nothing_waits = self.home.page().await.is_some_and(|page| {
                 CHANNELS.iter().all(|channel| {
-                    let line = format!("notafter_outbox_messages{{channel=\"{channel}\",state=\"queued\"}} 0\n");
+                    let line =
+                        format!("notafter_outbox_messages{{channel=\"{channel}\",state=\"queued\"}} 0\n");
                     page.contains(&line)
                 })
             });

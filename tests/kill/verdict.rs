@@ -62,7 +62,9 @@ impl<'a> Evidence<'a> {
         for (name, got) in CHANNELS.into_iter().zip(self.got) {
             let channel = self.channel(name, got);
             let mut found = self.judge_channel(&channel);
-            found.iter_mut().for_each(|problem| *problem = format!("daemon {}, {name}: {problem}", self.number));
+            found
+                .iter_mut()
+                .for_each(|problem| *problem = format!("daemon {}, {name}: {problem}", self.number));
             let repeats: usize = channel.ids.values().map(|times| times - 1).sum();
             let rows = channel.rows.len();
             parts.push(format!("{name}: {rows} messages, {repeats} requests more than those"));
@@ -109,7 +111,9 @@ impl<'a> Evidence<'a> {
                 State::Superseded => {
                     problems.extend(self.lost_with(channel, row).map(|lost| format!("with {id}: {lost}")));
                 }
-                state => problems.push(format!("{id} ({what}) is {state:?} at the end: {:?}", row.last_error)),
+                state => {
+                    problems.push(format!("{id} ({what}) is {state:?} at the end: {:?}", row.last_error))
+                }
             }
         }
         problems
@@ -123,7 +127,9 @@ impl<'a> Evidence<'a> {
         };
         let id = &*row.message.id;
         let rung_off = |item: &CertificateItem| match item.news {
-            News::Renewed { old_not_after, .. } => resolved(channel, &key::expiry(&item.facts, old_not_after)),
+            News::Renewed { old_not_after, .. } => {
+                resolved(channel, &key::expiry(&item.facts, old_not_after))
+            }
             News::Gone { .. } => resolved(channel, &key::expiry(&item.facts, item.facts.not_after)),
             _ => true,
         };
@@ -143,8 +149,9 @@ impl<'a> Evidence<'a> {
                     && other.facts.not_after >= item.facts.not_after
                     && told_stage(&other.news) >= told_stage(&item.news)
             });
-            (!told && !self.is_over(&item.facts))
-                .then(|| format!("{} {:?} was taken back and told nowhere else", item.facts.resource_id, item.news))
+            (!told && !self.is_over(&item.facts)).then(|| {
+                format!("{} {:?} was taken back and told nowhere else", item.facts.resource_id, item.news)
+            })
         })
     }
 
@@ -216,9 +223,11 @@ fn nothing_came_that_was_not_written_down(channel: &Channel<'_>) -> Vec<String> 
 /// No two messages tell that the same certificate entered the same stage before the same end.
 fn each_crossing_has_one_name(channel: &Channel<'_>) -> Vec<String> {
     let mut names: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
-    for row in channel.rows.iter().filter(|row| {
-        row.state == State::Delivered || channel.ids.contains_key(&*row.message.id)
-    }) {
+    for row in channel
+        .rows
+        .iter()
+        .filter(|row| row.state == State::Delivered || channel.ids.contains_key(&*row.message.id))
+    {
         for CertificateItem { news, facts } in certificates(row) {
             if let News::Entered { stage, .. } = news {
                 let crossing = (&*facts.resource_id, facts.not_after, *stage);
@@ -256,9 +265,11 @@ fn each_incident_has_one_key(channel: &Channel<'_>) -> Vec<String> {
 }
 
 fn resolved(channel: &Channel<'_>, key: &str) -> bool {
-    channel.accepted.iter().filter_map(|delivery| delivery.request.json()).any(|event| {
-        event["event_action"] == "resolve" && event["dedup_key"] == key
-    })
+    channel
+        .accepted
+        .iter()
+        .filter_map(|delivery| delivery.request.json())
+        .any(|event| event["event_action"] == "resolve" && event["dedup_key"] == key)
 }
 
 fn certificates(row: &Row) -> impl Iterator<Item = &CertificateItem> {

@@ -46,7 +46,11 @@ impl World {
                 // half of them are in a stage, some enter one during the run
                 let hours = TimeDelta::hours(i64::try_from(n % 8).unwrap_or_default());
                 let seconds = TimeDelta::seconds(i64::try_from(dice.below(60)).unwrap_or_default());
-                world.create(number, &format!("begin-{n:03}"), Utc::now() - TimeDelta::hours(1) + hours + seconds);
+                world.create(
+                    number,
+                    &format!("begin-{n:03}"),
+                    Utc::now() - TimeDelta::hours(1) + hours + seconds,
+                );
             }
         }
         world
@@ -91,7 +95,8 @@ impl World {
         let now = Utc::now();
         let ids = self.ids(account);
         if ids.len() > MOST {
-            let far: Vec<_> = ids.iter().filter(|id| self.stage(id, now) == Some(Stage::Ok)).cloned().collect();
+            let far: Vec<_> =
+                ids.iter().filter(|id| self.stage(id, now) == Some(Stage::Ok)).cloned().collect();
             if let Some(id) = dice.choose(if far.is_empty() { &ids } else { &far }) {
                 self.cloud.delete(&id);
             }
