@@ -235,7 +235,8 @@ impl Courier {
         self.context.telemetry.notification_failed(name, trouble.reason);
         let health = self.line.health();
         let since = health.released_at.map_or(row.message.at, |released| released.max(row.message.at));
-        let step = after(attempt, &Tries { attempts: row.attempts, since }, now, chance());
+        let tries = Tries { attempts: row.attempts, since, dead_in_a_row: health.dead_in_a_row };
+        let step = after(attempt, &tries, now, chance());
         let error: Box<str> = trouble.text.as_str().into();
         let id = &*row.message.id;
         if let Attempt::Failed { after } = attempt {
@@ -254,6 +255,9 @@ impl Courier {
             }
             Step::GiveUp | Step::Plain | Step::Done => {
                 tracing::error!(channel = name, message = id, %error, attempts = row.attempts, "given up");
+                if attempt == Attempt::Hopeless {
+                    self.line.edit_health(|health| health.refused(&error, now));
+                }
                 Settled::Dead { error }
             }
         };

@@ -237,6 +237,25 @@ async fn a_form_that_is_refused_becomes_plain_text_and_then_a_dead_letter() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_channel_that_refuses_every_letter_keeps_its_backlog_and_is_told_of() {
+    let (refusing, cured) = ill_until_cured(1, || refused(Refusal::Content));
+    let willing = Puppet::willing(2);
+    let rig = Rig::new([channel("a", &HOOK, &refusing), channel("b", &HOOK, &willing)]);
+    rig.commit((0..20).map(|n| news("a", n)));
+    let _running = rig.start();
+    pass(HOUR).await;
+    assert_eq!((rig.outbox.count("a", State::Dead), rig.outbox.count("a", State::Queued)), (3, 17));
+    let told = willing.bodies();
+    assert!(matches!(&told[..], [one] if one.starts_with("a Failing")), "{told:?}");
+    pass(2 * HOUR).await;
+    assert_eq!(rig.outbox.count("a", State::Dead), 4, "one bad letter does not block the rest for ever");
+    cured.store(true, Ordering::Relaxed);
+    pass(HOUR).await;
+    assert_eq!(rig.outbox.count("a", State::Delivered), 16);
+    assert_eq!(willing.posts().len(), 2, "and that it delivers again");
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_failure_in_the_middle_only_the_rest_is_sent() {
     let mut posts = 0;
     let puppet = Puppet::new(1, move |_| {

@@ -25,10 +25,11 @@ pub struct Folded {
     pub instead_of: Vec<Box<str>>,
 }
 
-/// Draws waiting messages together, if there are many. Those that were sent in part stay by themselves.
+/// Draws waiting messages together, if there are many. Those that arrived in part, or may have arrived when the process
+/// ended in the middle of an attempt, stay by themselves: they go out again under their own id.
 pub fn fold(rows: &[Row], id: impl FnOnce() -> Box<str>, now: DateTime<Utc>) -> Option<Folded> {
     let mut whole: Vec<&Row> =
-        rows.iter().filter(|row| row.state == State::Queued && row.parts_done == 0).collect();
+        rows.iter().filter(|row| row.state == State::Queued && !may_have_arrived(row)).collect();
     if whole.len() <= BACKLOG {
         return None;
     }
@@ -59,6 +60,10 @@ pub fn fold(rows: &[Row], id: impl FnOnce() -> Box<str>, now: DateTime<Utc>) -> 
         overview: None,
     };
     Some(Folded { message, instead_of: whole.iter().map(|row| row.message.id.clone()).collect() })
+}
+
+fn may_have_arrived(row: &Row) -> bool {
+    row.parts_done > 0 || (row.attempts > 0 && row.last_error.is_none())
 }
 
 /// What an item is about: news of the same thing replace each other.

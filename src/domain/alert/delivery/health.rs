@@ -19,6 +19,8 @@ const OVER: TimeDelta = TimeDelta::minutes(15);
 pub struct Health {
     /// Attempts in a row that failed.
     pub failures: u32,
+    /// Letters that were refused for good since something was delivered.
+    pub dead_in_a_row: u32,
     /// When the first of them was.
     pub since: Option<DateTime<Utc>>,
     /// What the last of them came to, secrets removed.
@@ -49,6 +51,12 @@ impl Health {
         self.paused_until = barred_until;
     }
 
+    /// A letter was refused for good. Whether that is the fault of the letter, only the next ones show.
+    pub fn refused(&mut self, error: &str, now: DateTime<Utc>) {
+        self.dead_in_a_row = self.dead_in_a_row.saturating_add(1);
+        self.failed(error, None, now);
+    }
+
     /// Something was delivered, and this many still wait.
     pub fn delivered(&mut self, waiting: usize, now: DateTime<Utc>) {
         if self.told.is_some() && self.since.is_some() {
@@ -57,7 +65,8 @@ impl Health {
         if self.paused_until.take().is_some() {
             self.released_at = Some(now);
         }
-        (self.failures, self.since, self.error) = (0, None, "".into());
+        (self.failures, self.dead_in_a_row) = (0, 0);
+        (self.since, self.error) = (None, "".into());
         self.last_success = Some(now);
     }
 

@@ -26,6 +26,9 @@ pub const LEAST_ATTEMPTS: u32 = 5;
 /// A channel that refuses us is tried again this often.
 pub const PROBE_EVERY: TimeDelta = TimeDelta::minutes(30);
 
+/// After so many dead letters in a row it is the channel that refuses, and not the letters that are wrong.
+pub const DEAD_IN_A_ROW: u32 = 3;
+
 /// What became of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
@@ -51,6 +54,8 @@ pub struct Tries {
     pub attempts: u32,
     /// Since when the channel could have had it.
     pub since: DateTime<Utc>,
+    /// Letters of the channel that were refused for good since it delivered last.
+    pub dead_in_a_row: u32,
 }
 
 /// What to do now.
@@ -73,6 +78,10 @@ pub fn after(attempt: Attempt, tries: &Tries, now: DateTime<Utc>, chance: f64) -
     match attempt {
         Attempt::Delivered => Step::Done,
         Attempt::Unfit => Step::Plain,
+        // nor for ever: one bad letter must not block those behind it
+        Attempt::Hopeless if tries.dead_in_a_row >= DEAD_IN_A_ROW && tries.attempts < LEAST_ATTEMPTS => {
+            Step::Pause(now + PROBE_EVERY)
+        }
         Attempt::Hopeless => Step::GiveUp,
         Attempt::Barred => Step::Pause(now + PROBE_EVERY),
         Attempt::Failed { .. } if is_over(tries, now) => Step::GiveUp,
@@ -146,12 +155,26 @@ mod tests {
                 Step::Pause(moment() + TimeDelta::minutes(30)),
             ),
         ] {
-            let tries = Tries { attempts, since: moment() - TimeDelta::hours(hours) };
+            let tries = Tries { attempts, since: moment() - TimeDelta::hours(hours), dead_in_a_row: 0 };
             let got = match after(attempt, &tries, moment(), chance) {
                 Step::Again(at) => Step::Again(at - TimeDelta::milliseconds(at.timestamp_millis() % 1000)),
                 other => other,
             };
             assert_eq!(got, want, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_channel_that_refuses_letter_after_letter_is_paused_instead() {
+        let pause = Step::Pause(moment() + PROBE_EVERY);
+        for (name, dead_in_a_row, attempts, want) in [
+            ("the third in a row", 2, 1, Step::GiveUp),
+            ("the fourth is kept", 3, 1, pause),
+            ("still", 9, 4, pause),
+            ("but not for ever", 3, 5, Step::GiveUp),
+        ] {
+            let tries = Tries { attempts, since: moment(), dead_in_a_row };
+            assert_eq!(after(Attempt::Hopeless, &tries, moment(), 1.0), want, "{name}");
         }
     }
 
@@ -177,7 +200,7 @@ mod tests {
             let (mut now, mut attempts) = (moment(), 0);
             let ended = loop {
                 attempts += 1;
-                let tries = Tries { attempts, since: moment() };
+                let tries = Tries { attempts, since: moment(), dead_in_a_row: 0 };
                 match after(Attempt::Failed { after: None }, &tries, now, seed) {
                     Step::Again(at) => now = at,
                     step => break step,
