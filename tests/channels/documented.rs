@@ -31,7 +31,8 @@ async fn every_message_of_the_page_is_what_is_delivered() {
         let (_, after) =
             behind.split_once("\n```\n").unwrap_or_else(|| panic!("{mark}: no end of the block"));
         let text = rendered(channel, sample, locale).await;
-        made += &format!("{before}{MARK}{mark} -->\n{text}```\n");
+        let block = format!("{before}{MARK}{mark} -->\n{text}```\n");
+        made.push_str(&block);
         told.insert((channel, locale));
         rest = after;
     }

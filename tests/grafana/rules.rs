@@ -103,7 +103,8 @@ fn commands_and_queries_of_the_pages_exist() {
             commands += 1;
         }
         for (n, found) in query.captures_iter(&page).enumerate() {
-            queries += &format!("      - {{ record: \"page:{alert}:q{n}\", expr: '{}' }}\n", &found[1]);
+            let rule = format!("      - {{ record: \"page:{alert}:q{n}\", expr: '{}' }}\n", &found[1]);
+            queries.push_str(&rule);
         }
     }
     assert!(commands > 10 && queries.lines().count() > 10, "this test reads the pages");
