@@ -212,6 +212,20 @@ async fn three_failures_over_a_quarter_of_an_hour_are_told_once_and_the_end_of_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_put_off_with_a_clock_that_was_wrong_is_sent_now() {
+    let puppet = Puppet::willing(1);
+    let rig = Rig::new([channel("a", &HOOK, &puppet)]);
+    rig.commit([news("a", 0), news("a", 1)]);
+    rig.outbox.kept().rows[0].next_at = moment() + TimeDelta::days(400);
+    rig.outbox.kept().rows[1].next_at = moment() + TimeDelta::minutes(59);
+    let _running = rig.start();
+    pass(60).await;
+    assert_eq!(rig.outbox.count("a", State::Delivered), 1);
+    pass(HOUR).await;
+    assert_eq!(rig.outbox.count("a", State::Delivered), 2, "a wait that may be meant is kept");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_form_that_is_refused_becomes_plain_text_and_then_a_dead_letter() {
     for (name, plain_accepted, want) in
         [("plain text passes", true, State::Delivered), ("nothing passes", false, State::Dead)]
