@@ -510,3 +510,24 @@ async fn a_test_goes_past_the_outbox_and_says_what_the_other_side_said() {
     assert!(running.office.test(Some("c")).await.is_err());
     assert!(running.office.channels().await.is_err(), "the store is away");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_test_does_not_wait_for_an_hour_for_its_turn() {
+    for (name, per_minute, patience) in [("far away", 1.0, 0), ("always just taken by others", 2.4, 30)] {
+        let puppet = Puppet::willing(1);
+        let slow = crate::daemon::alerts::Channel { per_minute, burst: 1, ..channel("a", &HOOK, &puppet) };
+        let rig = Rig::new([slow]);
+        rig.commit((0..50).map(|n| news("a", n)));
+        let running = rig.start();
+        pass(1).await;
+        let began = Instant::now();
+        let tested = running.office.test(None).await.expect("a channel");
+        assert!(began.elapsed() <= Duration::from_secs(patience), "{name}: {:?}", began.elapsed());
+        if let Err(trouble) = &tested[0].outcome {
+            let hint = "the channel's pace is used up, try again in ";
+            assert!(trouble.text.starts_with(hint), "{name}: {}", trouble.text);
+        } else {
+            assert_ne!(patience, 0, "{name}");
+        }
+    }
+}
