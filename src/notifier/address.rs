@@ -15,7 +15,7 @@ const SHORTEST_SEGMENT: usize = 8;
 
 /// A secret address, kept byte for byte as it was given.
 #[derive(Debug, Clone)]
-pub(super) struct Address {
+pub(crate) struct Address {
     url: Secret,
     place: String,
     parts: Vec<Secret>,
@@ -24,14 +24,18 @@ pub(super) struct Address {
 impl Address {
     /// Reads the address behind `setting`; `plain` says where unencrypted ones are good enough.
     pub(super) fn load(order: &Order<'_>, setting: &SecretSetting, plain: Plain) -> Result<Self, BuildError> {
-        let secret = load(order, setting)?;
+        Self::read(load(order, setting)?, setting, plain)
+    }
+
+    /// The same of a `secret` that was read already.
+    pub(crate) fn read(secret: Secret, setting: &SecretSetting, plain: Plain) -> Result<Self, BuildError> {
         let url = check_url(secret.expose(), plain).map_err(|fault| odd(setting, fault.message))?;
         let parts = secret_parts(&secret, &url);
         Ok(Self { place: place(&url), url: secret, parts })
     }
 
     /// The whole of it, for the one place that sends.
-    pub(super) fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         self.url.expose()
     }
 
@@ -41,7 +45,7 @@ impl Address {
     }
 
     /// Everything in it that must not be seen, longest first, so that no rest of a longer one stays behind.
-    pub(super) fn secrets(&self) -> Vec<Secret> {
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
         self.parts.clone()
     }
 

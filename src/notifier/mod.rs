@@ -13,7 +13,7 @@ pub mod telegram;
 pub mod webhook;
 pub mod wecom;
 
-mod address;
+pub(crate) mod address;
 pub mod desk;
 pub mod outcome;
 pub mod post;

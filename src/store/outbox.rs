@@ -12,6 +12,7 @@ use sqlx::{AnyConnection, Error};
 use super::rows::{Fields, Read, Statement};
 use super::words::{Odd, id_key, id_of, moment, number, stamp};
 use super::{Store, StoreError, json, kept, statements};
+use crate::domain::alert::delivery::PUT_OFF_AT_MOST;
 use crate::domain::alert::message::{Fingerprint, Item, Message, Severity};
 use crate::domain::alert::outbox::{Row, Settled, State};
 
@@ -32,16 +33,19 @@ impl Store {
         .await
     }
 
-    /// Takes the next message of a channel that is due: critical ones first, then the oldest. It is `sending` from then
+    /// Takes the next message of a channel that is due: critical ones first, then the oldest. One that is put off for
+    /// longer than [any wait](PUT_OFF_AT_MOST) is due too: the clock was wrong for a while. It is `sending` from then
     /// on, with one more attempt, and nobody else gets it. One that cannot be read is given up.
     ///
     /// # Errors
     /// The database cannot be read or written. A message that was taken all the same is `sending` until it is settled or
     /// [returned](Self::return_sending).
     pub async fn claim(&self, channel: &str, now: DateTime<Utc>) -> Result<Option<Row>, StoreError> {
+        let latest = now.checked_add_signed(PUT_OFF_AT_MOST).unwrap_or(DateTime::<Utc>::MAX_UTC);
         self.within_limit(async {
             loop {
                 let next = sqlx::query(statements::NEXT_MESSAGE).bind(id_key(channel)).bind(stamp(now));
+                let next = next.bind(stamp(latest));
                 let Some(next) = next.fetch_optional(&self.pool).await? else { return Ok(None) };
                 let key = Fields::of(&next).text()?.to_owned();
                 match read(&next)? {
@@ -108,7 +112,7 @@ impl Store {
     }
 
     /// What is remembered as told, and did not arrive yet: channel, certificate and end, wherever the first word about
-    /// an end is in a queued message, tried before or not. What is being sent is not among it: it may have arrived.
+    /// an end is in a queued message, tried before or not, of which no part has arrived. What is being sent is not among it: it may have arrived.
     ///
     /// # Errors
     /// The database cannot be read.

@@ -58,10 +58,13 @@ pub(super) const ERASE_REGIONS: &str = "DELETE FROM regions WHERE scope = $1";
 pub(super) const READ_MEMORY: &str =
     "SELECT kind, key, value FROM alert_memory WHERE (kind, key) > ($1, $2) ORDER BY kind, key LIMIT $3";
 
+/// Due is also what is put off until after `$3`: no wait is so long, the clock was wrong when it was written.
+///
 /// What waits has not settled: the words `settled_at IS NULL` let both databases use the small index of what waits. The
 /// state is written out, since a plan that is made once for every state would not fit this one.
 pub(super) const NEXT_MESSAGE: &str = "SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, message \
-     FROM outbox WHERE state = 'queued' AND settled_at IS NULL AND channel = $1 AND next_at <= $2 \
+     FROM outbox WHERE state = 'queued' AND settled_at IS NULL AND channel = $1 \
+     AND (next_at <= $2 OR next_at > $3) \
      ORDER BY urgency, created_at, id LIMIT 1";
 /// Safe against anybody who takes the same row: only one of them finds it queued.
 pub(super) const TAKE_MESSAGE: &str =
@@ -86,8 +89,9 @@ pub(super) const NEXT_DUE: &str = "SELECT next_at FROM outbox WHERE state = 'que
      ORDER BY next_at LIMIT 1";
 pub(super) const QUEUED: &str = "SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, message \
      FROM outbox WHERE state = 'queued' AND settled_at IS NULL AND channel = $1 ORDER BY urgency, created_at, id";
+/// Of which nothing has arrived: where a part has, people were told.
 pub(super) const UNDELIVERED: &str = "SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, message \
-     FROM outbox WHERE state = 'queued' AND settled_at IS NULL";
+     FROM outbox WHERE state = 'queued' AND settled_at IS NULL AND parts_done = 0";
 pub(super) const POSTPONE: &str = "UPDATE outbox SET next_at = $2, last_error = COALESCE($3, last_error) \
      WHERE state = 'queued' AND settled_at IS NULL AND channel = $1";
 

@@ -137,6 +137,7 @@ impl Courier {
     /// Until when nothing may be sent.
     fn held(&self) -> Option<Instant> {
         let now = Instant::now();
+        self.line.edit_health(|health| health.shorten_pause(self.context.now()));
         let paused =
             self.line.health().paused_until.and_then(|until| (until - self.context.now()).to_std().ok());
         let paused = paused.filter(|wait| !wait.is_zero()).map(|wait| now + wait.min(LOOK_AGAIN));

@@ -194,7 +194,11 @@ impl Delivery {
             tasks.spawn(watch.run(stop.clone()));
         }
         if let Some(heartbeat) = self.heartbeat {
-            tasks.spawn(heartbeat.run(Arc::clone(&self.context.telemetry), stop.clone()));
+            tasks.spawn(heartbeat.run(
+                self.board.subscribe(),
+                Arc::clone(&self.context.telemetry),
+                stop.clone(),
+            ));
         }
         tasks.spawn(monitor::run(Arc::clone(&self.context), self.metrics, stop.clone()));
         tasks.spawn(return_sending(self.context, ready, stop.clone()));

@@ -1,6 +1,7 @@
 //! What people do with channels and messages, answered by the daemon.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
@@ -18,8 +19,11 @@ use crate::domain::alert::standing;
 use crate::domain::reason::Reason;
 use crate::notifier::desk::{Answer, ChannelStatus, Desk, DeskError, Tested};
 use crate::notifier::{Messenger, Outcome, Replica, Sender, Trouble};
-use crate::shutdown::{Shutdown, Stop};
+use crate::shutdown::Stop;
 use crate::store::{Counts, Cursor, Handle, Store, StoreError};
+
+/// Somebody waits for the answer to a test: so long for its turn, and no longer.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Answers for the daemon. Clones are the same.
 #[derive(Debug, Clone)]
@@ -45,11 +49,8 @@ impl Office {
     }
 
     async fn test_one(&self, line: &Arc<Line>, pace: &Pace) -> Tested {
-        // an answer that somebody waits for ends by itself
-        let stop = Stop::new();
-        let stopped = stop.listener();
         let outcome = match &line.channel.sender {
-            Sender::Messages(messenger) => self.test_messages(line, messenger, pace, &stopped).await,
+            Sender::Messages(messenger) => self.test_messages(line, messenger, pace).await,
             Sender::State(replica) => self.test_state(line, &**replica).await,
         };
         self.context.telemetry.notification(line.name());
@@ -70,15 +71,29 @@ impl Office {
         line: &Line,
         messenger: &Arc<dyn Messenger>,
         pace: &Pace,
-        stop: &Shutdown,
     ) -> Result<String, Trouble> {
+        if pace.wait() > PATIENCE {
+            return Err(used_up(pace));
+        }
+        let patience = Stop::new();
+        let stop = &patience.listener();
         let (context, channel) = (&*self.context, &line.channel);
         let message = test_message(channel, context.now());
         let saying = Saying { context, channel, messenger, pace, recorded: false, stop };
-        match saying.say(&message, 0, &|_| None).await {
+        // ends the waiting for a turn, and no post that is under way
+        let impatience = async {
+            tokio::time::sleep(PATIENCE).await;
+            patience.request();
+            std::future::pending::<Said>().await
+        };
+        let said = tokio::select! {
+            said = saying.say(&message, 0, &|_| None) => said,
+            said = impatience => said,
+        };
+        match said {
             Said::Everything(receipt) => Ok(receipt.said),
             Said::Trouble(_, trouble, _) => Err(trouble),
-            Said::Stopped => Err(Trouble::new(Reason::Internal, "the daemon is stopping")),
+            Said::Stopped => Err(used_up(pace)),
         }
     }
 
@@ -176,6 +191,12 @@ impl Desk for Office {
         }
         Ok(())
     }
+}
+
+/// The robot of the channel may not be spoken to yet.
+fn used_up(pace: &Pace) -> Trouble {
+    let seconds = pace.wait().as_secs() + 1;
+    Trouble::new(Reason::Throttled, format!("the channel's pace is used up, try again in {seconds} s"))
 }
 
 fn test_message(channel: &Channel, now: DateTime<Utc>) -> Message {

@@ -1,7 +1,8 @@
 //! For each channel that is told the present state: tells it every minute, and at once when something changed.
 //!
 //! It needs neither the clouds nor the store: what was published last is told again while both are away, so that an
-//! outage over there does not look like good news.
+//! outage over there does not look like good news. So Alertmanager's watchdog goes on where the heartbeat stops: it says
+//! that this way works, and this way does not depend on what the heartbeat waits for.
 
 use std::sync::Arc;
 use std::time::Duration;

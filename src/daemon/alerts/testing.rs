@@ -17,6 +17,7 @@ use super::watch::Rules;
 use super::{Delivery, Office, Parts};
 use crate::call::BoxFuture;
 use crate::clock::Clock;
+use crate::domain::alert::delivery::PUT_OFF_AT_MOST;
 use crate::domain::alert::message::{Item, Kind, Message, Severity};
 use crate::domain::alert::outbox::{Row, Settled, State};
 use crate::domain::alert::routing::Routing;
@@ -106,7 +107,8 @@ impl Outbox for Memory {
 
     fn claim<'a>(&'a self, channel: &'a str, now: DateTime<Utc>) -> Answer<'a, Option<Row>> {
         self.ask(|kept| {
-            let due = waits(kept, channel).filter(|row| row.next_at <= now);
+            let due =
+                waits(kept, channel).filter(|row| row.next_at <= now || row.next_at > now + PUT_OFF_AT_MOST);
             let first =
                 due.min_by_key(|row| (row.message.severity() < Severity::Critical, row.message.at))?;
             (first.state, first.attempts) = (State::Sending, first.attempts + 1);

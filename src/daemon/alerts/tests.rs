@@ -212,6 +212,20 @@ async fn three_failures_over_a_quarter_of_an_hour_are_told_once_and_the_end_of_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_put_off_with_a_clock_that_was_wrong_is_sent_now() {
+    let puppet = Puppet::willing(1);
+    let rig = Rig::new([channel("a", &HOOK, &puppet)]);
+    rig.commit([news("a", 0), news("a", 1)]);
+    rig.outbox.kept().rows[0].next_at = moment() + TimeDelta::days(400);
+    rig.outbox.kept().rows[1].next_at = moment() + TimeDelta::minutes(59);
+    let _running = rig.start();
+    pass(60).await;
+    assert_eq!(rig.outbox.count("a", State::Delivered), 1);
+    pass(HOUR).await;
+    assert_eq!(rig.outbox.count("a", State::Delivered), 2, "a wait that may be meant is kept");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_form_that_is_refused_becomes_plain_text_and_then_a_dead_letter() {
     for (name, plain_accepted, want) in
         [("plain text passes", true, State::Delivered), ("nothing passes", false, State::Dead)]
@@ -495,4 +509,25 @@ async fn a_test_goes_past_the_outbox_and_says_what_the_other_side_said() {
     assert!(matches!(&shown[0], ("a", Err(trouble)) if trouble.text == "refused: target"), "{shown:?}");
     assert!(running.office.test(Some("c")).await.is_err());
     assert!(running.office.channels().await.is_err(), "the store is away");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_test_does_not_wait_for_an_hour_for_its_turn() {
+    for (name, per_minute, patience) in [("far away", 1.0, 0), ("always just taken by others", 2.4, 30)] {
+        let puppet = Puppet::willing(1);
+        let slow = crate::daemon::alerts::Channel { per_minute, burst: 1, ..channel("a", &HOOK, &puppet) };
+        let rig = Rig::new([slow]);
+        rig.commit((0..50).map(|n| news("a", n)));
+        let running = rig.start();
+        pass(1).await;
+        let began = Instant::now();
+        let tested = running.office.test(None).await.expect("a channel");
+        assert!(began.elapsed() <= Duration::from_secs(patience), "{name}: {:?}", began.elapsed());
+        if let Err(trouble) = &tested[0].outcome {
+            let hint = "the channel's pace is used up, try again in ";
+            assert!(trouble.text.starts_with(hint), "{name}: {}", trouble.text);
+        } else {
+            assert_ne!(patience, 0, "{name}");
+        }
+    }
 }

@@ -5,6 +5,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::PROBE_EVERY;
 use crate::domain::alert::message::ChannelNews;
 use crate::domain::policy::Route;
 
@@ -68,6 +69,11 @@ impl Health {
         (self.failures, self.dead_in_a_row) = (0, 0);
         (self.since, self.error) = (None, "".into());
         self.last_success = Some(now);
+    }
+
+    /// No pause is longer than the usual one: the clock was wrong when this one was written.
+    pub fn shorten_pause(&mut self, now: DateTime<Utc>) {
+        self.paused_until = self.paused_until.map(|until| until.min(now + PROBE_EVERY));
     }
 
     /// Whether it counts as failing.
@@ -186,6 +192,15 @@ mod tests {
         health.note_told(&news);
         assert_eq!(health.owed(0, at(61)), None);
         assert_eq!(health.released_at, Some(at(60)));
+    }
+
+    #[test]
+    fn a_pause_until_next_year_is_not_believed() {
+        let mut health = Health::default();
+        health.failed("HTTP 404: no_service", Some(at(365 * 24 * 60)), at(0));
+        health.shorten_pause(at(0));
+        health.shorten_pause(at(7));
+        assert_eq!(health.paused_until, Some(at(30)), "and it ends, however often it is looked at");
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub const LEAST_ATTEMPTS: u32 = 5;
 /// A channel that refuses us is tried again this often.
 pub const PROBE_EVERY: TimeDelta = TimeDelta::minutes(30);
 
+/// No message is put off for longer, all waits together. One that is was written with a clock that went wrong.
+pub const PUT_OFF_AT_MOST: TimeDelta = TimeDelta::minutes(65);
 /// After so many dead letters in a row it is the channel that refuses, and not the letters that are wrong.
 pub const DEAD_IN_A_ROW: u32 = 3;
 
