@@ -91,7 +91,8 @@ pub(super) const QUEUED: &str = "SELECT id, channel, state, attempts, parts_done
      FROM outbox WHERE state = 'queued' AND settled_at IS NULL AND channel = $1 ORDER BY urgency, created_at, id";
 /// Of which nothing has arrived: where a part has, people were told.
 pub(super) const UNDELIVERED: &str = "SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, message \
-     FROM outbox WHERE state = 'queued' AND settled_at IS NULL AND parts_done = 0";
+     FROM outbox WHERE state = 'queued' AND settled_at IS NULL AND parts_done = 0 \
+     AND (attempts = 0 OR last_error IS NOT NULL)";
 pub(super) const POSTPONE: &str = "UPDATE outbox SET next_at = $2, last_error = COALESCE($3, last_error) \
      WHERE state = 'queued' AND settled_at IS NULL AND channel = $1";
 
