@@ -57,7 +57,9 @@ impl Saying<'_> {
             return self.plainly(message, notes, Trouble::new(Reason::Internal, DEFECT)).await;
         };
         let mut all = Receipt::default();
+        let (count, mut refused) = (parts.len(), Vec::new());
         for (index, part) in parts.into_iter().enumerate().skip(done) {
+            let (name, without) = (part.name.clone(), self.messenger.without(&part));
             match self.post(part, &message.id).await {
                 None => return Said::Stopped,
                 Some(Outcome::Delivered(receipt)) => {
@@ -65,13 +67,37 @@ impl Saying<'_> {
                     all.said = receipt.said;
                     self.record(&message.id, index + 1).await;
                 }
-                Some(Outcome::Refused { what: Refusal::Content, trouble }) => {
-                    return self.plainly(message, notes, trouble).await;
-                }
+                Some(Outcome::Refused { what: Refusal::Content, trouble }) => match without {
+                    None => return self.plainly(message, notes, trouble).await,
+                    Some(left) => {
+                        self.tell_refused(&message.id, &name, &trouble);
+                        all.notes.extend(left);
+                        refused.push(trouble);
+                    }
+                },
                 Some(outcome) => return failed(outcome, all.notes),
             }
         }
+        // a part that was counted before has arrived
+        if refused.len() == count {
+            return self.plainly(message, notes, refused.swap_remove(0)).await;
+        }
+        if let Some(first) = refused.first() {
+            all.said = format!("{} of {count} parts were refused: {}", refused.len(), first.text);
+        }
         Said::Everything(all)
+    }
+
+    fn tell_refused(&self, id: &str, part: &str, trouble: &Trouble) {
+        let (channel, error) = (&*self.channel.name, &*trouble.text);
+        tracing::error!(
+            channel,
+            message = id,
+            part,
+            error,
+            "a part was refused; the others go on without it"
+        );
+        self.context.telemetry.notification_failed(channel, trouble.reason);
     }
 
     async fn record(&self, id: &str, arrived: usize) {

@@ -293,6 +293,33 @@ async fn after_a_failure_in_the_middle_only_the_rest_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_part_that_is_refused_takes_no_other_along_where_each_stands_for_itself() {
+    const ALL: [&str; 4] = ["r-0", "r-1", "r-2", "r-3"];
+    const REST: [&str; 5] = ["r-0", "r-1", "r-2", "r-3", "plain 4"];
+    for (name, bad, posts, want) in [
+        ("one of four", &["r-1"][..], &ALL[..], State::Delivered),
+        ("the last", &["r-3"], &ALL, State::Delivered),
+        ("every one, and plain text passes", &ALL, &REST, State::Delivered),
+        ("every one", &REST, &REST, State::Dead),
+    ] {
+        let puppet = Puppet::apart(move |posted| {
+            let is_bad = bad.iter().any(|bad| posted.body.starts_with(bad));
+            if is_bad { refused(Refusal::Content) } else { delivered() }
+        });
+        let rig = Rig::new([channel("a", &PAGER, &puppet)]);
+        rig.commit([of_parts("a", 4)]);
+        let _running = rig.start();
+        pass(60).await;
+        let bodies = puppet.bodies();
+        assert_eq!(bodies.len(), posts.len(), "{name}: {bodies:?}");
+        assert!(bodies.iter().zip(posts).all(|(body, post)| body.starts_with(post)), "{name}: {bodies:?}");
+        assert_eq!(rig.outbox.count("a", want), 1, "{name}");
+        let notes = rig.outbox.kept().notes.len();
+        assert_eq!(notes, if posts.len() == 4 { 1 } else { 0 }, "{name}: what it leaves behind all the same");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_crash_repeats_one_part_at_most_with_the_same_id() {
     let puppet = Puppet::slow(1, |_| (Duration::from_secs(1), delivered()));
     let rig = Rig::new([channel("a", &HOOK, &puppet)]);
