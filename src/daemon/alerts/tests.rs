@@ -558,3 +558,22 @@ async fn a_test_does_not_wait_for_an_hour_for_its_turn() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_divided_otherwise_begins_again() {
+    let (ill, cured) = ill_until_cured(1, || retry(None));
+    let rig = Rig::new([channel("a", &HOOK, &ill)]);
+    rig.commit([of_parts("a", 3)]);
+    rig.outbox.kept().rows[0].parts_done = 2;
+    let of_then = "evt_a_0 0123456789abcdef\n";
+    rig.outbox.kept().values.insert("layout/a".to_owned(), of_then.into());
+    let _running = rig.start();
+    pass(5).await;
+    assert_eq!(rig.outbox.kept().rows[0].parts_done, 0, "the count was of other parts");
+    cured.store(true, Ordering::Relaxed);
+    pass(60).await;
+    let bodies = ill.bodies();
+    let told: Vec<_> = bodies.iter().skip(bodies.len() - 3).map(|body| &body[..3]).collect();
+    assert_eq!(told, ["r-0", "r-1", "r-2"]);
+    assert_eq!(rig.outbox.count("a", State::Delivered), 1);
+}
