@@ -93,7 +93,7 @@ impl Delivery {
         if arrives {
             ledger.arrived(&message, now);
         }
-        let tries = Tries { attempts: row.attempts, since: row.message.at };
+        let tries = Tries { attempts: row.attempts, since: row.message.at, dead_in_a_row: 0 };
         let settled = match after(attempt, &tries, now, 0.5) {
             Step::Done => Settled::Delivered { notes: Vec::new() },
             Step::Again(next_at) => Settled::Again { next_at, error: "later".into() },
