@@ -123,6 +123,12 @@ pub trait Messenger: fmt::Debug + Send + Sync {
     /// Posts one part, once. Signs, and puts the time on it, now.
     fn post<'a>(&'a self, part: &'a Part, stamp: Stamp<'a>) -> BoxFuture<'a, Outcome>;
 
+    /// What a refused part leaves behind all the same (see [`Receipt::notes`]), where each part stands for itself and
+    /// the others go on without it; `None`: the parts are pieces of one text, which is of no use with a gap.
+    fn without(&self, _part: &Part) -> Option<Vec<(String, String)>> {
+        None
+    }
+
     /// Tells robots apart: channels with the same one share its pace. A hash; nothing secret can be read from it.
     fn robot(&self) -> u64;
 

@@ -149,7 +149,7 @@ async fn critical_ones_go_first_then_the_oldest_and_only_what_is_due(database: D
         message("evt_5", "other", Stage::Expired, -9),
     ];
     queue(&store, &early).await;
-    store.commit_alerts(&[], &[message("evt_6", "ops", Stage::Critical, -5)], after(20)).await.unwrap();
+    store.commit_alerts(&[], &[message("evt_6", "ops", Stage::Critical, -5)], after(11)).await.unwrap();
     let mut order = Vec::new();
     while let Some(row) = store.claim("ops", after(10)).await.unwrap() {
         assert_eq!((row.state, row.attempts), (State::Sending, 1));
@@ -157,8 +157,8 @@ async fn critical_ones_go_first_then_the_oldest_and_only_what_is_due(database: D
         order.push(row.message.id);
     }
     assert_eq!(order, ["evt_4", "evt_2", "evt_3", "evt_1"].map(Box::from));
-    assert_eq!(store.next_due("ops").await.unwrap(), Some(after(20)), "not due yet");
-    assert_eq!(&*store.claim("ops", after(20)).await.unwrap().unwrap().message.id, "evt_6");
+    assert_eq!(store.next_due("ops").await.unwrap(), Some(after(11)), "not due yet");
+    assert_eq!(&*store.claim("ops", after(11)).await.unwrap().unwrap().message.id, "evt_6");
     assert_eq!(store.next_due("ops").await.unwrap(), None);
     assert_eq!(store.next_due("other").await.unwrap(), Some(moment()));
     store.close().await;

@@ -10,6 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::channels::Channel;
 use super::context::Context;
+use super::layout::{self, Start};
 use super::pace::Pace;
 use crate::domain::alert::delivery::{Attempt, LIMITS};
 use crate::domain::alert::message::Message;
@@ -56,28 +57,64 @@ impl Saying<'_> {
         let Some(parts) = parts.filter(|parts| !parts.is_empty()) else {
             return self.plainly(message, notes, Trouble::new(Reason::Internal, DEFECT)).await;
         };
+        let Start { from, count: counts } = self.start(&message.id, &parts, done).await;
         let mut all = Receipt::default();
-        for (index, part) in parts.into_iter().enumerate().skip(done) {
+        let (count, mut refused) = (parts.len(), Vec::new());
+        for (index, part) in parts.into_iter().enumerate().skip(from) {
+            let (name, without) = (part.name.clone(), self.messenger.without(&part));
             match self.post(part, &message.id).await {
                 None => return Said::Stopped,
                 Some(Outcome::Delivered(receipt)) => {
                     all.notes.extend(receipt.notes);
                     all.said = receipt.said;
-                    self.record(&message.id, index + 1).await;
+                    if counts {
+                        self.record(&message.id, index + 1).await;
+                    }
                 }
-                Some(Outcome::Refused { what: Refusal::Content, trouble }) => {
-                    return self.plainly(message, notes, trouble).await;
-                }
+                Some(Outcome::Refused { what: Refusal::Content, trouble }) => match without {
+                    None => return self.plainly(message, notes, trouble).await,
+                    Some(left) => {
+                        self.tell_refused(&message.id, &name, &trouble);
+                        all.notes.extend(left);
+                        refused.push(trouble);
+                    }
+                },
                 Some(outcome) => return failed(outcome, all.notes),
             }
         }
+        // a part that was counted before has arrived
+        if refused.len() == count {
+            return self.plainly(message, notes, refused.swap_remove(0)).await;
+        }
+        if let Some(first) = refused.first() {
+            all.said = format!("{} of {count} parts were refused: {}", refused.len(), first.text);
+        }
         Said::Everything(all)
+    }
+
+    fn tell_refused(&self, id: &str, part: &str, trouble: &Trouble) {
+        let (channel, error) = (&*self.channel.name, &*trouble.text);
+        tracing::error!(
+            channel,
+            message = id,
+            part,
+            error,
+            "a part was refused; the others go on without it"
+        );
+        self.context.telemetry.notification_failed(channel, trouble.reason);
+    }
+
+    async fn start(&self, id: &str, parts: &[Part], done: usize) -> Start {
+        if !self.recorded {
+            return Start { from: done, count: false };
+        }
+        layout::start(&*self.context.outbox, &self.channel.name, id, parts, done).await
     }
 
     async fn record(&self, id: &str, arrived: usize) {
         let parts = u32::try_from(arrived).unwrap_or(u32::MAX);
         // if it is not written down, the parts are sent again after a crash, and only then
-        if self.recorded && self.context.outbox.progress(id, parts).await.is_err() {
+        if self.context.outbox.progress(id, parts).await.is_err() {
             tracing::debug!(message = id, parts, "the store does not know which parts have arrived");
         }
     }

@@ -11,6 +11,7 @@ mod channels;
 mod context;
 mod courier;
 mod heartbeat;
+mod layout;
 mod monitor;
 mod office;
 mod outbox;

@@ -232,6 +232,8 @@ pub(super) struct Puppet {
     posts: Mutex<Vec<Posted>>,
     behaviour: Mutex<Behaviour>,
     robot: u64,
+    /// Each part stands for itself.
+    apart: bool,
 }
 
 impl std::fmt::Debug for Puppet {
@@ -250,7 +252,18 @@ impl Puppet {
         robot: u64,
         behaviour: impl FnMut(&Posted) -> (Duration, Outcome) + Send + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self { posts: Mutex::default(), behaviour: Mutex::new(Box::new(behaviour)), robot })
+        Arc::new(Self {
+            posts: Mutex::default(),
+            behaviour: Mutex::new(Box::new(behaviour)),
+            robot,
+            apart: false,
+        })
+    }
+
+    /// Each of its parts stands for itself.
+    pub(super) fn apart(answer: impl FnMut(&Posted) -> Outcome + Send + 'static) -> Arc<Self> {
+        let puppet = Arc::into_inner(Self::new(1, answer)).expect("nobody else has it");
+        Arc::new(Self { apart: true, ..puppet })
     }
 
     pub(super) fn willing(robot: u64) -> Arc<Self> {
@@ -301,6 +314,10 @@ impl Messenger for Puppet {
             tokio::time::sleep(wait).await;
             outcome
         })
+    }
+
+    fn without(&self, part: &Part) -> Option<Vec<(String, String)>> {
+        self.apart.then(|| vec![(part.content.as_str().unwrap_or_default().to_owned(), "left".to_owned())])
     }
 
     fn robot(&self) -> u64 {

@@ -293,6 +293,33 @@ async fn after_a_failure_in_the_middle_only_the_rest_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_part_that_is_refused_takes_no_other_along_where_each_stands_for_itself() {
+    const ALL: [&str; 4] = ["r-0", "r-1", "r-2", "r-3"];
+    const REST: [&str; 5] = ["r-0", "r-1", "r-2", "r-3", "plain 4"];
+    for (name, bad, posts, want) in [
+        ("one of four", &["r-1"][..], &ALL[..], State::Delivered),
+        ("the last", &["r-3"], &ALL, State::Delivered),
+        ("every one, and plain text passes", &ALL, &REST, State::Delivered),
+        ("every one", &REST, &REST, State::Dead),
+    ] {
+        let puppet = Puppet::apart(move |posted| {
+            let is_bad = bad.iter().any(|bad| posted.body.starts_with(bad));
+            if is_bad { refused(Refusal::Content) } else { delivered() }
+        });
+        let rig = Rig::new([channel("a", &PAGER, &puppet)]);
+        rig.commit([of_parts("a", 4)]);
+        let _running = rig.start();
+        pass(60).await;
+        let bodies = puppet.bodies();
+        assert_eq!(bodies.len(), posts.len(), "{name}: {bodies:?}");
+        assert!(bodies.iter().zip(posts).all(|(body, post)| body.starts_with(post)), "{name}: {bodies:?}");
+        assert_eq!(rig.outbox.count("a", want), 1, "{name}");
+        let notes = rig.outbox.kept().notes.len();
+        assert_eq!(notes, if posts.len() == 4 { 1 } else { 0 }, "{name}: what it leaves behind all the same");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_crash_repeats_one_part_at_most_with_the_same_id() {
     let puppet = Puppet::slow(1, |_| (Duration::from_secs(1), delivered()));
     let rig = Rig::new([channel("a", &HOOK, &puppet)]);
@@ -530,4 +557,23 @@ async fn a_test_does_not_wait_for_an_hour_for_its_turn() {
             assert_ne!(patience, 0, "{name}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_divided_otherwise_begins_again() {
+    let (ill, cured) = ill_until_cured(1, || retry(None));
+    let rig = Rig::new([channel("a", &HOOK, &ill)]);
+    rig.commit([of_parts("a", 3)]);
+    rig.outbox.kept().rows[0].parts_done = 2;
+    let of_then = "evt_a_0 0123456789abcdef\n";
+    rig.outbox.kept().values.insert("layout/a".to_owned(), of_then.into());
+    let _running = rig.start();
+    pass(5).await;
+    assert_eq!(rig.outbox.kept().rows[0].parts_done, 0, "the count was of other parts");
+    cured.store(true, Ordering::Relaxed);
+    pass(60).await;
+    let bodies = ill.bodies();
+    let told: Vec<_> = bodies.iter().skip(bodies.len() - 3).map(|body| &body[..3]).collect();
+    assert_eq!(told, ["r-0", "r-1", "r-2"]);
+    assert_eq!(rig.outbox.count("a", State::Delivered), 1);
 }

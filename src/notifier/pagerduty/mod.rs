@@ -82,6 +82,11 @@ impl Messenger for PagerDuty {
         Box::pin(self.send(part))
     }
 
+    /// Each event is an incident of its own. What the last one leaves behind is about all of them.
+    fn without(&self, part: &Part) -> Option<Vec<(String, String)>> {
+        Some(notes(part))
+    }
+
     fn robot(&self) -> u64 {
         address::robot(&[&self.url, self.routing_key.expose()])
     }
@@ -148,9 +153,13 @@ impl Answer {
 }
 
 fn delivered(part: &Part, said: &str) -> Outcome {
+    Outcome::Delivered(Receipt { notes: notes(part), said: said.to_owned() })
+}
+
+/// What a part leaves behind.
+fn notes(part: &Part) -> Vec<(String, String)> {
     let notes = part.content["notes"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let notes = notes.iter().filter_map(|note| Some((text(&note[0])?, text(&note[1])?))).collect();
-    Outcome::Delivered(Receipt { notes, said: said.to_owned() })
+    notes.iter().filter_map(|note| Some((text(&note[0])?, text(&note[1])?))).collect()
 }
 
 fn text(value: &Value) -> Option<String> {
