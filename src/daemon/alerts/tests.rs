@@ -315,7 +315,7 @@ async fn a_part_that_is_refused_takes_no_other_along_where_each_stands_for_itsel
         assert!(bodies.iter().zip(posts).all(|(body, post)| body.starts_with(post)), "{name}: {bodies:?}");
         assert_eq!(rig.outbox.count("a", want), 1, "{name}");
         let notes = rig.outbox.kept().notes.len();
-        assert_eq!(notes, if posts.len() == 4 { 1 } else { 0 }, "{name}: what it leaves behind all the same");
+        assert_eq!(notes, usize::from(posts.len() == 4), "{name}: what it leaves behind all the same");
     }
 }
 
