@@ -154,16 +154,18 @@ impl Month {
         let end = self.fleet.now + TimeDelta::days(32);
         while self.fleet.now < end {
             self.refresh();
-            let plan = self.fleet.plan();
+            let mut plan = self.fleet.plan();
             self.restart_plans_the_same(&plan)?;
             for told in &plan.announce {
                 let attempt = told.attempt.clone();
                 self.announced.entry(attempt.id.clone()).or_insert(self.fleet.now);
                 self.write(attempt);
             }
-            for (step, attempt) in begun(&plan) {
+            // how one call ends may forbid the next: a plan is good for one
+            while let Some((step, attempt)) = begun(&plan).into_iter().next() {
                 self.check(step, attempt)?;
                 self.call(attempt);
+                plan = self.fleet.plan();
             }
             self.follow();
             self.approve(&plan);
