@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::identity::{CertRole, ResourceId};
 use super::reason::Failure;
@@ -71,6 +71,9 @@ impl ManagedBy {
     }
 }
 
+/// An end that moved by less is the same one, told by another source (the API rounds, the certificate does not).
+pub const SAME_END: TimeDelta = TimeDelta::days(1);
+
 /// A certificate as last read. Times are UTC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
@@ -91,7 +94,7 @@ pub struct Certificate {
 impl Certificate {
     /// Both sources exist and differ by more than a day. `None` where there is only one source.
     pub fn dates_disagree(&self) -> Option<bool> {
-        self.other_not_after.map(|other| (other - self.not_after).abs() > chrono::TimeDelta::days(1))
+        self.other_not_after.map(|other| (other - self.not_after).abs() > SAME_END)
     }
 }
 

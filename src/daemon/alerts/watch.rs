@@ -36,6 +36,8 @@ const LATEST: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_mins(5);
 /// The first round is over when no first look came back for so long: what is left cannot be looked at.
 const STILL: Duration = Duration::from_secs(20);
+/// And however many there are, what is known by then is told.
+const LONGEST_ROUND: Duration = Duration::from_hours(1);
 /// A clock that moved by more than this against the other has jumped.
 const JUMP: TimeDelta = TimeDelta::minutes(10);
 
@@ -68,7 +70,9 @@ struct Course {
     /// Wall and monotonic time of the last evaluation.
     before: Option<(DateTime<Utc>, Instant)>,
     told_waiting: bool,
-    /// Resources that were not looked at yet, and since when that number did not fall.
+    /// When the first round began.
+    first_round: Option<Instant>,
+    /// Resources that were not looked at yet, and since when that number is the same.
     unseen: Option<(usize, Instant)>,
     /// The first round is over: what comes now is news.
     had_a_round: bool,
@@ -84,11 +88,12 @@ impl Course {
         let waits = |resource: &&Arc<Resource>| resource.looked_at.is_none() && resource.reading.is_none();
         let unseen = snapshot.resources().filter(|(_, resource)| waits(resource)).count();
         let now = Instant::now();
+        let began = *self.first_round.get_or_insert(now);
         let (before, since) = *self.unseen.get_or_insert((unseen, now));
-        if unseen < before {
+        if unseen != before {
             self.unseen = Some((unseen, now));
         }
-        let goes_on = unseen > 0 && (unseen < before || now - since < STILL);
+        let goes_on = unseen > 0 && (unseen != before || now - since < STILL) && now - began < LONGEST_ROUND;
         self.had_a_round = !goes_on;
         goes_on
     }
@@ -150,14 +155,12 @@ impl Watch {
             return;
         }
         let store = self.store.as_ref().and_then(Handle::store);
-        if course.is_first_round(&snapshot) {
-            return;
-        }
         let known = match &store {
             Some(store) => self.known(store, course).await,
             None => None,
         };
         let usable = known.is_some();
+        let decide = usable && !course.is_first_round(&snapshot);
         let (silences, undelivered) = known.unwrap_or_default();
         let rows: Arc<[SilenceRow]> = silences.into();
         let question = Question {
@@ -169,7 +172,7 @@ impl Watch {
             waiting: course.waiting.clone(),
             states: Arc::clone(&self.states.borrow()),
             now: self.clock.now(),
-            decide: usable,
+            decide,
         };
         let now = question.now;
         let seen = std::mem::take(&mut course.seen);
@@ -184,6 +187,7 @@ impl Watch {
         self.publish(states);
         let trouble = match (store, decision) {
             (Some(store), Some(decision)) => self.write(&store, course, decision, now).await.err(),
+            _ if usable => None,
             _ => Some("the store cannot be used".to_owned()),
         };
         Self::tell_waiting(course, trouble.as_deref());

@@ -20,11 +20,9 @@ use crate::domain::calendar::quiet_until;
 use crate::domain::finding::Stage;
 use crate::domain::identity::Scope;
 use crate::domain::policy::{AlertPolicy, PollPolicy};
-use crate::domain::resource::{Certificate, Resource, TlsState};
+use crate::domain::resource::{Certificate, Resource, SAME_END, TlsState};
 use crate::domain::snapshot::Snapshot;
 
-/// A date that moved by less is the same end, told by another source; unless the serial number moved too.
-const SAME_END: TimeDelta = TimeDelta::days(1);
 /// So many ends of one certificate are remembered for each channel.
 const ENDS: usize = 16;
 /// What is in a scope that is not watched any more counts as gone after this.

@@ -355,10 +355,10 @@ impl Severity {
 /// How a message looks: the colour of its bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tone {
-    /// Good news.
-    Good,
     /// About the watching itself, or nothing at all.
     Health,
+    /// Good news.
+    Good,
     /// Worth knowing.
     Info,
     /// Worth planning.

@@ -11,9 +11,8 @@ use crate::domain::alert::facts::fingerprint;
 use crate::domain::alert::message::Fingerprint;
 use crate::domain::hash::stable_hash;
 use crate::domain::identity::{CertRole, Scope};
+use crate::domain::resource::SAME_END;
 
-/// A date that moved by less is the same end, told by another source.
-pub const SAME_END: TimeDelta = TimeDelta::days(1);
 /// How long a renewal may take. Nowhere documented; longer than what the vendors' own tools wait for.
 pub const NEED: TimeDelta = TimeDelta::minutes(40);
 /// Before this much time has passed, "failed" may be the word for an earlier change.

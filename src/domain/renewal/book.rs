@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::attempt::{Attempt, NEED, ResourceKey, SAME_END, State};
+use super::attempt::{Attempt, NEED, ResourceKey, State};
 use super::method::{Capability, Condition, Method};
 use super::plan::{Seat, World, seats};
 use super::refusal::Refusal;
 use super::window::Span;
+use crate::domain::resource::SAME_END;
 
 /// What counts as a day for the limit: any 24 hours, so that no zone has to be chosen.
 const DAY: TimeDelta = TimeDelta::hours(24);

@@ -2,13 +2,12 @@
 
 use chrono::TimeDelta;
 
-use super::attempt::SAME_END;
 use super::book::condition;
 use super::judge::{Judge, Stop, Subject};
 use super::method::{Condition, Material};
 use super::refusal::Refusal;
 use crate::domain::policy::Window;
-use crate::domain::resource::DateSource;
+use crate::domain::resource::{DateSource, SAME_END};
 
 /// Nothing is begun on older knowledge.
 const FRESH: TimeDelta = TimeDelta::hours(1);

@@ -131,13 +131,19 @@ fn identity(source: &SourceItem, voice: Voice) -> Line {
     joined([name(&source.account), code(&source.provider), services, regions], voice.words.dot)
 }
 
+/// How many certificates nobody looks at; nothing where there are none.
+pub(super) fn short_unwatched(source: &SourceItem, voice: Voice) -> Option<Line> {
+    let count = source.certificates;
+    (count > 0).then(|| own(counted(voice.words.short_unwatched, count, &[])))
+}
+
 fn blind_short(source: &SourceItem, voice: Voice) -> Line {
     let words = voice.words;
     let SourceNews::Blind { since, .. } = source.news else { return Line::new() };
     let status = [words.blind, reason_word(&source.reason, voice)].join(words.joint);
     let told = fill(words.short_of, &[strong(status), identity(source, voice)]);
-    let unwatched = own(counted(words.short_unwatched, source.certificates, &[]));
-    joined([told, own(voice.since(since)), unwatched], words.dot)
+    let parts = [told, own(voice.since(since))].into_iter().chain(short_unwatched(source, voice));
+    joined(parts, words.dot)
 }
 
 fn recovered_short(source: &SourceItem, voice: Voice) -> Line {

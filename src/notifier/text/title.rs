@@ -3,7 +3,7 @@
 use super::certificate::{label, stage_now, stage_word};
 use super::moments::Voice;
 use super::phrase::{counted, fill, form, in_title, joined, own};
-use super::source::reason_word;
+use super::source::{reason_word, short_unwatched};
 use crate::domain::alert::message::{
     CertificateItem, ChannelNews, Gone, Item, Kind, Message, News, Overview, SourceNews, Tone,
 };
@@ -165,8 +165,7 @@ fn single(item: &Item, voice: Voice) -> Line {
             SourceNews::Blind { .. } => {
                 let reason = own(reason_word(&source.reason, voice));
                 let blind = fill(words.one_blind, &[in_title(&source.account), reason]);
-                let unwatched = own(counted(words.short_unwatched, source.certificates, &[]));
-                joined([blind, unwatched], words.joint)
+                joined(std::iter::once(blind).chain(short_unwatched(source, voice)), words.joint)
             }
             SourceNews::Recovered { since, until } => {
                 fill(words.one_seeing, &[in_title(&source.account), own(voice.lasting(until - since))])

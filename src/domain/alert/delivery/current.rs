@@ -5,13 +5,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::alert::message::{CertificateFacts, Item, Message, News};
-use crate::domain::identity::Scope;
 use crate::domain::policy::PollPolicy;
-use crate::domain::resource::{Certificate, Resource};
+use crate::domain::resource::{Certificate, Resource, SAME_END};
 use crate::domain::snapshot::Snapshot;
-
-/// A date that moved by less is the same end, told by another source.
-const SAME_END: TimeDelta = TimeDelta::days(1);
 
 /// What is known now.
 #[derive(Clone, Copy)]
@@ -70,14 +66,7 @@ impl<'a> Present<'a> {
     }
 
     fn resource(&self, facts: &CertificateFacts) -> Option<&'a Resource> {
-        let scope = Scope {
-            provider: (&*facts.provider).into(),
-            account: (&*facts.account).into(),
-            project: (&*facts.project).into(),
-            region: (&*facts.region).into(),
-            service: (&*facts.service).into(),
-        };
-        let view = self.snapshot.scopes.get(&scope)?;
+        let view = self.snapshot.scopes.get(&facts.scope())?;
         view.resources.get(&facts.resource_id).map(|resource| &**resource)
     }
 
