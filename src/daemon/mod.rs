@@ -286,6 +286,11 @@ fn channels(
     for channel in alerts::unused(config) {
         tracing::warn!(channel, "no route names this channel: nothing is sent there");
     }
+    if alerts::leaks(config) {
+        tracing::warn!(
+            "what none of the routes means is told to nobody; a last route without `match` takes it"
+        );
+    }
     Ok((channels, heartbeat))
 }
 

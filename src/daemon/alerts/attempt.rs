@@ -94,13 +94,7 @@ impl Saying<'_> {
 
     fn tell_refused(&self, id: &str, part: &str, trouble: &Trouble) {
         let (channel, error) = (&*self.channel.name, &*trouble.text);
-        tracing::error!(
-            channel,
-            message = id,
-            part,
-            error,
-            "a part was refused; the others go on without it"
-        );
+        tracing::error!(channel, id, part, error, "a part was refused; the others go on without it");
         self.context.telemetry.notification_failed(channel, trouble.reason);
     }
 
@@ -115,7 +109,7 @@ impl Saying<'_> {
         let parts = u32::try_from(arrived).unwrap_or(u32::MAX);
         // if it is not written down, the parts are sent again after a crash, and only then
         if self.context.outbox.progress(id, parts).await.is_err() {
-            tracing::debug!(message = id, parts, "the store does not know which parts have arrived");
+            tracing::debug!(id, parts, "the store does not know which parts have arrived");
         }
     }
 
@@ -130,7 +124,7 @@ impl Saying<'_> {
         let Some(part) = plain else { return Said::Trouble(Attempt::Hopeless, trouble, Vec::new()) };
         tracing::warn!(
             channel = &*self.channel.name,
-            message = &*message.id,
+            id = &*message.id,
             error = trouble.text,
             "a message was not accepted in its usual form, and goes out as plain text"
         );

@@ -184,6 +184,11 @@ pub fn unused(config: &Config) -> Vec<&str> {
     all.filter(|name| !named.is_empty() && !named.contains(name) && Some(*name) != fallback).collect()
 }
 
+/// There are routes, and none takes what no other means: that is told to nobody.
+pub fn leaks(config: &Config) -> bool {
+    !config.routes.is_empty() && config.routes.iter().all(|route| route.matcher.is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,5 +230,17 @@ mod tests {
         assert_eq!(unused(&config(&channels)), [] as [&str; 0]);
         let routed = format!("[alert]\nfallback_channel = \"b\"\n{channels}[[route]]\nchannels = [\"a\"]\n");
         assert_eq!(unused(&config(&routed)), ["c"]);
+    }
+
+    #[test]
+    fn routes_that_let_something_through_are_noticed() {
+        let channel = "[[channel]]\nname = \"a\"\ntype = \"teams\"\nurl = { env = \"U\" }\n";
+        let narrow = "[[route]]\nmatch = 'tag:team=\"dba\"'\nchannels = [\"a\"]\n";
+        let rest = "[[route]]\nchannels = [\"a\"]\n";
+        for (routes, want) in
+            [("", false), (narrow, true), (rest, false), (&format!("{narrow}{rest}"), false)]
+        {
+            assert_eq!(leaks(&config(&format!("{channel}{routes}"))), want, "{routes}");
+        }
     }
 }

@@ -185,7 +185,7 @@ impl Courier {
     async fn deliver(&mut self, row: Row, stop: &Shutdown) -> Result<(), Away> {
         let id = row.message.id.clone();
         let Some(message) = self.context.current(row.message.clone(), row.parts_done > 0) else {
-            tracing::info!(channel = self.line.name(), message = &*id, "events have overtaken a message");
+            tracing::info!(channel = self.line.name(), id = &*id, "events have overtaken a message");
             return self.settle(id, Settled::Superseded).await;
         };
         let notes = self.outbox().notes(self.line.name()).await?;
@@ -214,7 +214,7 @@ impl Courier {
     async fn arrived(&mut self, row: &Row, receipt: Receipt) -> Result<(), Away> {
         let (id, name, now) = (&row.message.id, self.line.name(), self.context.now());
         self.context.telemetry.notification(name);
-        tracing::info!(channel = name, message = &**id, attempts = row.attempts, "delivered");
+        tracing::info!(channel = name, id = &**id, attempts = row.attempts, "delivered");
         let was_ill = self.line.health().since.is_some();
         self.state.quiet_until = None;
         let mut notes = self.state.left_behind.remove(id).unwrap_or_default();
@@ -246,16 +246,16 @@ impl Courier {
         }
         let settled = match step {
             Step::Again(next_at) => {
-                tracing::warn!(channel = name, message = id, %error, attempts = row.attempts, %next_at, "not delivered");
+                tracing::warn!(channel = name, id, %error, attempts = row.attempts, %next_at, "not delivered");
                 Settled::Again { next_at, error }
             }
             Step::Pause(until) => {
-                tracing::error!(channel = name, message = id, %error, %until, "refused: the channel is paused");
+                tracing::error!(channel = name, id, %error, %until, "refused: the channel is paused");
                 self.line.edit_health(|health| health.failed(&error, Some(until), now));
                 Settled::Again { next_at: until, error }
             }
             Step::GiveUp | Step::Plain | Step::Done => {
-                tracing::error!(channel = name, message = id, %error, attempts = row.attempts, "given up");
+                tracing::error!(channel = name, id, %error, attempts = row.attempts, "given up");
                 if attempt == Attempt::Hopeless {
                     self.line.edit_health(|health| health.refused(&error, now));
                 }

@@ -53,7 +53,7 @@ async fn resume(
         return Ok(Start { from: done, count: true });
     }
     if done > 0 {
-        tracing::info!(channel, message = id, "a message is divided otherwise than before, and begins again");
+        tracing::info!(channel, id, "a message is divided otherwise than before, and begins again");
         // first: a count of the old parts must never meet the new ones
         outbox.progress(id, 0).await?;
     }
