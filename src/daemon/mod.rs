@@ -264,7 +264,7 @@ fn alerting(delivery: &Delivery, store: &Found) -> Alerting {
         ask: delivery.ask(),
         desk: Arc::new(delivery.office()),
         store: store.handle(),
-        renewal: alerts::watch::renewal,
+        renewal: Arc::new(alerts::watch::renewal),
         silence_id: alerts::silence_id,
     }
 }

@@ -6,13 +6,14 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::call::CallError;
 use crate::domain::absence::Named;
 use crate::domain::identity::Scope;
 use crate::domain::listing::{Inspection, Listing, ScopeList};
-use crate::domain::renewal::method::Capability;
+use crate::domain::renewal::attempt::Class;
+use crate::domain::renewal::method::{Call, Capability, Detail};
 use crate::domain::resource::Resource;
 use crate::domain::snapshot::ScopeView;
 use crate::fields::{Fields, SecretSetting};
@@ -23,11 +24,13 @@ pub mod alibaba;
 pub mod huawei;
 pub mod keys;
 pub mod loose;
+pub mod pair;
 pub mod settings;
 pub mod ucloud;
 pub mod x509;
 
 pub use crate::call::BoxFuture;
+pub use pair::Pair;
 pub use settings::AccountSettings;
 
 /// A cloud: what the configuration has to know of it, and how an account of it is made.
@@ -219,4 +222,63 @@ pub trait Provider: Debug + Send + Sync {
 
     /// How many looks a second a scope allows now.
     fn inspect_rate(&self, scope: &Scope) -> f64;
+
+    /// Who makes the calls that change something, where the cloud has any.
+    fn renewer(&self) -> Option<&dyn Renewer> {
+        None
+    }
+}
+
+/// Makes the calls that change something. Nobody has it but the renewal loop.
+pub trait Renewer: Send + Sync {
+    /// Reads what a renewal of this resource needs to know, and how far one is that was made. Changes nothing.
+    fn examine<'a>(&'a self, scope: &'a Scope, id: &'a str) -> BoxFuture<'a, Result<Examination, CallError>>;
+
+    /// Makes the call, exactly as it stands in `call`, once: nothing in here or below repeats it. `pair` goes where
+    /// [`Call::material`] says.
+    fn renew<'a>(&'a self, scope: &'a Scope, call: &'a Call, pair: Option<&'a Pair>) -> BoxFuture<'a, Sent>;
+}
+
+/// What was read of one resource for a renewal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examination {
+    /// What the planner needs; of [`Detail::material`] a cloud knows nothing.
+    pub detail: Detail,
+    /// The end of the certificate that clients are shown, by the cloud's field; `None` if it does not say.
+    pub not_after: Option<DateTime<Utc>>,
+    /// The cloud's word that the last change of TLS failed.
+    pub failed: Option<Box<str>>,
+    /// Neither list nor detail knows the resource any more.
+    pub gone: bool,
+}
+
+/// What became of a call that changes something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// The cloud took the order.
+    Accepted {
+        /// Its number for it, or empty.
+        request_id: Box<str>,
+    },
+    /// The cloud said no: nothing happens.
+    Refused {
+        /// What that means.
+        class: Class,
+        /// The cloud's code.
+        code: Box<str>,
+        /// Its words, secrets removed.
+        text: Box<str>,
+        /// Its number for the request, or empty.
+        request_id: Box<str>,
+    },
+    /// Nothing left this machine, for sure.
+    NotSent {
+        /// Why.
+        text: Box<str>,
+    },
+    /// It may have arrived, and no answer says so. Only reading can tell.
+    Lost {
+        /// What happened to the answer.
+        text: Box<str>,
+    },
 }

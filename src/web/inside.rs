@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 
 use super::context::Telling;
 use super::refusal::Refusal;
+use crate::call::BoxFuture;
 use crate::domain::alert::board::{Board, Rules};
 use crate::domain::alert::decide::{Renewal, World};
 use crate::domain::alert::memory::Memory;
@@ -17,6 +18,10 @@ use crate::domain::alert::message::Fingerprint;
 use crate::domain::alert::outbox::State;
 use crate::domain::alert::silence::{Silence, SilenceRow};
 use crate::domain::identity::Scope;
+use crate::domain::renewal::{
+    self,
+    attempt::{Attempt, ResourceKey},
+};
 use crate::domain::snapshot::Snapshot;
 use crate::notifier::desk::{Desk, DeskError};
 use crate::provider;
@@ -36,7 +41,63 @@ pub struct Inside {
     pub pace: Option<Pace>,
     /// Tells all that is known of a resource.
     pub explain: OnceLock<Explainer>,
+    /// What is renewed; `None`: this program watches only.
+    pub renewing: Option<Renewing>,
 }
+
+/// What is renewed, and who takes orders.
+#[derive(Clone)]
+pub struct Renewing {
+    /// What the last plan knew.
+    pub board: watch::Receiver<Arc<renewal::board::Board>>,
+    /// Who takes orders of people.
+    pub desk: Arc<dyn RenewalDesk>,
+}
+
+/// Takes orders of people about renewals. Each is written down before it is answered, and begins nothing by itself: the
+/// next plan sees it, and every refusal that holds for a rule holds for a person too.
+pub trait RenewalDesk: Send + Sync {
+    /// A person wants this attempt made, in its window or (`at_once`) now.
+    fn approve<'a>(&'a self, id: &'a str, by: &'a str, at_once: bool) -> BoxFuture<'a, Ordered>;
+
+    /// A person does not want this attempt made.
+    fn reject<'a>(&'a self, id: &'a str, by: &'a str) -> BoxFuture<'a, Ordered>;
+
+    /// A person wants this resource renewed, announced or not, tried before or not.
+    fn order<'a>(&'a self, resource: &'a ResourceKey, by: &'a str, at_once: bool) -> BoxFuture<'a, Ordered>;
+}
+
+/// The attempt as it is written down now, or why nothing was.
+pub type Ordered = Result<Attempt, OrderError>;
+
+/// Why an order is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OrderError {
+    /// Nothing with this id is known.
+    #[error("there is no such renewal: see `notafter plan`")]
+    Unknown,
+    /// It would not be made.
+    #[error("refused, {}: {}{}", .why.code(), .why.text(), more(.detail))]
+    Refused {
+        /// Why.
+        why: renewal::refusal::Refusal,
+        /// More of it, or empty.
+        detail: Box<str>,
+    },
+    /// It was decided, made or changed meanwhile; the word of its state.
+    #[error("it is {0} already")]
+    Over(&'static str),
+    /// Nothing can be written down now.
+    #[error("the store cannot be used at the moment")]
+    StoreAway,
+}
+
+fn more(detail: &str) -> String {
+    if detail.is_empty() { String::new() } else { format!(" ({detail})") }
+}
+
+/// What is known of the renewal of a certificate, by the code of its cloud and its identity.
+pub type RenewalOf = Arc<dyn Fn(&str, Fingerprint) -> Renewal + Send + Sync>;
 
 /// See [`Inside::pace`].
 pub type Pace = Box<dyn Fn(&Scope) -> Option<f64> + Send + Sync>;
@@ -74,7 +135,7 @@ pub struct Alerting {
     /// Where silences are kept.
     pub store: Handle,
     /// What is known of the renewal of a certificate.
-    pub renewal: fn(&str, Fingerprint) -> Renewal,
+    pub renewal: RenewalOf,
     /// Makes the id of a silence.
     pub silence_id: fn(DateTime<Utc>) -> Box<str>,
 }
@@ -126,7 +187,7 @@ impl Alerting {
             silences: &silences,
             // what was not delivered matters only for news that the next evaluation settles anyway
             undelivered: &BTreeSet::new(),
-            renewal: &self.renewal,
+            renewal: &*self.renewal,
             console: &console,
             now,
         };

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::finding::Stage;
 use crate::domain::identity::Scope;
+use crate::domain::renewal::method::Restarts;
 
 /// One thing to tell one channel. The unit of delivery.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -305,6 +306,90 @@ pub enum ChannelNews {
         /// Messages that came late by it.
         delayed: usize,
     },
+}
+
+/// A renewal, as people are told of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RenewalItem {
+    /// What is new.
+    pub news: RenewalNews,
+    /// The certificate that is renewed; its end is the old one.
+    pub facts: CertificateFacts,
+    /// Id of the attempt.
+    pub attempt: Box<str>,
+    /// Who wants it: `rule`, or a person's name.
+    pub who: Box<str>,
+    /// The expression of the rule that allows it.
+    pub rule: Box<str>,
+    /// The cloud's name for the call.
+    pub call: Box<str>,
+    /// What the call interrupts.
+    pub restarts: Restarts,
+    /// Where it can be looked at, approved and rejected; nothing secret.
+    pub link: Option<Box<str>>,
+}
+
+/// What may be told of a renewal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "news", rename_all = "snake_case")]
+pub enum RenewalNews {
+    /// It will be made in a window.
+    Planned {
+        /// The window begins.
+        from: DateTime<Utc>,
+        /// The window ends.
+        until: DateTime<Utc>,
+        /// Only if a person approves.
+        asks: bool,
+        /// The end of an earlier window that passed without a call.
+        missed: Option<DateTime<Utc>>,
+    },
+    /// The call is being made.
+    Started {
+        /// It should be over by then.
+        expected_by: DateTime<Utc>,
+    },
+    /// It was to be made and was not: a hook said no, or nothing could be sent. It is tried again.
+    Held {
+        /// Why.
+        text: Box<str>,
+    },
+    /// A later end was read.
+    Succeeded {
+        /// That end.
+        new_not_after: DateTime<Utc>,
+    },
+    /// It was made and did not help. It is not made again unless a person orders it.
+    Failed {
+        /// In which way.
+        how: RenewalFailure,
+        /// The cloud's code, or empty.
+        code: Box<str>,
+        /// The cloud's id of the request, or empty.
+        request_id: Box<str>,
+        /// The cloud's words, secrets removed, or empty.
+        text: Box<str>,
+        /// So many failed in a row that no other is begun either.
+        stops: bool,
+    },
+}
+
+/// How a renewal failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RenewalFailure {
+    /// The cloud did not take it, for a reason that may pass.
+    RefusedForNow,
+    /// The cloud did not take it, and a person has to do something first.
+    RefusedForAPerson,
+    /// The cloud will never take it.
+    RefusedForGood,
+    /// The cloud took it, and said later that it failed.
+    Later,
+    /// The cloud took it and finished, and the end is the old one.
+    WithoutEffect,
+    /// No answer came, and the end is the old one.
+    Unknown,
 }
 
 /// How things stand, in numbers.

@@ -17,6 +17,7 @@ pub mod judge;
 pub mod memory;
 pub mod message;
 pub mod outbox;
+pub mod renewals;
 pub mod routing;
 pub mod silence;
 mod sources;

@@ -1,6 +1,7 @@
 //! How a cloud is asked for a renewal, as plain data: each cloud's folder has its tables, the planner only reads them.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::domain::policy::OwnCertificate;
 
@@ -64,7 +65,8 @@ pub struct Deferring {
 }
 
 /// Whether connections break.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Restarts {
     /// Documented to restart.
     Yes,

@@ -9,9 +9,11 @@
 
 mod announce;
 pub mod attempt;
+pub mod board;
 mod book;
 mod judge;
 mod knowledge;
+pub mod ledger;
 pub mod method;
 pub mod note;
 pub mod plan;
