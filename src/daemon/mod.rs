@@ -6,6 +6,7 @@ pub mod alerts;
 pub mod doctor;
 mod keep;
 pub mod poll;
+pub mod renewal;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -35,13 +36,14 @@ use crate::store;
 use crate::telemetry::Telemetry;
 use crate::web::context::AccountInfo;
 use crate::web::control::{Socket, SocketError};
-use crate::web::inside::{Alerting, Explainer, Inside, Pace};
+use crate::web::inside::{Alerting, Explainer, Inside, Pace, Renewing};
 use crate::web::server::{self, BindError, Limits};
 use crate::web::view::{View, ViewSettings};
 use crate::web::{self, AppState};
 use alerts::{Channel, Delivery, Heartbeat, Words};
 use keep::Found;
 use poll::{Mode, Poller};
+use renewal::Renewals;
 
 /// How often the pace of each call is carried to the metrics page.
 const RATES_EVERY: Duration = Duration::from_secs(5);
@@ -82,6 +84,8 @@ pub struct Daemon {
     store: Option<Found>,
     /// `None`: nobody is to be told anything.
     delivery: Option<Delivery>,
+    /// `None`: nothing is kept, so nothing can be renewed.
+    renewals: Option<Renewals>,
     /// Lives as long as the daemon, so that the page keeps its settings.
     _settings: watch::Sender<Arc<ViewSettings>>,
 }
@@ -104,6 +108,10 @@ impl Daemon {
         let control = control(config.web.control_socket.as_deref()).await?;
         let pace = pace(&accounts);
         let providers = accounts.iter().map(|account| Arc::clone(&account.provider)).collect();
+        let by_account = accounts
+            .iter()
+            .map(|account| (Arc::clone(&account.name), Arc::clone(&account.provider)))
+            .collect();
         let metrics = Arc::new(MetricsPage::new(Arc::clone(&telemetry), config.poll.clone(), clock.now()));
         metrics.config_accepted(config.poll.clone(), clock.now());
         let settings = watch::Sender::new(Arc::new(view_settings(&config)));
@@ -121,7 +129,8 @@ impl Daemon {
             restored,
         );
         let told = !channels.is_empty() || heartbeat.is_some();
-        let delivery = store.as_ref().filter(|_| told).map(|store| {
+        let (usual_rules, external_url) = (rules.clone(), config.web.external_url.clone());
+        let mut delivery = store.as_ref().filter(|_| told).map(|store| {
             Delivery::new(alerts::Parts {
                 channels,
                 words,
@@ -130,10 +139,31 @@ impl Daemon {
                 snapshots: poller.snapshots(),
                 store: store.handle(),
                 metrics: Arc::clone(&metrics),
+                telemetry: Arc::clone(&telemetry),
+                clock: clock.clone(),
+            })
+        });
+        let renewals = store.as_ref().map(|store| {
+            Renewals::new(renewal::Parts {
+                policy: config.renewal,
+                rules: match &delivery {
+                    Some(delivery) => delivery.rules(),
+                    None => watch::Sender::new(Arc::new(usual_rules)).subscribe(),
+                },
+                page: external_url,
+                snapshots: poller.snapshots(),
+                providers: by_account,
+                store: store.handle(),
+                wishes: poller.wishes(),
+                written: delivery.as_ref().map(Delivery::written).unwrap_or_default(),
+                metrics: Arc::clone(&metrics),
                 telemetry,
                 clock: clock.clone(),
             })
         });
+        if let (Some(delivery), Some(renewals)) = (&mut delivery, &renewals) {
+            delivery.knows(renewals);
+        }
         let inside = Inside {
             alerting: delivery
                 .as_ref()
@@ -141,6 +171,9 @@ impl Daemon {
                 .map(|(delivery, store)| alerting(delivery, store)),
             store: store.as_ref().map(Found::handle),
             pace: Some(pace),
+            renewing: renewals
+                .as_ref()
+                .map(|renewals| Renewing { board: renewals.board(), desk: Arc::new(renewals.desk()) }),
             ..Inside::default()
         };
         let view = Arc::new(view(&poller, settings.subscribe(), &clock, inside));
@@ -154,6 +187,7 @@ impl Daemon {
             control,
             store,
             delivery,
+            renewals,
             _settings: settings,
         })
     }
@@ -212,6 +246,9 @@ impl Daemon {
         if let Some(delivery) = self.delivery {
             loops.spawn(named("the delivery of messages", delivery.run(inner.listener())));
         }
+        if let Some(renewals) = self.renewals {
+            loops.spawn(named("the renewal loop", renewals.run(inner.listener())));
+        }
         loops.spawn(named("the poll loop", self.poller.run(inner.listener())));
         loops.spawn(named("the web server", server::serve(self.listeners, app, limits, inner.listener())));
         loops.spawn(named("the rate loop", carry_rates(self.providers, self.metrics, inner.listener())));
@@ -264,7 +301,7 @@ fn alerting(delivery: &Delivery, store: &Found) -> Alerting {
         ask: delivery.ask(),
         desk: Arc::new(delivery.office()),
         store: store.handle(),
-        renewal: Arc::new(alerts::watch::renewal),
+        renewal: delivery.renewal(),
         silence_id: alerts::silence_id,
     }
 }

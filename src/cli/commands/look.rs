@@ -72,7 +72,7 @@ pub(super) async fn explain(config: Config, id: &str) -> Exit {
         routing: &rules.routing,
         silences: &[],
         undelivered: const { &BTreeSet::new() },
-        renewal: &alerts::watch::renewal,
+        renewal: &alerts::watch::by_hand,
         console: &console,
         now: clock.now(),
     });

@@ -49,6 +49,7 @@ use crate::notifier::Sender;
 use crate::shutdown::Shutdown;
 use crate::store::Handle;
 use crate::telemetry::Telemetry;
+use crate::web::inside::RenewalOf;
 use context::{Context, Line};
 use courier::Courier;
 use outbox::{Away, Outbox};
@@ -92,6 +93,9 @@ pub struct Delivery {
     rules: value::Sender<Arc<Rules>>,
     board: value::Sender<Arc<Board>>,
     ask: Arc<Notify>,
+    written: Arc<Notify>,
+    renewals: Option<value::Receiver<Arc<crate::domain::renewal::board::Board>>>,
+    renewal: RenewalOf,
     /// What to tell is decided here too, and not by a test.
     decides: bool,
 }
@@ -125,6 +129,9 @@ impl Delivery {
             rules: value::Sender::new(Arc::new(rules)),
             board: value::Sender::default(),
             ask: Arc::default(),
+            written: Arc::default(),
+            renewals: None,
+            renewal: Arc::new(watch::by_hand),
             decides: false,
         }
     }
@@ -142,6 +149,22 @@ impl Delivery {
     /// To be rung by those who changed a silence: the next evaluation comes at once.
     pub fn ask(&self) -> Arc<Notify> {
         Arc::clone(&self.ask)
+    }
+
+    /// To be rung by others who wrote messages down.
+    pub fn written(&self) -> Arc<Notify> {
+        Arc::clone(&self.written)
+    }
+
+    /// Has messages say what is known of renewals, and wait for the first plan.
+    pub fn knows(&mut self, renewals: &super::renewal::Renewals) {
+        self.renewals = Some(renewals.board());
+        self.renewal = renewals.notes(Arc::new(watch::by_hand));
+    }
+
+    /// What messages say of the renewal of a certificate.
+    pub fn renewal(&self) -> RenewalOf {
+        Arc::clone(&self.renewal)
     }
 
     #[cfg(test)]
@@ -180,7 +203,7 @@ impl Delivery {
             }
         }
         if self.decides {
-            let written = Arc::new(Notify::new());
+            let written = self.written;
             tasks.spawn(wake_couriers(Arc::clone(&written), Arc::clone(&self.context), stop.clone()));
             let watch = Watch {
                 snapshots: self.context.snapshots.clone(),
@@ -191,6 +214,8 @@ impl Delivery {
                 states: self.states.clone(),
                 ask: Arc::clone(&self.ask),
                 written,
+                renewals: self.renewals,
+                renewal: self.renewal,
             };
             tasks.spawn(watch.run(stop.clone()));
         }

@@ -20,11 +20,14 @@ use crate::domain::alert::message::{Fingerprint, RenewalNote};
 use crate::domain::alert::silence::{Silence, SilenceRow};
 use crate::domain::alert::standing::{self, State};
 use crate::domain::identity::Scope;
+use crate::domain::policy::RenewalMode;
+use crate::domain::renewal;
 use crate::domain::resource::Resource;
 use crate::domain::snapshot::Snapshot;
 use crate::provider;
 use crate::shutdown::Shutdown;
 use crate::store::{Handle, Store, StoreError};
+use crate::web::inside::RenewalOf;
 
 /// An evaluation takes this share of the time at most.
 const SHARE: u32 = 20;
@@ -57,6 +60,10 @@ pub(super) struct Watch {
     pub(super) ask: Arc<Notify>,
     /// Something was written to the outbox.
     pub(super) written: Arc<Notify>,
+    /// What is known of renewals; `None`: this daemon makes none.
+    pub(super) renewals: Option<watch::Receiver<Arc<renewal::board::Board>>>,
+    /// The same for single certificates.
+    pub(super) renewal: RenewalOf,
 }
 
 /// What goes from one evaluation to the next.
@@ -108,6 +115,7 @@ struct Question {
     memory: Arc<Memory>,
     waiting: Waiting,
     states: Arc<States>,
+    renewal: RenewalOf,
     now: DateTime<Utc>,
     /// Messages are wanted too, not only the state.
     decide: bool,
@@ -160,7 +168,7 @@ impl Watch {
             None => None,
         };
         let usable = known.is_some();
-        let decide = usable && !course.is_first_round(&snapshot);
+        let decide = usable && self.is_planned() && !course.is_first_round(&snapshot);
         let (silences, undelivered) = known.unwrap_or_default();
         let rows: Arc<[SilenceRow]> = silences.into();
         let question = Question {
@@ -171,6 +179,7 @@ impl Watch {
             memory: Arc::clone(&course.memory),
             waiting: course.waiting.clone(),
             states: Arc::clone(&self.states.borrow()),
+            renewal: Arc::clone(&self.renewal),
             now: self.clock.now(),
             decide,
         };
@@ -198,6 +207,15 @@ impl Watch {
             at: Some(now),
             trouble: trouble.map(Into::into),
         }));
+    }
+
+    /// What is planned to be renewed is known: before that, people would be told to do it by hand.
+    fn is_planned(&self) -> bool {
+        let waits = |board: &watch::Receiver<Arc<renewal::board::Board>>| {
+            let board = board.borrow();
+            board.mode > RenewalMode::Off && board.at.is_none() && board.trouble.is_none()
+        };
+        !self.renewals.as_ref().is_some_and(waits) || self.clock.elapsed() >= PATIENCE
     }
 
     /// An end is never concluded from one jump of the clock: this evaluation is left out, the next one believes it.
@@ -317,7 +335,7 @@ impl Question {
             routing: &self.rules.routing,
             silences: &self.silences,
             undelivered: &self.undelivered,
-            renewal: &renewal,
+            renewal: &*self.renewal,
             console: &console,
             now: self.now,
         };
@@ -338,7 +356,7 @@ impl Question {
 }
 
 /// What is known of renewals while nothing is renewed by this daemon.
-pub fn renewal(provider: &str, _: Fingerprint) -> Renewal {
+pub fn by_hand(provider: &str, _: Fingerprint) -> Renewal {
     let by_api = provider::find(provider).is_some_and(|kind| kind.renew_policy.is_some());
     let note = if by_api { RenewalNote::Manual } else { RenewalNote::NoApi };
     Renewal { note, ours: None }

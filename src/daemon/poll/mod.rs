@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 
 pub use account::{Account, Filter};
@@ -43,6 +43,22 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 /// How often the clocks are compared and the backlog is counted.
 const TICK: Duration = Duration::from_secs(5);
 
+/// So many wishes wait; what is more is wished for again.
+const WISHES: usize = 256;
+
+/// Has single resources looked at before they are due. Only the renewal loop wishes: no request from outside does.
+#[derive(Debug, Clone)]
+pub struct Wishes(mpsc::Sender<(Scope, Box<str>)>);
+
+impl Wishes {
+    /// Looks at this resource as soon as the pace allows.
+    pub fn look_at(&self, scope: Scope, id: &str) {
+        if let Err(refused) = self.0.try_send((scope, id.into())) {
+            tracing::debug!(%refused, "one more wish than the poll loop takes");
+        }
+    }
+}
+
 /// Polls all accounts.
 #[derive(Debug)]
 pub struct Poller {
@@ -64,6 +80,9 @@ pub struct Poller {
     publish: watch::Sender<Arc<Snapshot>>,
     published: (u64, Duration),
     ticked: Duration,
+    wishes: mpsc::Receiver<(Scope, Box<str>)>,
+    /// Keeps the other end open, and is handed out.
+    wished: Wishes,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -104,7 +123,10 @@ impl Poller {
         telemetry: Arc<Telemetry>,
         mut restored: Snapshot,
     ) -> Self {
+        let (ear, wishes) = mpsc::channel(WISHES);
         let mut poller = Self {
+            wishes,
+            wished: Wishes(ear),
             clock,
             policy,
             telemetry,
@@ -134,6 +156,11 @@ impl Poller {
         self.publish.subscribe()
     }
 
+    /// For those who need to know more of a resource now.
+    pub fn wishes(&self) -> Wishes {
+        self.wished.clone()
+    }
+
     /// Polls until asked to stop; in mode [`Mode::Once`] until everything had its look.
     pub async fn run(mut self, stop: Shutdown) {
         loop {
@@ -146,11 +173,24 @@ impl Poller {
                 biased;
                 () = stop.requested() => break,
                 Some(done) = self.running.join_next_with_id() => self.take_in(done),
+                Some((scope, id)) = self.wishes.recv() => self.look_sooner(&scope, &id),
                 () = tokio::time::sleep_until(wake) => {}
             }
             self.housekeeping();
         }
         self.publish_now(self.clock.elapsed());
+    }
+
+    /// A look that is due later is due now; one that is under way is made again.
+    fn look_sooner(&mut self, scope: &Scope, id: &str) {
+        let now = self.clock.elapsed();
+        let Some(&index) = self.by_scope.get(scope) else { return };
+        let resource = self.snapshot.scopes.get(scope).and_then(|view| view.resources.get(id));
+        let Some(resource) = resource.filter(|resource| !resource.carried) else { return };
+        if resource.due.is_none_or(|due| due > now) {
+            let id = Arc::clone(&resource.id);
+            self.plan_detail(index, &id, now);
+        }
     }
 
     fn start_what_is_due(&mut self) {

@@ -46,7 +46,7 @@ impl<'a> Book<'a> {
             busy: HashMap::new(),
             today: 0,
             slots: BTreeMap::new(),
-            stopped_at: stopped_at(world),
+            stopped_at: stopped_at(world.attempts, world.policy.stop_after_failures),
         };
         for attempt in world.attempts {
             book.enter(attempt, world.now);
@@ -140,13 +140,13 @@ impl<'a> Book<'a> {
 }
 
 /// The moment of the last failure, if so many came in a row that everything stops.
-fn stopped_at(world: &World<'_>) -> Option<DateTime<Utc>> {
+pub fn stopped_at(attempts: &[Attempt], after: u32) -> Option<DateTime<Utc>> {
     let over = |attempt: &&Attempt| attempt.state.was_sent() && !attempt.state.is_open();
-    let mut ended: Vec<&Attempt> = world.attempts.iter().filter(over).collect();
+    let mut ended: Vec<&Attempt> = attempts.iter().filter(over).collect();
     ended.sort_by_key(|attempt| (attempt.changed_at, attempt.state.has_failed(), &attempt.id));
     let failed = ended.iter().rev().take_while(|attempt| attempt.state.has_failed()).count();
     let last = ended.last().map(|attempt| attempt.changed_at);
-    last.filter(|_| failed >= world.policy.stop_after_failures as usize)
+    last.filter(|_| failed >= after as usize)
 }
 
 /// The cloud says that it is being changed, or does not run: whatever is done to it, its group does not lose another.

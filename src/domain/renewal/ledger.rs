@@ -1,6 +1,6 @@
 //! What is written down of each renewal, and never changed afterwards: who, what, when, by which rule.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::attempt::{Attempt, By, State};
@@ -38,7 +38,12 @@ pub struct Change {
 
 impl Change {
     /// An attempt that became something else, and who made it so.
-    pub fn new(before: Option<&Attempt>, attempt: Attempt, who: &str, text: &str) -> Self {
+    ///
+    /// Each change is later than the one before it, whatever the clock says: that is how they are told apart.
+    pub fn new(before: Option<&Attempt>, mut attempt: Attempt, who: &str, text: &str) -> Self {
+        if let Some(before) = before {
+            attempt.changed_at = attempt.changed_at.max(before.changed_at + TimeDelta::microseconds(1));
+        }
         let request_id = match &attempt.state {
             State::Accepted { request_id } | State::Refused { request_id, .. } => request_id.clone(),
             _ => Box::default(),

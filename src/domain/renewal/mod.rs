@@ -23,3 +23,5 @@ pub mod show;
 mod tests;
 mod timing;
 pub mod window;
+
+pub use book::stopped_at;

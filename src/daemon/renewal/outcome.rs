@@ -1,0 +1,247 @@
+//! What became of a call: an answer, a reading, a hook's no. Each is written down with the message that tells of it.
+
+use super::keeping::Away;
+use super::round::View;
+use super::tell::{self, Teller};
+use super::work::{self, Answer, Reading};
+use super::{Context, Renewals};
+use crate::daemon::alerts::event_id;
+use crate::domain::alert::message::RenewalNews;
+use crate::domain::alert::renewals::Letter;
+use crate::domain::identity::Scope;
+use crate::domain::policy::{Hook, RenewalRule};
+use crate::domain::renewal::attempt::{Attempt, Class, Seen, State};
+use crate::domain::renewal::ledger::Change;
+use crate::domain::renewal::method::{Capability, Method};
+use crate::domain::renewal::stopped_at;
+use crate::domain::resource::Resource;
+use crate::domain::snapshot::Snapshot;
+use crate::provider::Sent;
+
+impl Renewals {
+    /// What clouds answered to calls, and what hooks forbade, is written down before anything else is done.
+    pub(super) async fn write_answers(&mut self) {
+        if self.course.answers.is_empty() && self.course.vetoed.is_empty() {
+            return;
+        }
+        let Ok(view) = self.view().await else { return };
+        for (id, text) in std::mem::take(&mut self.course.vetoed) {
+            self.veto(&view, &id, text).await;
+        }
+        let mut left = Vec::new();
+        for answer in std::mem::take(&mut self.course.answers) {
+            if self.write_answer(&view, &answer).await.is_err() {
+                left.push(answer);
+            }
+        }
+        self.course.answers = left;
+    }
+
+    async fn write_answer(&mut self, view: &View, answer: &Answer) -> Result<(), Away> {
+        let before = view.known.attempts.iter().find(|known| known.id == answer.attempt.id);
+        let Some(before) = before.filter(|before| before.state == State::Stored) else {
+            tracing::error!(
+                attempt = &*answer.attempt.id,
+                "an answer came for a renewal that nobody waits for"
+            );
+            return Ok(());
+        };
+        let (state, text) = match &answer.sent {
+            Sent::Accepted { request_id } => (State::Accepted { request_id: request_id.clone() }, ""),
+            Sent::Refused { class, code, text, request_id } => {
+                let (class, code, request_id) = (*class, code.clone(), request_id.clone());
+                (State::Refused { class, code, request_id }, &**text)
+            }
+            Sent::NotSent { text } => (State::NotSent { text: text.clone() }, &**text),
+            Sent::Lost { text } => (State::Stored, &**text),
+        };
+        let after = Attempt { state, changed_at: answer.at, ..before.clone() };
+        tell_answer(&after, &answer.sent);
+        self.write_outcome(view, before, after, "cloud", text).await.map(|_| ())
+    }
+
+    /// A hook said no: the attempt is kept for later, and told once.
+    async fn veto(&mut self, view: &View, id: &str, text: String) {
+        let Some(before) = view.known.attempts.iter().find(|known| *known.id == *id) else { return };
+        if before.state.was_sent() {
+            return;
+        }
+        tracing::warn!(attempt = id, resource = %before.key.resource, text, "a hook said no to a renewal; it is tried again");
+        let state = State::NotSent { text: text.as_str().into() };
+        let after = Attempt { state, changed_at: view.now, ..before.clone() };
+        // if it cannot be written, the hook is asked again
+        drop(self.write_outcome(view, before, after, "hook", &text).await);
+    }
+
+    /// Writes what became of an attempt, with the message that tells of it. `false`: somebody else was faster.
+    pub(super) async fn write_outcome(
+        &mut self,
+        view: &View,
+        before: &Attempt,
+        after: Attempt,
+        who: &str,
+        text: &str,
+    ) -> Result<bool, Away> {
+        let told_already = before.state == after.state;
+        let news = tell::outcome(&after.state, text, self.stops(view, &after)).filter(|_| !told_already);
+        let change = Change::new(Some(before), after, who, text);
+        let letters = self.letters(view, news.map(|news| (&change.attempt, news)).into_iter().collect());
+        let written = self.context.keeping.write(std::slice::from_ref(&change), &letters, view.now).await?;
+        if written && !letters.is_empty() {
+            self.context.written.notify_one();
+        }
+        if written {
+            self.count(&change.attempt);
+            if change.attempt.state.was_sent() && !change.attempt.state.is_open() {
+                self.over(&change.attempt);
+            }
+        }
+        Ok(written)
+    }
+
+    /// Whether this outcome is one failure too many.
+    pub(super) fn stops(&self, view: &View, after: &Attempt) -> bool {
+        let mut attempts = view.known.attempts.clone();
+        attempts.retain(|known| known.id != after.id);
+        attempts.push(after.clone());
+        after.state.has_failed() && stopped_at(&attempts, self.context.policy.stop_after_failures).is_some()
+    }
+
+    pub(super) fn letters(&self, view: &View, news: Vec<(&Attempt, RenewalNews)>) -> Vec<Letter> {
+        if news.is_empty() {
+            return Vec::new();
+        }
+        let View { now, snapshot, rules, known } = view;
+        let page = self.context.page.as_deref();
+        let teller = Teller { snapshot, rules, silences: &known.silences, page, now: *now };
+        teller.letters(news, &mut || event_id(*now))
+    }
+
+    /// What is under way and was read: whether it is over.
+    pub(super) async fn settle_open(&mut self, view: &View, readings: &[Reading]) -> bool {
+        let mut settled = false;
+        for reading in readings {
+            let open = view.known.attempts.iter().filter(|attempt| attempt.state.is_open());
+            for attempt in open.filter(|attempt| attempt.key.resource == reading.key) {
+                if !self.course.beginning.contains(&attempt.id) {
+                    settled |= self.settle_attempt(view, attempt, reading).await;
+                }
+            }
+        }
+        settled
+    }
+
+    async fn settle_attempt(&mut self, view: &View, attempt: &Attempt, reading: &Reading) -> bool {
+        let Some(seen) = seen(view, reading) else { return false };
+        let Some(state) = attempt.settled(&seen, view.now) else { return false };
+        let after = Attempt { state, changed_at: view.now, ..attempt.clone() };
+        tell_outcome(&after);
+        let text = match &after.state {
+            State::FailedLater { text } => text.to_string(),
+            _ => String::new(),
+        };
+        // if it cannot be written, the next reading says the same
+        self.write_outcome(view, attempt, after, "cloud", &text).await == Ok(true)
+    }
+
+    /// Nothing more is to be done about an attempt but to tell the operator's program, and to look.
+    fn over(&mut self, attempt: &Attempt) {
+        let key = &attempt.key.resource;
+        self.context.wishes.look_at(key.scope(), &key.resource_id);
+        if let Some(hook) = self.hook(attempt).filter(|hook| hook.after.is_some()) {
+            let hook = hook.clone();
+            self.course.work.spawn(work::after(attempt.clone(), hook));
+        }
+    }
+
+    pub(super) fn hook(&self, attempt: &Attempt) -> Option<&Hook> {
+        self.rule(attempt).and_then(|rule| rule.hook.as_ref())
+    }
+
+    fn rule(&self, attempt: &Attempt) -> Option<&RenewalRule> {
+        self.context.policy.allow.iter().find(|rule| rule.matcher.to_string() == *attempt.rule)
+    }
+
+    fn count(&self, attempt: &Attempt) {
+        let scope = attempt.key.resource.scope();
+        let telemetry = &self.context.telemetry;
+        match &attempt.state {
+            State::Confirmed { .. } => telemetry.renewal_done(&scope),
+            State::Refused { .. } | State::WithoutEffect | State::FailedLater { .. } | State::Unknown => {
+                telemetry.renewal_failed(&scope, failure_word(&attempt.state));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Context {
+    /// The resource and how it is renewed, as far as is known.
+    fn method<'s>(
+        snapshot: &'s Snapshot,
+        scope: &Scope,
+        id: &str,
+    ) -> Option<(&'s Resource, &'static Method)> {
+        let resource = tell::resource(snapshot, scope, id)?;
+        match tell::capability(scope, resource) {
+            Capability::Call(method) => Some((resource, method)),
+            Capability::NoApi | Capability::UnknownEngine => None,
+        }
+    }
+}
+
+/// What a reading says of a renewal that is under way.
+fn seen(view: &View, reading: &Reading) -> Option<Seen> {
+    let found = reading.found.as_ref().ok()?;
+    if found.gone {
+        return Some(Seen::Gone);
+    }
+    let scope = reading.key.scope();
+    let (resource, method) = Context::method(&view.snapshot, &scope, &reading.key.resource_id)?;
+    let status = found.detail.status.as_deref().unwrap_or(&resource.facts.status);
+    let condition = method.condition(status);
+    Some(Seen::Read { at: reading.at, condition, not_after: found.not_after, failed: found.failed.clone() })
+}
+
+fn tell_answer(after: &Attempt, sent: &Sent) {
+    let (attempt, resource) = (&*after.id, &after.key.resource);
+    match sent {
+        Sent::Accepted { request_id } => {
+            tracing::info!(attempt, %resource, request_id = &**request_id, "the cloud took a renewal");
+        }
+        Sent::Refused { code, text, request_id, .. } => tracing::error!(
+            attempt, %resource, code = &**code, error = &**text, request_id = &**request_id, "the cloud refused a renewal"
+        ),
+        Sent::NotSent { text } => {
+            tracing::warn!(attempt, %resource, error = &**text, "a renewal could not be sent; it is tried again");
+        }
+        Sent::Lost { text } => tracing::warn!(
+            attempt, %resource, error = &**text, "no answer to a renewal; whether it arrived is found out by reading"
+        ),
+    }
+}
+
+fn tell_outcome(after: &Attempt) {
+    let (attempt, resource, state) = (&*after.id, &after.key.resource, after.state.as_str());
+    match &after.state {
+        State::Confirmed { new_not_after } => {
+            tracing::info!(attempt, %resource, %new_not_after, "a renewal is confirmed: a later end was read");
+        }
+        State::FailedLater { text } => {
+            tracing::error!(attempt, %resource, state, error = &**text, "a renewal failed");
+        }
+        _ => tracing::error!(attempt, %resource, state, "a renewal did not help"),
+    }
+}
+
+/// The label `reason` of a failure.
+fn failure_word(state: &State) -> &'static str {
+    match state {
+        State::Refused { class: Class::Retry, .. } => "refused_for_now",
+        State::Refused { class: Class::Person, .. } => "refused_for_a_person",
+        State::Refused { class: Class::Permanent, .. } => "refused_for_good",
+        State::FailedLater { .. } => "failed_later",
+        State::WithoutEffect => "without_effect",
+        _ => "unknown",
+    }
+}

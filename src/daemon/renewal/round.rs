@@ -1,0 +1,263 @@
+//! One round: from what came back, over a plan, to what is written down and the one call that is begun.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+use super::Renewals;
+use super::keeping::{Away, Known};
+use super::tell;
+use super::work::{self, Done, Reading};
+use crate::domain::alert::board::Rules;
+use crate::domain::alert::message::RenewalNews;
+use crate::domain::renewal::attempt::{Attempt, ResourceKey};
+use crate::domain::renewal::board::Board;
+use crate::domain::renewal::ledger::Change;
+use crate::domain::renewal::method::Detail;
+use crate::domain::renewal::note::Notes;
+use crate::domain::renewal::plan::{Decision, Plan, Step, World, plan};
+use crate::domain::snapshot::Snapshot;
+
+/// What is under way is read this often; more often where everything is.
+const FOLLOW: TimeDelta = TimeDelta::seconds(30);
+/// What a plan needs to know is asked for again after this.
+const ASK_AGAIN: TimeDelta = TimeDelta::minutes(1);
+/// So many resources are read at the same time.
+const READINGS: usize = 4;
+
+/// A moment as programs are told it.
+pub(super) fn second(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// What one round looks at.
+pub(super) struct View {
+    pub now: DateTime<Utc>,
+    pub snapshot: Arc<Snapshot>,
+    pub rules: Arc<Rules>,
+    pub known: Known,
+}
+
+impl Renewals {
+    /// One round. `true`: something was written down or begun, so that the next one may find more to do.
+    pub async fn round(&mut self) -> bool {
+        let readings = self.take_in();
+        self.write_answers().await;
+        let view = match self.view().await {
+            Ok(view) => view,
+            Err(away) => {
+                self.show_trouble(away.to_string());
+                return false;
+            }
+        };
+        let settled = self.settle_open(&view, &readings).await;
+        if settled || !self.course.answers.is_empty() {
+            return true;
+        }
+        let plan = self.plan(&view).await;
+        let jumped = self.clock_jumped(view.now);
+        let announced = self.announce(&view, &plan).await;
+        self.read_what_is_missing(&view, &plan);
+        let begun = !announced && !jumped && self.begin(&view, &plan).await;
+        self.publish(&view, plan);
+        announced || begun
+    }
+
+    /// What came back since the last round: readings at once, answers of clouds in turn.
+    fn take_in(&mut self) -> Vec<Reading> {
+        while let Some(done) = self.course.work.try_join_next() {
+            self.course.arrive(done);
+        }
+        let mut readings = Vec::new();
+        for done in std::mem::take(&mut self.course.arrived) {
+            match done {
+                Done::Read(reading) => readings.push(*reading),
+                Done::Called(answer) => self.course.answers.push(*answer),
+                Done::Hook { attempt, said: Ok(()) } => {
+                    self.course.cleared.insert(attempt, self.context.clock.now());
+                }
+                Done::Hook { attempt, said: Err(text) } => self.course.vetoed.push((attempt, text)),
+                Done::After { attempt, said: Err(error) } => {
+                    tracing::warn!(attempt = &*attempt, error, "the hook after a renewal failed");
+                }
+                Done::After { .. } | Done::Panicked => {}
+            }
+        }
+        for reading in &readings {
+            self.remember(reading);
+        }
+        readings
+    }
+
+    fn remember(&mut self, reading: &Reading) {
+        match &reading.found {
+            Ok(found) => {
+                let detail =
+                    Detail { at: reading.at, material: reading.material.clone(), ..found.detail.clone() };
+                self.course.details.insert(reading.key.clone(), detail);
+            }
+            Err(error) => {
+                tracing::warn!(resource = %reading.key, %error, "a reading for a renewal failed; it is tried again");
+            }
+        }
+    }
+
+    pub(super) async fn view(&self) -> Result<View, Away> {
+        let now = self.context.clock.now();
+        let snapshot = Arc::clone(&self.context.snapshots.borrow());
+        let rules = Arc::clone(&self.context.rules.borrow());
+        let known = self.context.keeping.read(now).await?;
+        Ok(View { now, snapshot, rules, known })
+    }
+
+    async fn plan(&self, view: &View) -> Plan {
+        let (context, details) = (Arc::clone(&self.context), self.course.details.clone());
+        let (snapshot, rules, known, now) =
+            (Arc::clone(&view.snapshot), Arc::clone(&view.rules), view.known.clone(), view.now);
+        let planned = tokio::task::spawn_blocking(move || {
+            plan(&World {
+                snapshot: &snapshot,
+                policy: &context.policy,
+                accounts: &rules.accounts,
+                capability: &tell::capability,
+                details: &details,
+                attempts: &known.attempts,
+                silences: &known.silences,
+                zone: rules.alert.timezone,
+                now,
+            })
+        });
+        planned.await.unwrap_or_else(|_| {
+            tracing::error!("a plan of renewals failed, which is a defect of notafter; nothing is begun");
+            Plan::default()
+        })
+    }
+
+    /// Writes down what people are told beforehand.
+    async fn announce(&self, view: &View, plan: &Plan) -> bool {
+        let mut changes = Vec::new();
+        for told in &plan.announce {
+            let before = view.known.attempts.iter().find(|known| known.id == told.attempt.id);
+            let attempt = Attempt { changed_at: view.now, ..told.attempt.clone() };
+            changes.push(Change::new(before, attempt, "rule", ""));
+        }
+        let news = changes.iter().zip(&plan.announce).filter_map(|(change, told)| {
+            let planned = change.attempt.planned?;
+            let (from, until, missed) = (planned.begin, planned.end, change.attempt.missed_at);
+            Some((&change.attempt, RenewalNews::Planned { from, until, asks: told.asks, missed }))
+        });
+        let letters = self.letters(view, news.collect());
+        if changes.is_empty() {
+            return false;
+        }
+        for change in &changes {
+            let Attempt { id, key, planned, .. } = &change.attempt;
+            tracing::info!(attempt = &**id, resource = %key.resource, ?planned, "a renewal is announced");
+        }
+        let written = self.context.keeping.write(&changes, &letters, view.now).await == Ok(true);
+        if written {
+            self.context.written.notify_one();
+        }
+        written
+    }
+
+    /// What a plan needs to know, and what is under way.
+    fn read_what_is_missing(&mut self, view: &View, plan: &Plan) {
+        let soon = TimeDelta::from_std(view.rules.poll.min_interval).unwrap_or(FOLLOW);
+        let (follow, ask_again) = (FOLLOW.min(soon), ASK_AGAIN.min(soon));
+        let missing: BTreeSet<&ResourceKey> = plan.look.iter().collect();
+        for step in &plan.steps {
+            let key = &step.resource;
+            let again = match &step.decision {
+                Decision::Resume { attempt, .. } if self.course.beginning.contains(&attempt.id) => continue,
+                Decision::Resume { .. } => follow,
+                _ if missing.contains(key) => ask_again,
+                _ => continue,
+            };
+            let due = self.course.asked.get(key).is_none_or(|at| view.now < *at || view.now - *at >= again);
+            if self.course.reading.len() < READINGS && due && !self.course.reading.contains(key) {
+                self.read(view, step);
+            }
+        }
+        if !self.course.asked.is_empty() {
+            let there: BTreeSet<&ResourceKey> = plan.steps.iter().map(|step| &step.resource).collect();
+            self.course.details.retain(|key, _| there.contains(key));
+            self.course.asked.retain(|key, _| there.contains(key));
+        }
+    }
+
+    fn read(&mut self, view: &View, step: &Step) {
+        let key = &step.resource;
+        let Some(provider) = self.context.providers.get(&*key.account) else { return };
+        let end = step.certificate.map_or(view.now, |certificate| certificate.not_after);
+        let rule = step.rule.and_then(|number| self.context.policy.allow.get(number));
+        let files = rule.and_then(|rule| rule.certificate.clone()).map(|files| (files, end));
+        let (provider, clock) = (Arc::clone(provider), self.context.clock.clone());
+        self.course.asked.insert(key.clone(), view.now);
+        self.course.reading.insert(key.clone());
+        self.course.work.spawn(work::read(provider, key.clone(), files, clock));
+        if !matches!(step.decision, Decision::Resume { .. }) {
+            self.context.wishes.look_at(key.scope(), &key.resource_id);
+        }
+    }
+
+    fn publish(&mut self, view: &View, plan: Plan) {
+        self.count_refused(&plan);
+        let trouble = plan.steps.iter().find_map(|step| match step.decision {
+            Decision::Renew { .. } => self.clock_trouble(&step.resource),
+            _ => None,
+        });
+        self.tell_trouble(trouble.as_deref());
+        let mode = self.context.policy.mode;
+        let board = Board {
+            mode,
+            notes: Arc::new(Notes::new(&plan, &view.known.attempts, mode, view.now)),
+            plan: Arc::new(plan),
+            attempts: view.known.attempts.as_slice().into(),
+            at: Some(view.now),
+            trouble: trouble.map(Into::into),
+        };
+        let board = Arc::new(board);
+        self.context.metrics.show_renewals(Arc::clone(&board));
+        self.context.board.send_replace(board);
+    }
+
+    /// The plan stays as it was; what is new is that nothing can be done about it.
+    fn show_trouble(&mut self, trouble: String) {
+        self.tell_trouble(Some(&trouble));
+        let board = Board { trouble: Some(trouble.into()), ..(**self.context.board.borrow()).clone() };
+        self.context.board.send_replace(Arc::new(board));
+    }
+
+    fn tell_trouble(&mut self, trouble: Option<&str>) {
+        if self.course.told.as_deref() == trouble {
+            return;
+        }
+        match trouble {
+            Some(trouble) if self.context.policy.mode > crate::domain::policy::RenewalMode::Plan => {
+                tracing::error!(trouble, "no renewal is begun");
+            }
+            Some(trouble) => tracing::debug!(trouble, "no renewal is begun"),
+            None => tracing::info!("renewals go on"),
+        }
+        self.course.told = trouble.map(str::to_owned);
+    }
+
+    /// A refusal counts once, when it begins, and only where a rule allows a renewal: the rest was never meant.
+    fn count_refused(&mut self, plan: &Plan) {
+        let refused: BTreeSet<_> = plan
+            .steps
+            .iter()
+            .filter(|step| step.rule.is_some())
+            .filter_map(|step| match step.decision {
+                Decision::Refuse { why, .. } => Some((step.resource.clone(), why)),
+                _ => None,
+            })
+            .collect();
+        for (key, why) in refused.difference(&self.course.refused) {
+            self.context.telemetry.renewal_refused(&key.scope(), why.code());
+        }
+        self.course.refused = refused;
+    }
+}
