@@ -1,0 +1,42 @@
+//! Renewal over simulated months: the real loop, planner, store and provider, over real sockets, against the simulated
+//! cloud, with crashes, lost answers and people who interfere. What is asserted is about what the cloud saw.
+//!
+//! Time is a number that the test moves. `NOTAFTER_MONTHS=100` plays more months than usual, `NOTAFTER_MONTH_SEED` others.
+
+#![allow(clippy::unwrap_used)] // in a test, a panic is the message
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../year/dice.rs"]
+mod dice;
+mod estate;
+mod month;
+#[path = "../cloud/support.rs"]
+#[allow(dead_code)]
+mod support;
+mod verdict;
+
+use dice::Dice;
+use month::Month;
+
+fn number(name: &str, usual: u64) -> u64 {
+    std::env::var(name).ok().map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name}: a number")))
+}
+
+#[tokio::test]
+async fn every_call_that_the_cloud_saw_was_allowed_and_every_outcome_was_told() {
+    let (months, first) = (number("NOTAFTER_MONTHS", 4), number("NOTAFTER_MONTH_SEED", 1));
+    let mut total = verdict::Figures::default();
+    for seed in first..first + months {
+        let figures =
+            Month::new(Dice::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)).await.play(seed).await;
+        println!("month {seed}: {figures:?}");
+        total.add(&figures);
+    }
+    println!("together: {total:?}");
+    assert!(total.calls >= 3 * usize::try_from(months).unwrap(), "hardly anything was renewed: {total:?}");
+    assert!(
+        total.confirmed > 0 && total.failed > 0 && total.crashes > 0,
+        "a month without much in it: {total:?}"
+    );
+}
