@@ -51,8 +51,12 @@ impl Handle {
         self.store.wait_for(|shown| !is_same(shown.as_ref(), store)).await.is_ok()
     }
 
-    /// This store gave this error. It is closed and opened anew, unless that has happened already.
+    /// This store gave this error. It is closed and opened anew, unless that has happened already or would not help:
+    /// that renewals cannot be read is no reason to stop alerts.
     pub fn report(&self, store: &Arc<Store>, error: StoreError) {
+        if !error.trouble.opening_may_help() {
+            return;
+        }
         if let Err(refused) = self.reports.try_send((Arc::clone(store), error)) {
             // Enough others said so, or nobody opens stores any more.
             tracing::debug!(%refused, "one more report about the store");

@@ -18,6 +18,7 @@ mod lock;
 mod outbox;
 mod pieces;
 mod prove;
+mod renewals;
 mod rows;
 mod schema;
 mod silences;
@@ -37,6 +38,7 @@ use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Error, Transactio
 pub use alerts::Alerts;
 pub use handle::{Handle, Holder, handle};
 pub use history::{Counts, Cursor, Waiting};
+pub use renewals::Committed;
 pub use trouble::{StoreError, Trouble};
 
 use self::address::Address;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Error};
 
@@ -15,6 +15,11 @@ use super::{Store, StoreError, json, kept, statements};
 use crate::domain::alert::delivery::PUT_OFF_AT_MOST;
 use crate::domain::alert::message::{Fingerprint, Item, Message, Severity};
 use crate::domain::alert::outbox::{Row, Settled, State};
+use crate::domain::alert::renewals::Letter;
+
+/// No message is held back for longer, from the moment on in which it was written. One that is was written with a clock
+/// that went wrong.
+const HELD_AT_MOST: TimeDelta = TimeDelta::days(8);
 
 impl Store {
     /// For the start of a daemon, once, before anything is claimed: what was being sent when it ended is queued again,
@@ -34,18 +39,19 @@ impl Store {
     }
 
     /// Takes the next message of a channel that is due: critical ones first, then the oldest. One that is put off for
-    /// longer than [any wait](PUT_OFF_AT_MOST) is due too: the clock was wrong for a while. It is `sending` from then
+    /// longer than [any wait](PUT_OFF_AT_MOST), or held back for longer than eight days, is due too: the clock was wrong for a while. It is `sending` from then
     /// on, with one more attempt, and nobody else gets it. One that cannot be read is given up.
     ///
     /// # Errors
     /// The database cannot be read or written. A message that was taken all the same is `sending` until it is settled or
     /// [returned](Self::return_sending).
     pub async fn claim(&self, channel: &str, now: DateTime<Utc>) -> Result<Option<Row>, StoreError> {
-        let latest = now.checked_add_signed(PUT_OFF_AT_MOST).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let later = |wait| now.checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let (put_off, held) = (later(PUT_OFF_AT_MOST), later(HELD_AT_MOST));
         self.within_limit(async {
             loop {
                 let next = sqlx::query(statements::NEXT_MESSAGE).bind(id_key(channel)).bind(stamp(now));
-                let next = next.bind(stamp(latest));
+                let next = next.bind(stamp(put_off)).bind(stamp(held));
                 let Some(next) = next.fetch_optional(&self.pool).await? else { return Ok(None) };
                 let key = Fields::of(&next).text()?.to_owned();
                 match read(&next)? {
@@ -163,7 +169,8 @@ impl Store {
         .await
     }
 
-    /// Everything that is queued for a channel is due at `until`, be it later or earlier than before. `error` says why;
+    /// Everything that is queued for a channel is due at `until`, be it later or earlier than before; what is held back
+    /// until after that, then. `error` says why;
     /// `None` leaves what was said before.
     ///
     /// # Errors
@@ -218,6 +225,22 @@ async fn settle(
 
 /// Binds a message that nobody has taken yet.
 pub(super) fn bind_new(statement: Statement, message: &Message, now: DateTime<Utc>) -> Statement {
+    bind_held(statement, message, now, None)
+}
+
+/// The same for one that may have to wait.
+pub(super) fn bind_letter(statement: Statement, letter: &Letter, now: DateTime<Utc>) -> Statement {
+    let latest = now.checked_add_signed(HELD_AT_MOST).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    let not_before = letter.not_before.filter(|at| *at > now).map(|at| at.min(latest));
+    bind_held(statement, &letter.message, now, not_before)
+}
+
+fn bind_held(
+    statement: Statement,
+    message: &Message,
+    now: DateTime<Utc>,
+    not_before: Option<DateTime<Utc>>,
+) -> Statement {
     statement
         .bind(id_key(&message.id))
         .bind(id_key(&message.channel))
@@ -226,8 +249,9 @@ pub(super) fn bind_new(statement: Statement, message: &Message, now: DateTime<Ut
         .bind(0_i64)
         .bind(0_i64)
         .bind(stamp(message.at))
-        .bind(stamp(now))
+        .bind(stamp(not_before.unwrap_or(now)))
         .bind(json::to_text(message))
+        .bind(not_before.map(stamp))
 }
 
 /// A row of `outbox`.

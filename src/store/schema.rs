@@ -1,6 +1,7 @@
 //! The tables and how they came to be: numbered migrations, each applied once, in order, and never edited afterwards.
 //!
-//! One text serves both databases, so columns are only `BIGINT` (numbers; times in milliseconds since 1970, UTC) and
+//! One text serves both databases, so columns are only `BIGINT` (numbers; times in milliseconds since 1970, UTC; in
+//! nanoseconds where rows are told apart by them, which is `renewal.changed_at` and `renewal_ledger.happened_at`) and
 //! `TEXT` (words; JSON where a value has parts). On PostgreSQL several daemons may migrate at once: `sqlx` takes an
 //! advisory lock. On SQLite the lock file keeps others away.
 
@@ -10,13 +11,14 @@ use sqlx::{AnyConnection, SqlSafeStr};
 use super::trouble::{Kind, Trouble};
 
 /// The newest migration that this version knows.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// Brings the database up to [`VERSION`].
 pub(super) async fn migrate(connection: &mut AnyConnection, kind: Kind) -> Result<(), Trouble> {
     let migrations = [
         (1, "known", include_str!("migrations/1_known.sql")),
-        (VERSION, "alerts", include_str!("migrations/2_alerts.sql")),
+        (2, "alerts", include_str!("migrations/2_alerts.sql")),
+        (VERSION, "renewals", include_str!("migrations/3_renewals.sql")),
     ];
     let migrations = migrations.map(|(version, name, text)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)

@@ -40,8 +40,18 @@ const RESOURCE: &[&str] = &[
     "carried",
 ];
 /// Columns of `outbox` that a new message fills.
-const MESSAGE: &[&str] =
-    &["id", "channel", "state", "urgency", "attempts", "parts_done", "created_at", "next_at", "message"];
+const MESSAGE: &[&str] = &[
+    "id",
+    "channel",
+    "state",
+    "urgency",
+    "attempts",
+    "parts_done",
+    "created_at",
+    "next_at",
+    "message",
+    "not_before",
+];
 const REGIONS: &[&str] = &["scope", "listed_at", "asked_for"];
 
 pub(super) const READ_SCOPES: &str = "SELECT scope, attempted_at, listed_at, listing_took, key_failure, listing_failures, \
@@ -58,13 +68,14 @@ pub(super) const ERASE_REGIONS: &str = "DELETE FROM regions WHERE scope = $1";
 pub(super) const READ_MEMORY: &str =
     "SELECT kind, key, value FROM alert_memory WHERE (kind, key) > ($1, $2) ORDER BY kind, key LIMIT $3";
 
-/// Due is also what is put off until after `$3`: no wait is so long, the clock was wrong when it was written.
+/// Due is also what is put off until after `$3`, or held back until after `$4`: no wait is so long, the clock was wrong
+/// when it was written.
 ///
 /// What waits has not settled: the words `settled_at IS NULL` let both databases use the small index of what waits. The
 /// state is written out, since a plan that is made once for every state would not fit this one.
 pub(super) const NEXT_MESSAGE: &str = "SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, message \
      FROM outbox WHERE state = 'queued' AND settled_at IS NULL AND channel = $1 \
-     AND (next_at <= $2 OR next_at > $3) \
+     AND (next_at <= $2 OR (next_at > $3 AND (not_before IS NULL OR not_before <= $2 OR not_before > $4))) \
      ORDER BY urgency, created_at, id LIMIT 1";
 /// Safe against anybody who takes the same row: only one of them finds it queued.
 pub(super) const TAKE_MESSAGE: &str =
@@ -93,7 +104,8 @@ pub(super) const QUEUED: &str = "SELECT id, channel, state, attempts, parts_done
 pub(super) const UNDELIVERED: &str = "SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, message \
      FROM outbox WHERE state = 'queued' AND settled_at IS NULL AND parts_done = 0 \
      AND (attempts = 0 OR last_error IS NOT NULL)";
-pub(super) const POSTPONE: &str = "UPDATE outbox SET next_at = $2, last_error = COALESCE($3, last_error) \
+pub(super) const POSTPONE: &str = "UPDATE outbox SET next_at = CASE WHEN not_before > $2 THEN not_before ELSE $2 END, \
+     last_error = COALESCE($3, last_error) \
      WHERE state = 'queued' AND settled_at IS NULL AND channel = $1";
 
 /// A page of one state, the youngest first; before the one that was read last.
@@ -117,6 +129,34 @@ pub(super) const PRUNE_SILENCES: &str = "DELETE FROM silence WHERE ends_at < $1"
 pub(super) const READ_NOTES: &str = "SELECT key, value FROM channel_note WHERE channel = $1";
 pub(super) const PRUNE_NOTES: &str = "DELETE FROM channel_note WHERE written_at < $1";
 pub(super) const READ_KEPT: &str = "SELECT value FROM kept WHERE key = $1";
+
+/// Left out is only what this program knows to be over, long ago, and followed by a success on the same resource and by
+/// one anywhere. A word for a state that it does not know keeps a row in.
+pub(super) const READ_RENEWALS: &str = "SELECT id, resource, not_after, number, state, changed_at, attempt FROM renewal AS one \
+     WHERE NOT (concerns_until < $1 \
+     AND state IN ('announced', 'approved', 'rejected', 'not_sent', 'confirmed', 'without_effect', 'failed_later', 'refused', 'unknown') \
+     AND changed_at < (SELECT MAX(changed_at) FROM renewal WHERE state = 'confirmed') \
+     AND EXISTS (SELECT 1 FROM renewal AS later WHERE later.resource = one.resource \
+     AND later.state = 'confirmed' AND later.changed_at > one.changed_at)) \
+     ORDER BY changed_at DESC, id DESC";
+/// Each commit does this first, and waits here for the one before.
+pub(super) const TAKE_TURN: &str = "UPDATE renewal_turn SET turn = turn + 1";
+pub(super) const OTHER_OPEN: &str =
+    "SELECT id FROM renewal WHERE resource = $1 AND state IN ('stored', 'accepted') AND id <> $2 LIMIT 1";
+pub(super) const SAME_RENEWAL: &str = "SELECT id FROM renewal WHERE resource = $1 AND number = $2 \
+     AND not_after > $3 AND not_after < $4 LIMIT 1";
+pub(super) const NEW_RENEWAL: &str = "INSERT INTO renewal (id, resource, not_after, number, state, changed_at, concerns_until, attempt) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+/// Only as it was read: whoever changed it meanwhile left another time.
+pub(super) const CHANGE_RENEWAL: &str = "UPDATE renewal SET state = $6, changed_at = $7, concerns_until = $8, attempt = $9 \
+     WHERE id = $1 AND resource = $2 AND not_after = $3 AND number = $4 AND changed_at = $5";
+/// There is no statement that changes or erases an entry.
+pub(super) const NEW_ENTRY: &str =
+    "INSERT INTO renewal_ledger (happened_at, attempt, entry) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+pub(super) const LEDGER: &str = "SELECT happened_at, attempt, entry FROM renewal_ledger \
+     WHERE (happened_at, attempt) < ($1, $2) ORDER BY happened_at DESC, attempt DESC LIMIT $3";
+pub(super) const LEDGER_OF: &str = "SELECT happened_at, attempt, entry FROM renewal_ledger \
+     WHERE attempt = $1 AND (happened_at, attempt) < ($2, $3) ORDER BY happened_at DESC LIMIT $4";
 
 pub(super) static WRITE_MEMORY: LazyLock<Batched> =
     LazyLock::new(|| batched(|rows| upsert("alert_memory", &["kind", "key", "value"], 2, rows)));

@@ -75,6 +75,14 @@ pub enum Trouble {
     /// No answer in time.
     #[error("it did not answer in time")]
     Silent,
+    /// Rows of renewals that this program did not write. What is in them may forbid a renewal.
+    #[error("renewals in it cannot be read ({count}; {first})")]
+    Unreadable {
+        /// How many.
+        count: usize,
+        /// Which one is the first, and what is odd about it.
+        first: String,
+    },
     /// Anything else that the database said.
     #[error("{0}")]
     Refused(String),
@@ -96,8 +104,14 @@ impl Trouble {
             Self::Full(_) => "full",
             Self::Unreachable(_) => "unreachable",
             Self::Silent => "silent",
+            Self::Unreadable { .. } => "unreadable",
             Self::Refused(_) => "refused",
         }
+    }
+
+    /// Whether opening the store anew may help; if not, everything else in it goes on.
+    pub(super) fn opening_may_help(&self) -> bool {
+        !matches!(self, Self::Unreadable { .. })
     }
 
     /// What an operator can do. Nothing needs a restart: the store is tried again.
@@ -123,6 +137,10 @@ impl Trouble {
             }
             Self::Full(_) => "make room".to_owned(),
             Self::Unreachable(_) | Self::Silent => "start the database, or correct `store.url`".to_owned(),
+            Self::Unreadable { .. } => {
+                "use the version that wrote them again, or restore a backup; nothing is renewed until then"
+                    .to_owned()
+            }
             Self::Refused(_) => "see the log of the database".to_owned(),
         }
     }

@@ -27,6 +27,10 @@ pub(super) enum Odd {
     Number(i64),
     #[error("not the key of a scope")]
     Key,
+    #[error("it is not what its columns say")]
+    Columns,
+    #[error("it says something that is not known (`{0}`)")]
+    Unknown(Box<str>),
 }
 
 /// Rows that this program did not write.
@@ -77,6 +81,15 @@ pub(super) fn stamp(at: DateTime<Utc>) -> i64 {
 
 pub(super) fn moment(stamp: i64) -> Result<DateTime<Utc>, Odd> {
     DateTime::from_timestamp_millis(stamp).ok_or(Odd::Time(stamp))
+}
+
+/// A time as stored where it must come back as it was: nanoseconds since 1970, UTC. `None` before 1678 and after 2261.
+pub(super) fn exact(at: DateTime<Utc>) -> Option<i64> {
+    at.timestamp_nanos_opt()
+}
+
+pub(super) fn precise(exact: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_nanos(exact)
 }
 
 pub(super) fn number<N: TryFrom<i64>>(stored: i64) -> Result<N, Odd> {

@@ -15,7 +15,7 @@ use crate::large::add_history;
 use crate::postgres::Server;
 use crate::support::moment;
 
-over_both!(a_commit_that_fails_leaves_nothing_behind, a_store_of_the_version_before_is_taken_over);
+over_both!(a_commit_that_fails_leaves_nothing_behind, a_store_of_the_first_version_is_taken_over);
 
 /// One thing to remember, and one message that tells it.
 async fn commit(store: &Store) -> Result<(), StoreError> {
@@ -38,15 +38,18 @@ async fn a_commit_that_fails_leaves_nothing_behind(database: Database) {
     store.close().await;
 }
 
-async fn a_store_of_the_version_before_is_taken_over(database: Database) {
+async fn a_store_of_the_first_version_is_taken_over(database: Database) {
     database.open().await.close().await;
     for statement in [
+        "DROP TABLE renewal",
+        "DROP TABLE renewal_ledger",
+        "DROP TABLE renewal_turn",
         "DROP TABLE alert_memory",
         "DROP TABLE outbox",
         "DROP TABLE silence",
         "DROP TABLE channel_note",
         "DROP TABLE kept",
-        "DELETE FROM _sqlx_migrations WHERE version = 2",
+        "DELETE FROM _sqlx_migrations WHERE version >= 2",
         "INSERT INTO regions VALUES ('alibaba/prod///redis', 5, 6)",
     ] {
         database.meddle(statement).await;

@@ -37,12 +37,11 @@ pub struct Change {
 }
 
 impl Change {
-    /// An attempt that became something else, and who made it so.
-    ///
-    /// Each change is later than the one before it, whatever the clock says: that is how they are told apart.
+    /// An attempt that became something else, and who made it so. It is changed later than before, if only by a
+    /// nanosecond, whatever the clock says: that is how the two are told apart.
     pub fn new(before: Option<&Attempt>, mut attempt: Attempt, who: &str, text: &str) -> Self {
         if let Some(before) = before {
-            attempt.changed_at = attempt.changed_at.max(before.changed_at + TimeDelta::microseconds(1));
+            attempt.changed_at = attempt.changed_at.max(before.changed_at + TimeDelta::nanoseconds(1));
         }
         let request_id = match &attempt.state {
             State::Accepted { request_id } | State::Refused { request_id, .. } => request_id.clone(),
@@ -68,5 +67,32 @@ impl By {
             Self::Rule => "rule",
             Self::Person { name } => name,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::renewal::attempt::{AttemptKey, ResourceKey};
+    use crate::domain::testing::{moment, scope};
+
+    #[test]
+    fn a_change_is_later_than_what_it_takes_the_place_of_whatever_the_clock_says() {
+        let key = AttemptKey { resource: ResourceKey::new(&scope("redis"), "r-1"), not_after: moment() };
+        let before = Attempt::new(key, 1, By::Rule, "rule", None, moment());
+        let (nano, hour) = (TimeDelta::nanoseconds(1), TimeDelta::hours(1));
+        for (name, at, want) in [
+            ("later", moment() + hour, moment() + hour),
+            ("at the same moment", moment(), moment() + nano),
+            ("the clock went back", moment() - hour, moment() + nano),
+        ] {
+            let after = Attempt { changed_at: at, ..before.clone() };
+            let change = Change::new(Some(&before), after, "rule", "");
+            let entry = change.entry.expect("one to remember");
+            assert_eq!((change.attempt.changed_at, entry.at), (want, want), "{name}");
+            assert_eq!(change.instead_of, Some(moment()), "{name}");
+        }
+        let first = Change::new(None, before, "rule", "");
+        assert_eq!((first.attempt.changed_at, first.instead_of), (moment(), None));
     }
 }
