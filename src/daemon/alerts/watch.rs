@@ -341,5 +341,5 @@ impl Question {
 pub fn renewal(provider: &str, _: Fingerprint) -> Renewal {
     let by_api = provider::find(provider).is_some_and(|kind| kind.renew_policy.is_some());
     let note = if by_api { RenewalNote::Manual } else { RenewalNote::NoApi };
-    Renewal { note, ours: None }
+    Renewal { note, ..Renewal::default() }
 }
