@@ -11,10 +11,11 @@ use chrono_tz::Tz;
 use super::Setting;
 use crate::domain::alert::message::{
     By, CertificateFacts, CertificateItem, ChannelItem, ChannelNews, Fingerprint, Gone, Item, Kind, Message,
-    News, Overview, RenewalNote, Severity, SourceItem, SourceNews,
+    News, Overview, RenewalFailure, RenewalItem, RenewalNews, RenewalNote, Severity, SourceItem, SourceNews,
 };
 use crate::domain::finding::Stage;
 use crate::domain::policy::Locale;
+use crate::domain::renewal::method::Restarts;
 
 /// A name that tries everything: to mention, to forge links, to close markup, to break the line.
 pub const HOSTILE_NAME: &str =
@@ -65,11 +66,20 @@ pub fn all() -> Vec<(&'static str, Message)> {
         ("recovered", recovered()),
         ("channel_failing", channel_failing()),
         ("channel_recovered", channel_recovered()),
+        ("renewal_planned", renewal_planned()),
+        ("renewal_asks", renewal_asks()),
+        ("renewal_started", renewal_started()),
+        ("renewal_held", renewal_held()),
+        ("renewal_succeeded", renewal_succeeded()),
+        ("renewal_refused", renewal_refused()),
+        ("renewal_unknown", renewal_unknown()),
+        ("renewals", renewals()),
         ("first", first()),
         ("digest", digest()),
         ("digest_fine", digest_fine()),
         ("test", test()),
         ("hostile", hostile_name()),
+        ("hostile_renewal", hostile_renewal()),
     ]
 }
 
@@ -366,6 +376,103 @@ pub fn channel_recovered() -> Message {
     message(vec![Item::Channel(ChannelItem { channel: "ops-slack".into(), news })])
 }
 
+/// A renewal of this certificate, as its rule allows it.
+pub fn renewal(news: RenewalNews, facts: CertificateFacts) -> RenewalItem {
+    RenewalItem {
+        news,
+        facts,
+        attempt: "ren_3f9a1c0b7d2e4856".into(),
+        who: "rule".into(),
+        rule: "cloud_service=\"redis\"".into(),
+        call: "ModifyInstanceSSL".into(),
+        restarts: Restarts::Yes,
+        link: Some("https://notafter.example.com/renewals/ren_3f9a1c0b7d2e4856".into()),
+    }
+}
+
+fn about_renewal(item: RenewalItem) -> Message {
+    message(vec![Item::Renewal(item)])
+}
+
+fn renewed_soon() -> CertificateFacts {
+    facts("订单库", "r-bp1zxszhcgatnx7b2c", TimeDelta::days(13))
+}
+
+fn announced(hours: i64, asks: bool, missed: Option<DateTime<Utc>>) -> RenewalNews {
+    let from = now() + TimeDelta::hours(hours);
+    RenewalNews::Planned { from, until: from + TimeDelta::hours(4), asks, missed }
+}
+
+/// It will be made by itself.
+pub fn renewal_planned() -> Message {
+    about_renewal(renewal(announced(66, false, None), renewed_soon()))
+}
+
+/// Somebody has to say yes, and missed the first time. Nobody knows for sure whether the call restarts the instance.
+pub fn renewal_asks() -> Message {
+    let missed = Some(now() - TimeDelta::hours(26));
+    let facts = CertificateFacts { service: "rds".into(), ..renewed_soon() };
+    about_renewal(RenewalItem {
+        rule: "cloud_service=\"rds\"".into(),
+        call: "ModifyDBInstanceSSL".into(),
+        restarts: Restarts::Unknown,
+        ..renewal(announced(66, true, missed), facts)
+    })
+}
+
+/// The call is being made, as a person ordered.
+pub fn renewal_started() -> Message {
+    let news = RenewalNews::Started { expected_by: now() + TimeDelta::minutes(40) };
+    about_renewal(RenewalItem { who: "alice".into(), ..renewal(news, renewed_soon()) })
+}
+
+/// A hook said no.
+pub fn renewal_held() -> Message {
+    let text = "the program before it ended with 1: replication is 340 s behind".into();
+    about_renewal(renewal(RenewalNews::Held { text }, renewed_soon()))
+}
+
+/// A later end was read.
+pub fn renewal_succeeded() -> Message {
+    let new_not_after = now() + TimeDelta::days(365);
+    about_renewal(renewal(RenewalNews::Succeeded { new_not_after }, renewed_soon()))
+}
+
+/// An order of the customer's stands in its way.
+pub fn renewal_refused() -> Message {
+    about_renewal(renewal(
+        RenewalNews::Failed {
+            how: RenewalFailure::RefusedForAPerson,
+            code: "OrderStatus.UnPaid".into(),
+            request_id: "7F2A4C1B-1F4B-4D9E-9D8B".into(),
+            text: "The instance has an unpaid order.".into(),
+            stops: false,
+        },
+        renewed_soon(),
+    ))
+}
+
+/// No answer came, for the third time in a row.
+pub fn renewal_unknown() -> Message {
+    about_renewal(renewal(
+        RenewalNews::Failed {
+            how: RenewalFailure::Unknown,
+            code: "".into(),
+            request_id: "".into(),
+            text: "".into(),
+            stops: true,
+        },
+        renewed_soon(),
+    ))
+}
+
+/// One in each state, beside a certificate.
+pub fn renewals() -> Message {
+    let all = [renewal_unknown(), one_critical(), renewal_held(), renewal_asks(), renewal_planned()];
+    let rest = [renewal_started(), renewal_succeeded()];
+    message(all.into_iter().chain(rest).flat_map(|message| message.items).collect())
+}
+
 /// The first message that a channel gets.
 pub fn first() -> Message {
     Message { kind: Kind::First, overview: Some(overview()), ..five_mixed() }
@@ -397,6 +504,20 @@ pub fn hostile_name() -> Message {
         ..facts(HOSTILE_NAME, "r-bp1zxszhcgatnx7b2c", TimeDelta::days(7))
     };
     message(vec![entered(Stage::Critical, Some(Stage::Warning), facts)])
+}
+
+/// The same where other texts of a renewal may stand.
+pub fn hostile_renewal() -> Message {
+    let facts = facts(HOSTILE_NAME, "r-bp1zxszhcgatnx7b2c", TimeDelta::days(7));
+    let news = RenewalNews::Failed {
+        how: RenewalFailure::RefusedForAPerson,
+        code: HOSTILE_NAME.into(),
+        request_id: HOSTILE_NAME.into(),
+        text: HOSTILE_NAME.into(),
+        stops: false,
+    };
+    let [who, rule, call] = [HOSTILE_NAME; 3].map(Into::into);
+    about_renewal(RenewalItem { who, rule, call, ..renewal(news, facts) })
 }
 
 fn overview() -> Overview {

@@ -204,7 +204,7 @@ fn state(message: &Message) -> State {
                 SourceNews::Blind { since, .. } => since,
                 SourceNews::Recovered { .. } => return None,
             },
-            Item::Channel(_) => return None,
+            Item::Channel(_) | Item::Renewal(_) => return None,
         };
         Some(Open { item: item.clone(), since })
     });

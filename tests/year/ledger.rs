@@ -57,7 +57,7 @@ impl Ledger {
                         }
                     }
                 }
-                Item::Channel(_) => {}
+                Item::Channel(_) | Item::Renewal(_) => {}
             }
         }
     }

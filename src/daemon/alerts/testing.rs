@@ -349,6 +349,7 @@ fn text(item: &Item) -> String {
         Item::Certificate(item) => format!("{} {}", item.facts.resource_id, item.facts.resource_name),
         Item::Channel(item) => format!("{} {:?}", item.channel, item.news),
         Item::Source(item) => item.account.to_string(),
+        Item::Renewal(item) => format!("{} {:?}", item.attempt, item.news),
     }
 }
 

@@ -359,5 +359,5 @@ impl Question {
 pub fn by_hand(provider: &str, _: Fingerprint) -> Renewal {
     let by_api = provider::find(provider).is_some_and(|kind| kind.renew_policy.is_some());
     let note = if by_api { RenewalNote::Manual } else { RenewalNote::NoApi };
-    Renewal { note, ours: None }
+    Renewal { note, ..Renewal::default() }
 }

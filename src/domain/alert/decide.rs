@@ -69,6 +69,8 @@ pub struct Renewal {
     pub note: RenewalNote,
     /// The end that this daemon itself brought about, and read back.
     pub ours: Option<DateTime<Utc>>,
+    /// The channels for which the news of that (`renewal.succeeded`) was written down: they are not told again.
+    pub told: Arc<[Box<str>]>,
 }
 
 /// What is to be written down.

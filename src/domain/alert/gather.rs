@@ -268,7 +268,7 @@ fn is_reminder(item: &Item) -> bool {
 }
 
 /// Expired, critical, warning, info, good news, the rest; within that by date.
-fn urgency(item: &Item) -> (std::cmp::Reverse<u8>, DateTime<Utc>, String) {
+pub(super) fn urgency(item: &Item) -> (std::cmp::Reverse<u8>, DateTime<Utc>, String) {
     let rank = match (item, item.tone()) {
         (Item::Certificate(CertificateItem { news: News::Gone { .. }, .. }), _) => 0,
         (_, Tone::Good) => 1,
@@ -282,6 +282,7 @@ fn urgency(item: &Item) -> (std::cmp::Reverse<u8>, DateTime<Utc>, String) {
         Item::Certificate(item) => (item.facts.not_after, name(&item.facts)),
         Item::Source(item) => (DateTime::UNIX_EPOCH, item.account.to_string()),
         Item::Channel(item) => (DateTime::UNIX_EPOCH, item.channel.to_string()),
+        Item::Renewal(item) => (item.facts.not_after, name(&item.facts)),
     };
     (std::cmp::Reverse(rank), date, name)
 }

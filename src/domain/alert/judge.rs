@@ -125,6 +125,8 @@ pub enum Hold {
     NeverTold,
     /// The route does not want good news.
     RenewedUnwanted,
+    /// This daemon renewed it, and told the channel of that.
+    ToldAsRenewal,
     /// The channel is told the whole state again and again.
     Replica,
 }
@@ -144,6 +146,7 @@ impl Hold {
             Self::Planned(_) => "planned",
             Self::NeverTold => "never_told",
             Self::RenewedUnwanted => "renewed_unwanted",
+            Self::ToldAsRenewal => "told_as_renewal",
             Self::Replica => "replica",
         }
     }
@@ -169,18 +172,19 @@ impl fmt::Display for Hold {
             Self::Planned(at) => write!(f, "its renewal is planned for {}", minute(at)),
             Self::NeverTold => write!(f, "renewed before anybody was told"),
             Self::RenewedUnwanted => write!(f, "the route has send_renewed = false"),
+            Self::ToldAsRenewal => write!(f, "told when notafter renewed it"),
             Self::Replica => write!(f, "the channel is told the whole state every minute"),
         }
     }
 }
 
 /// What may be said of a certificate by a route with its own thresholds.
-struct Prospect {
-    news: Option<News>,
+pub(super) struct Prospect {
+    pub(super) news: Option<News>,
     /// Its `stage`, `severity` and `type` for matchers.
-    stage: Stage,
-    severity: Severity,
-    type_name: &'static str,
+    pub(super) stage: Stage,
+    pub(super) severity: Severity,
+    pub(super) type_name: &'static str,
 }
 
 /// A certificate, a channel, the way between them, and what the channel was told.
@@ -299,7 +303,11 @@ impl<'w> Judge<'w> {
     /// Good news that is not told and never will be.
     fn unwanted(&self, question: &Question<'_, '_>, news: &News) -> Option<Hold> {
         let Question { subject, channel, way, told } = question;
-        let News::Renewed { .. } = news else { return None };
+        let News::Renewed { stage, .. } = news else { return None };
+        // one that is in a stage again has more to say than that it was renewed
+        if *stage == Stage::Ok && !channel.pager && self.told_as_renewal(subject, &channel.name) {
+            return Some(Hold::ToldAsRenewal);
+        }
         let undelivered = |told: &Told| {
             let key = (channel.name.clone(), subject.fingerprint, told.not_after);
             self.world.undelivered.contains(&key)
@@ -309,6 +317,13 @@ impl<'w> Judge<'w> {
             return Some(Hold::NeverTold);
         }
         (!way.send_renewed() && !channel.pager).then_some(Hold::RenewedUnwanted)
+    }
+
+    /// The message that tells of the renewal itself was written down for this channel.
+    fn told_as_renewal(&self, subject: &Subject<'_>, channel: &str) -> bool {
+        let renewal = (self.world.renewal)(&subject.scope.provider, subject.fingerprint);
+        renewal.ours == Some(subject.certificate.not_after)
+            && renewal.told.iter().any(|known| **known == *channel)
     }
 
     fn when(&self, question: &Question<'_, '_>, prospect: &Prospect, news: &News) -> Result<When, Hold> {
@@ -466,7 +481,7 @@ impl<'w> Judge<'w> {
         })
     }
 
-    fn means(&self, subject: &Subject<'_>, matcher: &Matcher, prospect: &Prospect) -> bool {
+    pub(super) fn means(&self, subject: &Subject<'_>, matcher: &Matcher, prospect: &Prospect) -> bool {
         let account = self.world.accounts.get(&*subject.scope.account);
         let label = |key: &str| account?.labels.get(key).map(|value| &**value);
         let described = described(subject, &label);

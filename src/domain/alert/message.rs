@@ -57,6 +57,8 @@ pub enum Item {
     Source(SourceItem),
     /// A channel that does not deliver.
     Channel(ChannelItem),
+    /// A renewal that this daemon makes, or is going to make.
+    Renewal(RenewalItem),
 }
 
 /// A certificate and what is new about it.
@@ -392,6 +394,33 @@ pub enum RenewalFailure {
     Unknown,
 }
 
+impl RenewalNews {
+    /// The word in bodies for programs and in templates.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Planned { .. } => "planned",
+            Self::Started { .. } => "started",
+            Self::Held { .. } => "held",
+            Self::Succeeded { .. } => "succeeded",
+            Self::Failed { .. } => "failed",
+        }
+    }
+}
+
+impl RenewalFailure {
+    /// The word in bodies for programs and in templates.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RefusedForNow => "refused_for_now",
+            Self::RefusedForAPerson => "refused_for_a_person",
+            Self::RefusedForGood => "refused_for_good",
+            Self::Later => "later",
+            Self::WithoutEffect => "without_effect",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// How things stand, in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Overview {
@@ -474,6 +503,13 @@ impl Item {
                 ChannelNews::Failing { .. } => "channel.failing",
                 ChannelNews::Recovered { .. } => "channel.recovered",
             },
+            Self::Renewal(item) => match item.news {
+                RenewalNews::Planned { .. } => "renewal.planned",
+                RenewalNews::Started { .. } => "renewal.started",
+                RenewalNews::Held { .. } => "renewal.held",
+                RenewalNews::Succeeded { .. } => "renewal.succeeded",
+                RenewalNews::Failed { .. } => "renewal.failed",
+            },
         }
     }
 
@@ -494,6 +530,13 @@ impl Item {
             Self::Channel(item) => match item.news {
                 ChannelNews::Failing { .. } => Severity::Warning,
                 ChannelNews::Recovered { .. } => Severity::Info,
+            },
+            Self::Renewal(item) => match item.news {
+                RenewalNews::Planned { .. } | RenewalNews::Started { .. } | RenewalNews::Succeeded { .. } => {
+                    Severity::Info
+                }
+                RenewalNews::Held { .. } => Severity::Warning,
+                RenewalNews::Failed { .. } => Severity::Critical,
             },
         }
     }
@@ -524,6 +567,12 @@ impl Item {
             Self::Channel(item) => match item.news {
                 ChannelNews::Failing { .. } => Tone::Warning,
                 ChannelNews::Recovered { .. } => Tone::Good,
+            },
+            Self::Renewal(item) => match item.news {
+                RenewalNews::Planned { .. } | RenewalNews::Started { .. } => Tone::Info,
+                RenewalNews::Held { .. } => Tone::Warning,
+                RenewalNews::Succeeded { .. } => Tone::Good,
+                RenewalNews::Failed { .. } => Tone::Critical,
             },
         }
     }

@@ -106,6 +106,8 @@ fn key(open: &Open) -> Key {
         Item::Certificate(item) => item.facts.fingerprint.to_string(),
         Item::Source(item) => format!("{}/{}/{}", item.provider, item.account, item.reason),
         Item::Channel(item) => item.channel.to_string(),
+        // never stands in a state: what a renewal is about does
+        Item::Renewal(item) => item.attempt.to_string(),
     };
     (name, open.item.severity())
 }

@@ -103,6 +103,9 @@ pub struct Attempt {
     /// When it should be over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_by: Option<DateTime<Utc>>,
+    /// The channels for which the news of its success was written down, so that alerts do not repeat it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<Box<str>>,
     /// How far it is.
     #[serde(flatten)]
     pub state: State,
@@ -273,6 +276,7 @@ impl Attempt {
             approval: None,
             stored_at: None,
             expected_by: None,
+            told: Vec::new(),
             state: State::Announced,
             changed_at: now,
         }

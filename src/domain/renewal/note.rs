@@ -23,7 +23,10 @@ impl Notes {
         for attempt in attempts {
             if let State::Confirmed { new_not_after } = attempt.state {
                 let known = notes.entry(attempt.key.resource.fingerprint()).or_default();
-                known.ours = known.ours.max(Some(new_not_after));
+                if known.ours < Some(new_not_after) {
+                    known.ours = Some(new_not_after);
+                    known.told = attempt.told.as_slice().into();
+                }
             }
         }
         for step in &plan.steps {

@@ -27,7 +27,7 @@ pub(super) fn item(item: &Item, setting: &Setting<'_>) -> Texts {
             certificate(&item.facts, setting.now, &mut all);
         }
         Item::Source(source) => blind(source, &mut all),
-        Item::Channel(_) => {}
+        Item::Channel(_) | Item::Renewal(_) => {}
     }
     all
 }
@@ -37,7 +37,7 @@ pub(super) fn ended(ended: &Ended, setting: &Setting<'_>) -> Texts {
     let news = match &ended.was.item {
         Item::Certificate(was) => Item::Certificate(certificate_ended(was, ended.now.as_ref(), setting.now)),
         Item::Source(was) => Item::Source(source_ended(was, ended)),
-        Item::Channel(_) => ended.was.item.clone(),
+        Item::Channel(_) | Item::Renewal(_) => ended.was.item.clone(),
     };
     let mut all = item(&news, setting);
     if let (Item::Certificate(was), Some(_)) = (&ended.was.item, &ended.now) {

@@ -113,6 +113,7 @@ fn thread(item: &Item) -> String {
         }
         Item::Source(source) => format!("{}/{}/{}", source.provider, source.account, source.reason),
         Item::Channel(channel) => format!("channel/{}", channel.channel),
+        Item::Renewal(item) => format!("{}:{}", item.facts.fingerprint, item.facts.not_after.timestamp()),
     }
 }
 

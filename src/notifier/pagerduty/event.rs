@@ -104,6 +104,7 @@ fn single(item: &Item, message: &Message, setting: &Setting<'_>) -> Value {
             (format!("{}/{}", source.provider, source.account), "source", Vec::new())
         }
         Item::Channel(channel) => (format!("notafter/{}", channel.channel), "channel", Vec::new()),
+        Item::Renewal(renewal) => (place(&renewal.facts), "renewal", console(&renewal.facts)),
     };
     let mut payload = payload(summary, &line(&source), item.severity());
     if let Item::Certificate(certificate) = item {
@@ -125,7 +126,7 @@ fn group(members: &[Trigger<'_>], message: &Message, setting: &Setting<'_>) -> V
         Item::Certificate(CertificateItem { facts, .. }) => {
             Some(json!(line(&format!("{} ({}): {}", name(facts), place(facts), rfc3339(facts.not_after)))))
         }
-        Item::Source(_) | Item::Channel(_) => None,
+        Item::Source(_) | Item::Channel(_) | Item::Renewal(_) => None,
     });
     details.insert("certificates".to_owned(), listed.collect());
     details.insert("total".to_owned(), json!(members.len()));

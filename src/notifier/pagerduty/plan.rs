@@ -61,6 +61,8 @@ pub fn plan<'a>(message: &'a Message, notes: &dyn Fn(&str) -> Option<String>) ->
                 ChannelNews::Failing { .. } => {}
                 ChannelNews::Recovered { .. } => plan.resolves.push(key::channel(&channel.channel)),
             },
+            // incidents follow the stages of the certificate, which a renewal that failed does not hold back
+            Item::Renewal(_) => {}
         }
     }
     share_out(certificates, message, &groups, &mut plan);
@@ -134,6 +136,6 @@ fn share_out<'a>(all: Vec<Trigger<'a>>, message: &Message, groups: &Groups<'_>, 
 fn facts(item: &Item) -> Option<&CertificateFacts> {
     match item {
         Item::Certificate(item) => Some(&item.facts),
-        Item::Source(_) | Item::Channel(_) => None,
+        Item::Source(_) | Item::Channel(_) | Item::Renewal(_) => None,
     }
 }

@@ -3,7 +3,7 @@
 //! The Web API gives each message an id; it is noted for every certificate that the message tells of. Reminders and
 //! good news about the same certificates then go below it, where the story can be read in one place.
 
-use crate::domain::alert::message::{Item, Kind, Message, News};
+use crate::domain::alert::message::{Item, Kind, Message, News, RenewalNews};
 use crate::notifier::Setting;
 
 /// The thread of all its items; `None` where it belongs to the channel itself.
@@ -25,7 +25,7 @@ pub fn begun(message: &Message) -> Vec<String> {
             }
             News::Renewed { .. } | News::Gone { .. } => None,
         },
-        Item::Source(_) | Item::Channel(_) => None,
+        Item::Source(_) | Item::Channel(_) | Item::Renewal(_) => None,
     };
     message.items.iter().filter_map(begins).collect()
 }
@@ -40,9 +40,19 @@ pub fn notes<'a>(
 }
 
 fn noted(item: &Item, channel: &str, setting: &Setting<'_>) -> Option<String> {
-    let Item::Certificate(item) = item else { return None };
-    let continues = matches!(item.news, News::Reminder { .. } | News::Renewed { .. } | News::Gone { .. });
-    let note = (setting.notes)(&key(&item.facts.fingerprint.to_string())).filter(|_| continues)?;
+    let continued = match item {
+        Item::Certificate(item) => match item.news {
+            News::Reminder { .. } | News::Renewed { .. } | News::Gone { .. } => Some(&item.facts),
+            News::Entered { .. } | News::Changed { .. } => None,
+        },
+        // what somebody may have to act on is not hidden in a thread
+        Item::Renewal(item) => match item.news {
+            RenewalNews::Started { .. } | RenewalNews::Succeeded { .. } => Some(&item.facts),
+            RenewalNews::Planned { .. } | RenewalNews::Held { .. } | RenewalNews::Failed { .. } => None,
+        },
+        Item::Source(_) | Item::Channel(_) => None,
+    };
+    let note = (setting.notes)(&key(&continued?.fingerprint.to_string()))?;
     // A thread is in the channel in which it was begun, and the setting may name another one by now.
     let (begun_in, ts) = note.split_once(' ')?;
     (begun_in == channel).then(|| ts.to_owned())
@@ -70,6 +80,10 @@ mod tests {
             ("a reminder", samples::reminder(), noted, true),
             ("good news", samples::renewed(), noted, true),
             ("gone", samples::gone(crate::domain::alert::message::Gone::NotListed), noted, true),
+            ("a renewal that began", samples::renewal_started(), noted, true),
+            ("one that succeeded", samples::renewal_succeeded(), noted, true),
+            ("one that asks", samples::renewal_asks(), noted, false),
+            ("one that failed", samples::renewal_refused(), noted, false),
             ("never told here", samples::reminder(), None, false),
             ("told in another channel", samples::reminder(), Some("C2 1503435956.000247"), false),
             ("a deeper stage", samples::one_critical(), noted, false),

@@ -48,7 +48,8 @@ pub(super) fn stage_word(stage: Stage, voice: Voice) -> &'static str {
     }
 }
 
-fn called(facts: &CertificateFacts) -> Line {
+/// Name and id of a resource.
+pub(super) fn called(facts: &CertificateFacts) -> Line {
     let label = label(facts);
     if label == &*facts.resource_id {
         return name(label);
@@ -57,7 +58,7 @@ fn called(facts: &CertificateFacts) -> Line {
 }
 
 /// `redis · cn-hangzhou · prod (org-abc)`
-fn place(facts: &CertificateFacts) -> Line {
+pub(super) fn place(facts: &CertificateFacts) -> Line {
     let account = match &*facts.project {
         "" => foreign(&facts.account),
         project => fill("{0} ({1})", &[foreign(&facts.account), foreign(project)]),
@@ -124,18 +125,21 @@ fn news(item: &CertificateItem, voice: Voice) -> Vec<Line> {
     }
 }
 
-fn ends(facts: &CertificateFacts, voice: Voice) -> Line {
+/// When it ends, or ended.
+pub(super) fn ends(facts: &CertificateFacts, voice: Voice) -> Line {
     let over = voice.is_over(facts.not_after);
     let pattern = if over { voice.words.expired_at } else { voice.words.expires };
     fill(pattern, &[voice.moment(facts.not_after), strong(voice.distance(facts.not_after))])
 }
 
-fn now_ends(facts: &CertificateFacts, voice: Voice) -> Line {
+/// When a new one ends.
+pub(super) fn now_ends(facts: &CertificateFacts, voice: Voice) -> Line {
     let distance = strong(voice.distance(facts.not_after));
     fill(voice.words.now_expires, &[voice.moment(facts.not_after), distance])
 }
 
-fn before(facts: &CertificateFacts, old: DateTime<Utc>, voice: Voice) -> Line {
+/// When the one before was to end, and how much was gained.
+pub(super) fn before(facts: &CertificateFacts, old: DateTime<Utc>, voice: Voice) -> Line {
     let gained = facts.not_after - old;
     let longer = gained >= chrono::TimeDelta::zero();
     let pattern = if longer { voice.words.before_gained } else { voice.words.before_lost };
@@ -182,7 +186,8 @@ fn serial(serial: &str) -> String {
     format!("{}…{}", String::from_iter(first), String::from_iter(last))
 }
 
-fn people(facts: &CertificateFacts, voice: Voice) -> Line {
+/// Whose it is.
+pub(super) fn people(facts: &CertificateFacts, voice: Voice) -> Line {
     let words = voice.words;
     let owner = facts.owner.as_deref().map(|owner| fill(words.owner, &[foreign(owner)]));
     let labels = facts.labels.iter().map(|(key, value)| foreign(&format!("{key}={value}")));

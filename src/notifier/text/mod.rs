@@ -14,6 +14,7 @@ mod moments;
 mod opening;
 mod page;
 mod phrase;
+mod renewal;
 mod source;
 mod template;
 #[cfg(test)]
@@ -77,5 +78,6 @@ fn entry(item: &Item, voice: Voice) -> Entry {
         Item::Certificate(item) => certificate::entry(item, tone, voice),
         Item::Source(item) => source::entry(item, tone, voice),
         Item::Channel(item) => channel::entry(item, tone, voice),
+        Item::Renewal(item) => renewal::entry(item, tone, voice),
     }
 }

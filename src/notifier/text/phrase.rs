@@ -70,6 +70,11 @@ pub(super) fn code(text: &str) -> Line {
     vec![Span::Code(cut(text, LONGEST_NAME))]
 }
 
+/// What is to be typed: cut late, because half of a command is another one.
+pub(super) fn command(text: &str) -> Line {
+    vec![Span::Code(cut(text, LONGEST_ERROR))]
+}
+
 /// A pattern with each `{0}`, `{1}`, … replaced by a value.
 pub(super) fn fill(pattern: &str, values: &[Line]) -> Line {
     let mut line = Line::new();

@@ -124,7 +124,7 @@ fn any_name() -> impl Strategy<Value = String> {
 }
 
 fn any_item() -> impl Strategy<Value = (String, u8, i64, u8)> {
-    (any_name(), 0..8_u8, -2000..40_000_i64, 0..6_u8)
+    (any_name(), 0..10_u8, -2000..40_000_i64, 0..6_u8)
 }
 
 /// The item, and a mark that is nowhere else.
@@ -135,6 +135,8 @@ fn item(at: usize, (name, sort, minutes, service): &(String, u8, i64, u8)) -> It
     let sample = match sort {
         5 => samples::blind().items.remove(0),
         6 => samples::renewed().items.remove(0),
+        8 => samples::renewal_asks().items.remove(0),
+        9 => samples::renewal_unknown().items.remove(0),
         7 => samples::gone(crate::domain::alert::message::Gone::TlsOff).items.remove(0),
         _ => samples::entered(
             stages[usize::from(*sort) % 4],
@@ -156,6 +158,13 @@ fn item(at: usize, (name, sort, minutes, service): &(String, u8, i64, u8)) -> It
             source.account = mark.into();
             source.error = name.as_str().into();
             Item::Source(source)
+        }
+        Item::Renewal(mut renewal) => {
+            renewal.facts.resource_name = format!("{name}.").into();
+            renewal.facts.resource_id = mark.into();
+            renewal.facts.service = format!("service-{service}").into();
+            renewal.rule = name.as_str().into();
+            Item::Renewal(renewal)
         }
         channel @ Item::Channel(_) => channel,
     }

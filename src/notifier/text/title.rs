@@ -5,7 +5,7 @@ use super::moments::Voice;
 use super::phrase::{counted, fill, form, in_title, joined, own};
 use super::source::{reason_word, short_unwatched};
 use crate::domain::alert::message::{
-    CertificateItem, ChannelNews, Gone, Item, Kind, Message, News, Overview, SourceNews, Tone,
+    CertificateItem, ChannelNews, Gone, Item, Kind, Message, News, Overview, RenewalNews, SourceNews, Tone,
 };
 use crate::domain::finding::Stage;
 use crate::notifier::script::Line;
@@ -23,6 +23,11 @@ pub(super) enum Topic {
     Seeing,
     Failing,
     Delivering,
+    RenewalPlanned,
+    RenewalAsking,
+    RenewalStarted,
+    RenewalHeld,
+    RenewalFailed,
 }
 
 /// The title of a message.
@@ -73,6 +78,11 @@ pub(super) fn topic_word(topic: Topic, voice: Voice) -> &'static str {
         Topic::Seeing => words.seeing,
         Topic::Failing => words.failing,
         Topic::Delivering => words.delivering,
+        Topic::RenewalPlanned => words.renewal_planned,
+        Topic::RenewalAsking => words.asking,
+        Topic::RenewalStarted => words.started,
+        Topic::RenewalHeld => words.held,
+        Topic::RenewalFailed => words.failed,
     }
 }
 
@@ -98,6 +108,14 @@ pub(super) fn topic(item: &Item, voice: Voice) -> Topic {
         Item::Channel(channel) => match channel.news {
             ChannelNews::Failing { .. } => Topic::Failing,
             ChannelNews::Recovered { .. } => Topic::Delivering,
+        },
+        Item::Renewal(renewal) => match renewal.news {
+            RenewalNews::Planned { asks: true, .. } => Topic::RenewalAsking,
+            RenewalNews::Planned { asks: false, .. } => Topic::RenewalPlanned,
+            RenewalNews::Started { .. } => Topic::RenewalStarted,
+            RenewalNews::Held { .. } => Topic::RenewalHeld,
+            RenewalNews::Succeeded { .. } => Topic::Renewed,
+            RenewalNews::Failed { .. } => Topic::RenewalFailed,
         },
     }
 }
@@ -144,7 +162,7 @@ fn is_reminder(item: &Item) -> bool {
     match item {
         Item::Certificate(item) => matches!(item.news, News::Reminder { .. }),
         Item::Source(source) => matches!(source.news, SourceNews::Blind { again: true, .. }),
-        Item::Channel(_) => false,
+        Item::Channel(_) | Item::Renewal(_) => false,
     }
 }
 
@@ -176,6 +194,7 @@ fn single(item: &Item, voice: Voice) -> Line {
             let pattern = if failing { words.one_failing } else { words.one_delivering };
             fill(pattern, &[in_title(&channel.channel)])
         }
+        Item::Renewal(item) => super::renewal::title(item, voice),
     }
 }
 
@@ -234,5 +253,10 @@ fn pattern(topic: Topic, words: &super::words::Words) -> &'static str {
         Topic::Seeing => words.many_seeing,
         Topic::Failing => words.many_failing,
         Topic::Delivering => words.many_delivering,
+        Topic::RenewalPlanned => words.many_planned,
+        Topic::RenewalAsking => words.many_asking,
+        Topic::RenewalStarted => words.many_started,
+        Topic::RenewalHeld => words.many_held,
+        Topic::RenewalFailed => words.many_failed,
     }
 }

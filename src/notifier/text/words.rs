@@ -159,6 +159,70 @@ words! {
     trust_file: "then give clients the new CA file", "随后向客户端分发新 CA 文件";
     console: "console", "控制台";
 
+    // A renewal by this daemon: its states in one word, titles
+    renewal_planned: "renewal planned", "已计划续期";
+    asking: "renewal needs approval", "续期待审批";
+    started: "renewal begun", "续期开始";
+    held: "renewal held back", "续期暂缓";
+    failed: "renewal failed", "续期失败";
+    how_refused: "refused by the cloud", "云端拒绝";
+    how_later: "the cloud gave up", "云端执行失败";
+    how_without_effect: "the end is the old one", "到期时间未变";
+    how_unknown: "outcome unknown", "结果未知";
+    all_stopped: "all renewals stopped", "所有续期已停止";
+    one_planned: "{0}: renewal planned for {1}", "{0} 计划于 {1} 续期";
+    one_asking: "{0}: renewal needs approval, planned for {1}", "{0} 续期待审批，计划于 {1}";
+    one_started: "{0}: renewal has begun", "{0} 开始续期";
+    one_held: "{0}: renewal held back", "{0} 续期暂缓";
+    one_failed: "{0}: renewal failed, {1}", "{0} 续期失败，{1}";
+    many_planned: "{0} renewal planned|{0} renewals planned", "已计划 {0} 项续期";
+    many_asking: "{0} renewal needs approval|{0} renewals need approval", "{0} 项续期待审批";
+    many_started: "{0} renewal has begun|{0} renewals have begun", "{0} 项续期开始";
+    many_held: "{0} renewal held back|{0} renewals held back", "{0} 项续期暂缓";
+    many_failed: "{0} renewal failed|{0} renewals failed", "{0} 项续期失败";
+
+    // What is known of it
+    window: "Window: {0} to {1}, {2}", "窗口：{0} 至 {1}，{2}";
+    window_in: "in {0}", "{0}后开始";
+    window_open: "open now", "现已开始";
+    window_over: "over", "已结束";
+    window_missed: "The window before passed without it, at {0}", "上一窗口未执行，已于 {0} 结束";
+    asks: "Waits for approval; without it nothing is done", "等待审批，未批准不会执行";
+    call_restarts: "Call: {0}; it restarts the instance, connections break for seconds", "调用：{0}，会重启实例，连接中断数秒";
+    call_may_restart: "Call: {0}; it may restart the instance, connections may break for seconds", "调用：{0}，可能重启实例，连接可能中断数秒";
+    call_restarts_nothing: "Call: {0}; no restart is expected", "调用：{0}，预计无需重启";
+    ordered_by: "Ordered by {0}", "由 {0} 发起";
+    allowed_by: "Allowed by the rule {0}", "规则 {0} 允许";
+    started_until: "Begun; should be over by {0}", "已开始，预计完成：{0}";
+    started_overdue: "Begun; should have been over by {0}", "已开始，原预计完成：{0}";
+    held_why: "Held back: {0}", "暂缓原因：{0}";
+    held_again: "Nothing was sent to the cloud; it is tried again by itself", "未向云端发送请求，将自动重试";
+    failed_for_now: "The cloud did not take the order; what stands in its way may pass", "云端未接受请求，原因可能自行消除";
+    failed_for_a_person: "The cloud did not take the order; somebody has to do something first", "云端未接受请求，需人工先行处理";
+    failed_for_good: "The cloud did not take the order, and never will", "云端未接受请求，重试也无用";
+    failed_later: "The cloud took the order and said later that it failed", "云端已接受请求，随后报告失败";
+    failed_without_effect: "The cloud took the order and finished, but the end is the old one", "云端已执行完毕，但到期时间未变";
+    failed_unknown: "No answer came and the end is the old one: nobody knows whether the order arrived", "未收到应答且到期时间未变，无法确定请求是否到达";
+    request: "request {0}", "请求 {0}";
+    stops_all: "All renewals are stopped: too many failed in a row. They go on once one that a person ordered has succeeded", "所有续期已停止：连续失败过多，待人工发起的续期成功后恢复";
+    short_until: "should be over by {0}", "预计完成 {0}";
+
+    // What to do about it
+    renewal_link: "this renewal", "本次续期";
+    do_nothing: "nothing, if the window suits", "窗口合适则无需操作";
+    do_approve: "approve or reject it by the link, or approve it on the machine with {0}", "点击链接批准或拒绝，或在主机上运行 {0} 批准";
+    do_approve_here: "approve it on the machine with {0}", "在主机上运行 {0} 批准";
+    do_reject: "to stop it, reject it by the link, or skip this window with {0}", "如需阻止，点击链接拒绝，或运行 {0} 跳过本窗口";
+    do_skip: "to skip this window, run {0}", "如需跳过本窗口，运行 {0}";
+    do_wait: "nothing; the outcome will be told", "无需操作，结果将另行通知";
+    do_held: "see to the reason before the window ends", "在窗口结束前处理上述原因";
+    do_clients: "give the new certificate to clients that pin it; those with a downloaded CA file may need a new one", "固定证书的客户端须换用新证书，使用已下载 CA 文件的客户端可能须重新下载";
+    do_failed_for_now: "nothing is sent again by itself; once it has passed, run {0}", "不会自动重试，原因消除后运行 {0}";
+    do_failed_for_a_person: "see to what the error names, nothing is sent again before; then run {0}", "处理错误所指问题（此前不会重试），然后运行 {0}";
+    do_failed_for_good: "renew it in the console; nothing is sent again", "请在控制台续期，不会再次发送";
+    do_failed_look: "see in the console why, and renew it there, or run {0}; nothing is sent again without a person", "到控制台查看原因并续期，或运行 {0}；未经人工不会再次发送";
+    do_failed_unknown: "look at the instance in the console; nothing is sent again without a person; if it is unchanged there, run {0}", "先到控制台检查实例；未经人工不会再次发送；若确无变化，运行 {0}";
+
     // A source
     denied: "access denied", "访问被拒";
     throttled: "throttled", "被限流";

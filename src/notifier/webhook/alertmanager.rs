@@ -11,7 +11,8 @@ use serde::Serialize;
 use super::super::{Setting, text};
 use super::body::{MAX_ALERTS, rfc3339};
 use crate::domain::alert::message::{
-    CertificateFacts, ChannelNews, Item, Kind, Message, News, Severity, SourceNews,
+    CertificateFacts, CertificateItem, ChannelNews, Item, Kind, Message, News, RenewalItem, RenewalNews,
+    Severity, SourceNews,
 };
 use crate::domain::finding::Stage;
 use crate::visible::visible;
@@ -141,7 +142,22 @@ fn of_item(item: &Item, message: &Message, setting: &Setting<'_>) -> Vec<Alert> 
             ChannelNews::Failing { since, .. } => vec![draft.firing(severity, since)],
             ChannelNews::Recovered { .. } => vec![draft.resolved(Severity::Warning, at)],
         },
+        Item::Renewal(renewal) => of_renewal(&draft, &renewal.news, severity, at),
     }
+}
+
+/// People read these bodies too, through whatever turns them into messages, so nothing is kept from them. A renewal is one
+/// alert for each severity: what it was before ends, and what never fired ends unheard.
+fn of_renewal(draft: &Draft, news: &RenewalNews, severity: Severity, at: DateTime<Utc>) -> Vec<Alert> {
+    let ends: &[Severity] = match news {
+        RenewalNews::Planned { .. } | RenewalNews::Held { .. } => &[],
+        RenewalNews::Started { .. } => &[Severity::Warning],
+        RenewalNews::Failed { .. } => &[Severity::Info, Severity::Warning],
+        RenewalNews::Succeeded { .. } => &[Severity::Info, Severity::Warning, Severity::Critical],
+    };
+    let goes_on = !matches!(news, RenewalNews::Succeeded { .. });
+    let firing = goes_on.then(|| draft.firing(severity, at));
+    ends.iter().map(|severity| draft.resolved(*severity, at)).chain(firing).collect()
 }
 
 /// The old alert ends; unless the new certificate is as close to its end as the old one was, then it goes on.
@@ -167,14 +183,22 @@ fn draft(item: &Item, message: &Message, setting: &Setting<'_>) -> Draft {
             ("reason", &item.reason),
         ]),
         Item::Channel(item) => pairs([("channel", &item.channel)]),
+        Item::Renewal(item) => identity(&item.facts),
     };
     labels.insert("alertname".to_owned(), alert_name(item).to_owned());
     let mut annotations = words(item, message, setting);
     let mut url = setting.external_url.unwrap_or_default().to_owned();
-    if let Item::Certificate(item) = item {
-        annotations.extend(annotated(&item.facts, setting.now));
-        annotations.insert("stage".to_owned(), stage(&item.news).as_str().to_owned());
-        url = item.facts.console_url.as_deref().map_or(url, str::to_owned);
+    if let Item::Certificate(CertificateItem { facts, .. }) | Item::Renewal(RenewalItem { facts, .. }) = item
+    {
+        annotations.extend(annotated(facts, setting.now));
+        url = facts.console_url.as_deref().map_or(url, str::to_owned);
+    }
+    match item {
+        Item::Certificate(item) => {
+            annotations.insert("stage".to_owned(), stage(&item.news).as_str().to_owned());
+        }
+        Item::Renewal(item) => annotations.extend(renewal(item)),
+        Item::Source(_) | Item::Channel(_) => {}
     }
     annotations.insert("event_id".to_owned(), message.id.to_string());
     Draft { labels, annotations, url }
@@ -186,6 +210,7 @@ fn alert_name(item: &Item) -> &'static str {
         Item::Certificate(_) => "NotafterCertificateExpiring",
         Item::Source(_) => "NotafterSourceBlind",
         Item::Channel(_) => "NotafterChannelFailing",
+        Item::Renewal(_) => "NotafterRenewal",
     }
 }
 
@@ -224,6 +249,11 @@ fn annotated(facts: &CertificateFacts, now: DateTime<Utc>) -> Pairs {
         ("console_url", &url),
         ("owner", facts.owner.as_ref().unwrap_or(&Box::default())),
     ])
+}
+
+fn renewal(item: &RenewalItem) -> Pairs {
+    let link = item.link.clone().unwrap_or_default();
+    pairs([("news", &item.news.as_str().into()), ("attempt", &item.attempt), ("renewal_url", &link)])
 }
 
 /// Our own words of one item: in one line, and whole.
@@ -312,6 +342,19 @@ mod tests {
             ("blind", samples::blind(), &[("firing", "warning")]),
             ("can be read again", samples::recovered(), &[("resolved", "warning"), ("resolved", "critical")]),
             ("a test", samples::test(), &[("firing", "info")]),
+            ("a planned renewal", samples::renewal_planned(), &[("firing", "info")]),
+            ("one that began", samples::renewal_started(), &[("resolved", "warning"), ("firing", "info")]),
+            ("one that was held back", samples::renewal_held(), &[("firing", "warning")]),
+            (
+                "one that failed",
+                samples::renewal_refused(),
+                &[("resolved", "info"), ("resolved", "warning"), ("firing", "critical")],
+            ),
+            (
+                "one that succeeded",
+                samples::renewal_succeeded(),
+                &[("resolved", "info"), ("resolved", "warning"), ("resolved", "critical")],
+            ),
         ] {
             let alerts = alerts(&message);
             let alerts: Vec<_> = alerts.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();

@@ -10,9 +10,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::super::Setting;
+use super::renewal::{Renewal, renewal};
 use crate::domain::alert::message::{
     By, CertificateFacts, CertificateItem, ChannelItem, ChannelNews, Gone, Item, Kind, Message, News,
-    Overview, RenewalNote, SourceItem, SourceNews,
+    Overview, RenewalNews, RenewalNote, SourceItem, SourceNews,
 };
 use crate::domain::finding::Stage;
 
@@ -36,6 +37,7 @@ pub fn body(message: &Message, setting: &Setting<'_>) -> String {
         channels: shown.iter().filter_map(channel).collect(),
         overview: message.overview.as_ref().map(overview),
         external_url: setting.external_url,
+        renewals: shown.iter().filter_map(|item| renewal(item, setting.now)).collect(),
     };
     let envelope =
         Envelope { version: "1", r#type: message.type_name(), timestamp: rfc3339(message.at), data };
@@ -69,6 +71,7 @@ struct Data<'a> {
     channels: Vec<Channel<'a>>,
     overview: Option<Numbers<'a>>,
     external_url: Option<&'a str>,
+    renewals: Vec<Renewal<'a>>,
 }
 
 #[derive(Serialize)]
@@ -86,7 +89,7 @@ struct Alert<'a> {
     serial: &'a str,
     sha256: &'a str,
     last_seen: String,
-    renewal: Renewal,
+    renewal: Note,
     links: Links<'a>,
     r#type: &'static str,
     status: &'static str,
@@ -105,7 +108,7 @@ struct Alert<'a> {
 
 /// Those of the identity first, then those of the account; the configuration keeps their names apart.
 #[derive(Serialize)]
-struct Labels<'a> {
+pub(super) struct Labels<'a> {
     cloud_provider: &'a str,
     cloud_account: &'a str,
     cloud_project: &'a str,
@@ -118,16 +121,16 @@ struct Labels<'a> {
 }
 
 #[derive(Serialize)]
-struct Renewal {
+struct Note {
     mode: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Links<'a> {
+pub(super) struct Links<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    console: Option<&'a str>,
+    pub(super) console: Option<&'a str>,
 }
 
 /// The certificate that was there before.
@@ -187,13 +190,18 @@ fn status(message: &Message) -> &'static str {
     ["firing", "reminder", "renewed"].into_iter().find(|wanted| present(wanted)).unwrap_or("health")
 }
 
-fn item_status(item: &Item) -> &'static str {
+pub(super) fn item_status(item: &Item) -> &'static str {
     match item {
         Item::Certificate(CertificateItem { news, .. }) => match news {
             News::Entered { .. } | News::Changed { .. } => "firing",
             News::Reminder { .. } => "reminder",
             News::Renewed { .. } => "renewed",
             News::Gone { .. } => "health",
+        },
+        Item::Renewal(item) => match item.news {
+            RenewalNews::Failed { .. } => "firing",
+            RenewalNews::Succeeded { .. } => "renewed",
+            RenewalNews::Planned { .. } | RenewalNews::Started { .. } | RenewalNews::Held { .. } => "health",
         },
         Item::Source(_) | Item::Channel(_) => "health",
     }
@@ -203,7 +211,7 @@ fn item_status(item: &Item) -> &'static str {
 fn certificates(items: &[Item]) -> impl Iterator<Item = (&Item, &CertificateItem)> {
     items.iter().filter_map(|item| match item {
         Item::Certificate(certificate) => Some((item, certificate)),
-        Item::Source(_) | Item::Channel(_) => None,
+        Item::Source(_) | Item::Channel(_) | Item::Renewal(_) => None,
     })
 }
 
@@ -224,7 +232,7 @@ fn alert<'a>(item: &Item, certificate: &'a CertificateItem, now: DateTime<Utc>) 
         serial: &facts.serial,
         sha256: &facts.sha256,
         last_seen: rfc3339(facts.last_seen),
-        renewal: renewal(&facts.renewal),
+        renewal: note(&facts.renewal),
         links: Links { console: facts.console_url.as_deref() },
         r#type: item.type_name(),
         status: item_status(item),
@@ -250,7 +258,7 @@ fn stages(news: &News) -> (Stage, Option<Stage>, Option<DateTime<Utc>>) {
     }
 }
 
-fn labels(facts: &CertificateFacts) -> Labels<'_> {
+pub(super) fn labels(facts: &CertificateFacts) -> Labels<'_> {
     Labels {
         cloud_provider: &facts.provider,
         cloud_account: &facts.account,
@@ -263,11 +271,11 @@ fn labels(facts: &CertificateFacts) -> Labels<'_> {
     }
 }
 
-fn renewal(note: &RenewalNote) -> Renewal {
+fn note(note: &RenewalNote) -> Note {
     match note {
-        RenewalNote::Manual => Renewal { mode: "manual", at: None },
-        RenewalNote::NoApi => Renewal { mode: "no_api", at: None },
-        RenewalNote::Planned { at } => Renewal { mode: "planned", at: Some(rfc3339(*at)) },
+        RenewalNote::Manual => Note { mode: "manual", at: None },
+        RenewalNote::NoApi => Note { mode: "no_api", at: None },
+        RenewalNote::Planned { at } => Note { mode: "planned", at: Some(rfc3339(*at)) },
     }
 }
 
@@ -424,6 +432,11 @@ mod tests {
             ("blind", samples::blind(), "source.blind", "health"),
             ("recovered", samples::recovered(), "source.recovered", "health"),
             ("failing", samples::channel_failing(), "channel.failing", "health"),
+            ("planned", samples::renewal_planned(), "renewal.planned", "health"),
+            ("started", samples::renewal_started(), "renewal.started", "health"),
+            ("held", samples::renewal_held(), "renewal.held", "health"),
+            ("succeeded", samples::renewal_succeeded(), "renewal.succeeded", "renewed"),
+            ("failed", samples::renewal_refused(), "renewal.failed", "firing"),
             ("digest", samples::digest_fine(), "digest", "health"),
             ("test", samples::test(), "test", "test"),
         ] {

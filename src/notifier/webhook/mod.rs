@@ -9,6 +9,8 @@ pub mod sign;
 
 pub mod alertmanager;
 
+mod renewal;
+
 use std::any::Any;
 use std::sync::Arc;
 

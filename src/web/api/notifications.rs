@@ -70,6 +70,7 @@ impl NotificationItem {
         let waits = matches!(row.state, State::Queued | State::Sending);
         let resource = |item: &Item| match item {
             Item::Certificate(item) => Some(item.facts.resource_id.to_string()),
+            Item::Renewal(item) => Some(item.facts.resource_id.to_string()),
             Item::Source(_) | Item::Channel(_) => None,
         };
         Self {

@@ -4,7 +4,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::alert::message::{CertificateFacts, Item, Message, News};
+use crate::domain::alert::message::{
+    CertificateFacts, CertificateItem, Item, Message, News, RenewalItem, RenewalNews,
+};
 use crate::domain::policy::PollPolicy;
 use crate::domain::resource::{Certificate, Resource, SAME_END};
 use crate::domain::snapshot::Snapshot;
@@ -35,22 +37,43 @@ pub fn current(message: Message, sent_in_part: bool, present: &Present<'_>) -> O
 }
 
 impl<'a> Present<'a> {
-    /// Whether an item warns of an end that is not the end any more.
+    /// Whether an item warns of an end that is not the end any more, or announces what is over.
     fn overtook(&self, item: &Item) -> bool {
-        let Item::Certificate(item) = item else { return false };
-        match item.news {
-            News::Entered { .. } | News::Reminder { .. } | News::Changed { .. } => {
-                let found = self.find(&item.facts);
-                found.is_some_and(|(_, certificate)| ends_later(certificate, &item.facts))
-            }
-            News::Renewed { .. } | News::Gone { .. } => false,
+        match item {
+            Item::Certificate(item) => match item.news {
+                News::Entered { .. } | News::Reminder { .. } | News::Changed { .. } => {
+                    self.is_renewed(&item.facts)
+                }
+                News::Renewed { .. } | News::Gone { .. } => false,
+            },
+            Item::Renewal(item) => match item.news {
+                RenewalNews::Planned { until, .. } => until <= self.now || self.is_renewed(&item.facts),
+                // of what was begun every step is told
+                RenewalNews::Started { .. }
+                | RenewalNews::Held { .. }
+                | RenewalNews::Succeeded { .. }
+                | RenewalNews::Failed { .. } => false,
+            },
+            Item::Source(_) | Item::Channel(_) => false,
         }
     }
 
-    fn refreshed(&self, item: Item) -> Item {
-        let Item::Certificate(mut item) = item else { return item };
-        let Some(resource) = self.resource(&item.facts) else { return Item::Certificate(item) };
-        let facts = &mut item.facts;
+    fn is_renewed(&self, facts: &CertificateFacts) -> bool {
+        self.find(facts).is_some_and(|(_, certificate)| ends_later(certificate, facts))
+    }
+
+    fn refreshed(&self, mut item: Item) -> Item {
+        match &mut item {
+            Item::Certificate(CertificateItem { facts, .. }) | Item::Renewal(RenewalItem { facts, .. }) => {
+                self.refresh(facts);
+            }
+            Item::Source(_) | Item::Channel(_) => {}
+        }
+        item
+    }
+
+    fn refresh(&self, facts: &mut CertificateFacts) {
+        let Some(resource) = self.resource(facts) else { return };
         facts.resource_name.clone_from(&resource.facts.name);
         facts.in_use = resource.facts.in_use;
         if let Some(tag) = (self.owner_tag)(&facts.account) {
@@ -62,7 +85,6 @@ impl<'a> Present<'a> {
             facts.last_seen = reading_at;
             facts.stale = resource.is_stale(self.poll, self.now);
         }
-        Item::Certificate(item)
     }
 
     fn resource(&self, facts: &CertificateFacts) -> Option<&'a Resource> {
@@ -90,7 +112,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::alert::delivery::testing::{entered, item, message};
+    use crate::domain::alert::delivery::testing::{entered, item, message, renewal};
     use crate::domain::alert::message::{Gone, Kind, Overview};
     use crate::domain::finding::Stage;
     use crate::domain::snapshot::ScopeView;
@@ -176,6 +198,32 @@ mod tests {
         let Item::Certificate(item) = &mut numbered.items[0] else { unreachable!() };
         item.facts.serial = "01".into();
         assert_eq!(current_with(numbered, false, &read), None);
+    }
+
+    #[test]
+    fn a_renewal_is_announced_only_while_it_can_still_be_stopped() {
+        let planned = |hours: i64| {
+            let from = moment() + TimeDelta::hours(hours);
+            RenewalNews::Planned { from, until: from + TimeDelta::hours(4), asks: false, missed: None }
+        };
+        let new_not_after = moment() + TimeDelta::days(300);
+        let held = || RenewalNews::Held { text: "not now".into() };
+        for (name, news, in_part, days, said) in [
+            ("ahead", planned(1), false, 7, true),
+            ("open", planned(-3), false, 7, true),
+            ("over", planned(-4), false, 7, false),
+            ("over, and sent in part", planned(-4), true, 7, true),
+            ("renewed meanwhile", planned(1), false, 300, false),
+            ("begun, and over by now", RenewalNews::Started { expected_by: moment() }, false, 300, true),
+            ("held back, and renewed since", held(), false, 300, true),
+            ("succeeded", RenewalNews::Succeeded { new_not_after }, false, 300, true),
+        ] {
+            let said_now = current_with(message(vec![renewal("r-1", 7, news)]), in_part, &snapshot(days));
+            assert_eq!(said_now.is_some(), said, "{name}");
+            let Some(Item::Renewal(item)) = said_now.and_then(|mut said| said.items.pop()) else { continue };
+            assert_eq!(&*item.facts.resource_name, "new name", "{name}");
+            assert_eq!(item.facts.not_after, moment() + TimeDelta::days(7), "{name}");
+        }
     }
 
     #[test]

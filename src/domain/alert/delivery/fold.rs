@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use crate::domain::alert::message::{
-    CertificateItem, ChannelItem, ChannelNews, Fingerprint, Item, Kind, Message, News, SourceItem,
-    SourceNews, Tone,
+    CertificateItem, ChannelItem, ChannelNews, Fingerprint, Item, Kind, Message, News, RenewalItem,
+    SourceItem, SourceNews, Tone,
 };
 use crate::domain::alert::outbox::{Row, State};
 
@@ -72,6 +72,7 @@ enum About {
     Certificate(Fingerprint),
     Source(Box<str>, Box<str>, Box<str>),
     Channel(Box<str>),
+    Renewal(Box<str>),
 }
 
 fn about(item: &Item) -> About {
@@ -79,6 +80,8 @@ fn about(item: &Item) -> About {
         Item::Certificate(item) => About::Certificate(item.facts.fingerprint),
         Item::Source(item) => About::Source(item.provider.clone(), item.account.clone(), item.reason.clone()),
         Item::Channel(item) => About::Channel(item.channel.clone()),
+        // how far it is by now says all of it; a second attempt is another story
+        Item::Renewal(item) => About::Renewal(item.attempt.clone()),
     }
 }
 
@@ -131,8 +134,10 @@ fn urgency(item: &Item) -> Tone {
 
 fn end(item: &Item) -> DateTime<Utc> {
     match item {
-        Item::Certificate(item) => item.facts.not_after,
-        _ => DateTime::<Utc>::MAX_UTC,
+        Item::Certificate(CertificateItem { facts, .. }) | Item::Renewal(RenewalItem { facts, .. }) => {
+            facts.not_after
+        }
+        Item::Source(_) | Item::Channel(_) => DateTime::<Utc>::MAX_UTC,
     }
 }
 
@@ -148,8 +153,8 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::domain::alert::delivery::testing::{entered, item, message};
-    use crate::domain::alert::message::{By, Gone, Severity};
+    use crate::domain::alert::delivery::testing::{entered, item, message, renewal};
+    use crate::domain::alert::message::{By, Gone, RenewalNews, Severity};
     use crate::domain::finding::Stage;
     use crate::domain::testing::moment;
 
@@ -279,6 +284,27 @@ mod tests {
             ("blind twice", vec![blind(false), blind(true)], vec![blind(false)]),
             ("failing and back", vec![failing(), recovered()], vec![]),
             ("back from what was heard", vec![recovered()], vec![recovered()]),
+        ] {
+            assert_eq!(folded(items), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn of_a_renewal_the_last_word_is_said_and_none_is_lost() {
+        let planned = || {
+            let (from, until) = (moment(), moment() + TimeDelta::hours(4));
+            renewal("r-1", 13, RenewalNews::Planned { from, until, asks: false, missed: None })
+        };
+        let started = || renewal("r-1", 13, RenewalNews::Started { expected_by: moment() });
+        let succeeded =
+            || renewal("r-1", 13, RenewalNews::Succeeded { new_not_after: moment() + TimeDelta::days(365) });
+        let other = || renewal("r-2", 12, RenewalNews::Started { expected_by: moment() });
+        let warning = || item("r-1", 13, entered(Stage::Warning, None));
+        for (name, items, want) in [
+            ("planned and begun", vec![planned(), started()], vec![started()]),
+            ("all of it", vec![planned(), started(), succeeded()], vec![succeeded()]),
+            ("two of them", vec![planned(), other()], vec![other(), planned()]),
+            ("beside its certificate", vec![warning(), planned()], vec![warning(), planned()]),
         ] {
             assert_eq!(folded(items), want, "{name}");
         }

@@ -3,9 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::alert::message::{
-    CertificateFacts, CertificateItem, Fingerprint, Item, Kind, Message, News, RenewalNote,
+    CertificateFacts, CertificateItem, Fingerprint, Item, Kind, Message, News, RenewalItem, RenewalNews,
+    RenewalNote,
 };
 use crate::domain::finding::Stage;
+use crate::domain::renewal::method::Restarts;
 use crate::domain::testing::moment;
 
 pub(crate) fn facts(id: &str, not_after: DateTime<Utc>) -> CertificateFacts {
@@ -40,6 +42,19 @@ pub(crate) fn entered(stage: Stage, previous: Option<Stage>) -> News {
 
 pub(crate) fn item(id: &str, days: i64, news: News) -> Item {
     Item::Certificate(CertificateItem { news, facts: facts(id, moment() + TimeDelta::days(days)) })
+}
+
+pub(crate) fn renewal(id: &str, days: i64, news: RenewalNews) -> Item {
+    Item::Renewal(RenewalItem {
+        news,
+        facts: facts(id, moment() + TimeDelta::days(days)),
+        attempt: format!("ren_{id}").into(),
+        who: "rule".into(),
+        rule: "".into(),
+        call: "ModifyInstanceSSL".into(),
+        restarts: Restarts::Yes,
+        link: None,
+    })
 }
 
 pub(crate) fn message(items: Vec<Item>) -> Message {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::alert::message::By;
 use crate::domain::finding::stage;
 use crate::domain::policy::Thresholds;
 
@@ -14,6 +15,8 @@ enum Event {
     Look(usize),
     /// The cloud has another end from now on: so many days from now.
     Moves(usize, i64),
+    /// This daemon renewed it for so many days, and told the chat of that, or did not.
+    Renewed(usize, i64, bool),
     /// The next look at it reads another end, once.
     Glitch(usize, i64),
     /// A listing without it.
@@ -33,6 +36,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         6 => id.clone().prop_map(Event::Look),
         2 => (id.clone(), -2..60_i64).prop_map(|(id, days)| Event::Moves(id, days)),
+        1 => (id.clone(), 1..400_i64, any::<bool>()).prop_map(|(id, days, told)| Event::Renewed(id, days, told)),
         1 => (id.clone(), -2..400_i64).prop_map(|(id, days)| Event::Glitch(id, days)),
         1 => id.prop_map(Event::Vanishes),
         1 => Just(Event::Fails),
@@ -83,6 +87,13 @@ impl History {
             Event::Moves(id, left) => {
                 let end = self.town.now + days(left);
                 self.truth.insert(id, end);
+            }
+            Event::Renewed(id, left, told) => {
+                let end = self.town.now + days(left);
+                self.truth.insert(id, end);
+                let told: Arc<[Box<str>]> = if told { ["chat".into()].into() } else { [].into() };
+                self.town.renewal = Renewal { ours: Some(end), told, ..Renewal::default() };
+                self.look(id);
             }
             Event::Glitch(id, left) => self.glitch = Some((id, self.town.now + days(left))),
             Event::Vanishes(id) => {
@@ -139,13 +150,19 @@ impl History {
                     assert!(!self.crossings.contains(&crossing), "{id} was told twice to enter {stage:?}");
                     self.crossings.push(crossing);
                 }
-                News::Renewed { old_not_after, .. } => {
+                News::Renewed { old_not_after, by, stage, .. } => {
                     assert!(end > old_not_after, "{id} was renewed to an earlier end");
+                    let ours = self.town.renewal.ours == Some(end);
+                    let again = ours && stage == Stage::Ok && !self.town.renewal.told.is_empty();
+                    assert!(!again, "{id} was told as renewed twice");
                     let reads = &self.reads[&id];
                     let twice = reads
                         .windows(2)
                         .any(|pair| (pair[0] - end).abs() < days(1) && (pair[1] - end).abs() < days(1));
-                    assert!(twice, "{id} was renewed by an end that was not read twice in a row");
+                    assert!(
+                        twice || by == By::Notafter,
+                        "{id} was renewed by an end that was not read twice in a row"
+                    );
                     let known =
                         self.crossings.iter().any(|(known, told, _)| *known == id && *told == old_not_after)
                             || self.log.iter().flat_map(|(_, message)| &message.items).any(|told| {

@@ -2,6 +2,7 @@
 
 mod cases;
 mod histories;
+mod renewals;
 mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -207,6 +208,7 @@ pub(super) fn shorten(message: &Message) -> Vec<String> {
         Item::Certificate(item) => format!("{} {}", item.facts.resource_id, shorten_news(&item.news)),
         Item::Source(item) => format!("{} {:?}", item.account, item.news),
         Item::Channel(item) => item.channel.to_string(),
+        Item::Renewal(item) => format!("{} renewal {}", item.facts.resource_id, item.news.as_str()),
     };
     if message.items.is_empty() {
         return vec![format!("{kind}{}: nothing", message.channel)];

@@ -12,10 +12,11 @@ use percent_encoding::AsciiSet;
 
 use super::marks::marked;
 use crate::domain::alert::message::{
-    By, CertificateItem, ChannelItem, ChannelNews, Gone, Item, Kind, Message, News, Overview, RenewalNote,
-    SourceItem, SourceNews, Tone,
+    By, CertificateFacts, CertificateItem, ChannelItem, ChannelNews, Gone, Item, Kind, Message, News,
+    Overview, RenewalItem, RenewalNews, RenewalNote, SourceItem, SourceNews, Tone,
 };
 use crate::domain::finding::Stage;
+use crate::domain::renewal::method::Restarts;
 use crate::notifier::Setting;
 use crate::notifier::script::{Entry, Line, Script, Span};
 use crate::notifier::text::certificate::{label, stage_now, stage_word};
@@ -131,13 +132,14 @@ pub(super) fn item(item: &Item, entry: &Entry, voice: Voice) -> Value {
         Item::Certificate(item) => certificate(item, voice),
         Item::Source(source) => self::source(source, voice),
         Item::Channel(channel) => self::channel(channel, voice),
+        Item::Renewal(item) => self::renewed(item, voice),
     });
     Value::from_object(record)
 }
 
 /// Every name of an item, with nothing in it.
 pub(super) fn blank() -> Record {
-    const TEXTS: [&str; 42] = [
+    const TEXTS: [&str; 56] = [
         "about",
         "news",
         "type",
@@ -180,23 +182,42 @@ pub(super) fn blank() -> Record {
         "worst",
         "until",
         "not_after_utc",
+        "attempt",
+        "who",
+        "rule",
+        "call",
+        "restarts",
+        "window_from",
+        "window_until",
+        "missed",
+        "expected_by",
+        "new_not_after",
+        "failure",
+        "code",
+        "request_id",
+        "renewal_link",
     ];
     const NUMBERS: [&str; 7] =
         ["days_left", "seconds_left", "not_after_unix", "certificates", "failures", "queued", "delayed"];
     let texts = TEXTS.map(|name| (name, Value::from("")));
     let numbers = NUMBERS.map(|name| (name, Value::from(0)));
     let lists = ["lines", "services", "regions"].map(|name| (name, Value::from_iter(Vec::<Value>::new())));
-    let answers = ["stale", "again"].map(|name| (name, Value::from(false)));
+    let answers = ["stale", "again", "asks", "stops"].map(|name| (name, Value::from(false)));
     let unknown = [("in_use", Value::from(())), ("labels", Value::from_object(Labels(BTreeMap::new())))];
     texts.into_iter().chain(numbers).chain(lists).chain(answers).chain(unknown).collect()
 }
 
 fn certificate(item: &CertificateItem, voice: Voice) -> Record {
-    let facts = &item.facts;
+    let mut record = facts(&item.facts, voice);
+    record.insert("about", Value::from("certificate"));
+    record.extend(news(item, voice));
+    record
+}
+
+fn facts(facts: &CertificateFacts, voice: Voice) -> Record {
     let left = facts.not_after - voice.now;
     let url = facts.console_url.as_deref().unwrap_or_default();
     let mut record = Record::from([
-        ("about", Value::from("certificate")),
         ("name", text(label(facts))),
         ("id", text(&facts.resource_id)),
         ("provider", text(&facts.provider)),
@@ -227,7 +248,45 @@ fn certificate(item: &CertificateItem, voice: Voice) -> Record {
     if let RenewalNote::Planned { at } = facts.renewal {
         record.insert("renewal_at", moment(at, voice));
     }
-    record.extend(news(item, voice));
+    record
+}
+
+fn renewed(item: &RenewalItem, voice: Voice) -> Record {
+    let mut record = facts(&item.facts, voice);
+    let url = item.link.as_deref().unwrap_or_default();
+    let restarts = match item.restarts {
+        Restarts::Yes => "yes",
+        Restarts::No => "no",
+        Restarts::Unknown => "unknown",
+    };
+    record.extend([
+        ("about", Value::from("renewal")),
+        ("news", Value::from(item.news.as_str())),
+        ("attempt", text(&item.attempt)),
+        ("who", text(&item.who)),
+        ("rule", text(&item.rule)),
+        ("call", text(&item.call)),
+        ("restarts", Value::from(restarts)),
+        ("renewal_link", link(voice.words.renewal_link, url)),
+    ]);
+    record.extend(match &item.news {
+        RenewalNews::Planned { from, until, asks, missed } => vec![
+            ("window_from", moment(*from, voice)),
+            ("window_until", moment(*until, voice)),
+            ("asks", Value::from(*asks)),
+            ("missed", missed.map_or(Value::from(""), |at| moment(at, voice))),
+        ],
+        RenewalNews::Started { expected_by } => vec![("expected_by", moment(*expected_by, voice))],
+        RenewalNews::Held { text: why } => vec![("error", text(why))],
+        RenewalNews::Succeeded { new_not_after } => vec![("new_not_after", moment(*new_not_after, voice))],
+        RenewalNews::Failed { how, code, request_id, text: said, stops } => vec![
+            ("failure", Value::from(how.as_str())),
+            ("code", text(code)),
+            ("request_id", text(request_id)),
+            ("error", text(said)),
+            ("stops", Value::from(*stops)),
+        ],
+    });
     record
 }
 
