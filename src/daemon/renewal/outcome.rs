@@ -7,7 +7,7 @@ use super::work::{self, Answer, Reading};
 use super::{Context, Renewals};
 use crate::daemon::alerts::event_id;
 use crate::domain::alert::message::RenewalNews;
-use crate::domain::alert::renewals::Letter;
+use crate::domain::alert::renewals::{Letter, told_of_success};
 use crate::domain::identity::Scope;
 use crate::domain::policy::{Hook, RenewalRule};
 use crate::domain::renewal::attempt::{Attempt, Class, Seen, State};
@@ -84,8 +84,9 @@ impl Renewals {
     ) -> Result<bool, Away> {
         let told_already = before.state == after.state;
         let news = tell::outcome(&after.state, text, self.stops(view, &after)).filter(|_| !told_already);
-        let change = Change::new(Some(before), after, who, text);
+        let mut change = Change::new(Some(before), after, who, text);
         let letters = self.letters(view, news.map(|news| (&change.attempt, news)).into_iter().collect());
+        change.attempt.told = told_of_success(&letters, &change.attempt.id);
         let written = self.context.keeping.write(std::slice::from_ref(&change), &letters, view.now).await?;
         if written && !letters.is_empty() {
             self.context.written.notify_one();

@@ -39,7 +39,7 @@ impl Teller<'_> {
     ) -> Vec<Letter> {
         let console = |scope: &Scope, id: &str| Some((provider::find(&scope.provider)?.console)(scope, id));
         // what is planned is what these letters tell
-        let renewal = |_: &str, _: Fingerprint| Renewal { note: RenewalNote::Manual, ours: None };
+        let renewal = |_: &str, _: Fingerprint| Renewal::default();
         let world = World {
             snapshot: self.snapshot,
             accounts: &self.rules.accounts,
