@@ -15,13 +15,17 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, StatusCode};
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
 use crate::call::{CallError, CallErrorKind};
 use crate::clock::Clock;
 use crate::domain::pace::Pace;
 use crate::secret::{WipedBuffer, wiped};
 use crate::telemetry::Telemetry;
+
+mod once;
+
+pub use once::Unanswered;
 
 /// Connect at the latest after this.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -71,12 +75,14 @@ pub struct Route {
     pub only_loopback: bool,
 }
 
-/// How long one call may take.
+/// How long one call may take, and what becomes of its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Waits {
     connect: Duration,
     /// Connect to last byte.
     whole: Duration,
+    /// The connection is kept for the next call.
+    keep: bool,
 }
 
 impl fmt::Debug for Route {
@@ -95,6 +101,7 @@ impl fmt::Debug for Route {
 pub struct AccountHttp {
     http: Http,
     client: Client,
+    route: Route,
     provider: Arc<str>,
     account: Arc<str>,
     /// For one call, connect to last byte.
@@ -181,7 +188,7 @@ impl Http {
         route: Route,
         rate_limit: Option<f64>,
     ) -> Result<AccountHttp, String> {
-        let waits = Waits { connect: CONNECT.min(self.timeout), whole: self.timeout };
+        let waits = Waits { connect: CONNECT.min(self.timeout), whole: self.timeout, keep: true };
         self.within(waits, provider, account, route, rate_limit)
     }
 
@@ -192,7 +199,8 @@ impl Http {
     pub fn nearby(&self, provider: &Arc<str>, account: &Arc<str>) -> Result<AccountHttp, String> {
         let route = Route { proxy: None, plain_http: true, only_loopback: true };
         let whole = NEARBY.min(self.timeout);
-        self.within(Waits { connect: NEARBY_CONNECT.min(whole), whole }, provider, account, route, None)
+        let waits = Waits { connect: NEARBY_CONNECT.min(whole), whole, keep: true };
+        self.within(waits, provider, account, route, None)
     }
 
     /// The local clock.
@@ -209,7 +217,8 @@ impl Http {
         rate_limit: Option<f64>,
     ) -> Result<AccountHttp, String> {
         Ok(AccountHttp {
-            client: self.client(route, waits)?,
+            client: self.client(route.clone(), waits)?,
+            route,
             http: self.clone(),
             provider: Arc::clone(provider),
             account: Arc::clone(account),
@@ -250,6 +259,7 @@ fn build_client(route: &Route, waits: Waits) -> Result<Client, String> {
         .connect_timeout(waits.connect)
         .timeout(waits.whole)
         .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(if waits.keep { usize::MAX } else { 0 })
         .tcp_nodelay(true)
         .https_only(!route.plain_http)
         .user_agent(concat!("notafter/", env!("CARGO_PKG_VERSION")));
@@ -289,16 +299,11 @@ impl AccountHttp {
         sign: impl Fn() -> Result<Outgoing, CallError>,
         read: impl FnOnce(Answer) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
-        self.wait_for_turn(&call).await;
-        let share = self.share.acquire().await;
-        let permit = self.http.in_flight.acquire().await;
-        if self.http.clock.elapsed() < *self.silent_until.lock().unwrap_or_else(PoisonError::into_inner) {
-            return Err(CallError::new(CallErrorKind::NotSent, call.action, "the key was refused meanwhile"));
-        }
+        let turn = self.turn(&call).await?;
         let outgoing = sign()?;
         let sent = self.http.clock.elapsed();
         let result = self.send(&call, outgoing, &sign).await.and_then(read);
-        drop((permit, share));
+        drop(turn);
         self.account_for(&call, sent, result.as_ref().err());
         result
     }
@@ -337,6 +342,17 @@ impl AccountHttp {
         self.with_pace(region, action, |pace| pace.rate())
     }
 
+    /// Waits for its turn; what is returned holds its place among the calls in flight.
+    async fn turn(&self, call: &Call<'_>) -> Result<Turn<'_>, CallError> {
+        self.wait_for_turn(call).await;
+        let share = self.share.acquire().await;
+        let turn = (share, self.http.in_flight.acquire().await);
+        if self.http.clock.elapsed() < *self.silent_until.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Err(CallError::new(CallErrorKind::NotSent, call.action, "the key was refused meanwhile"));
+        }
+        Ok(turn)
+    }
+
     async fn wait_for_turn(&self, call: &Call<'_>) {
         loop {
             let wait =
@@ -357,23 +373,23 @@ impl AccountHttp {
         outgoing: Outgoing,
         sign: &impl Fn() -> Result<Outgoing, CallError>,
     ) -> Result<Answer, CallError> {
-        match self.attempt(call, outgoing).await {
+        match self.attempt(&self.client, call, outgoing).await {
             Err(Attempt::Dropped(_)) if call.repeatable && self.answered.load(Ordering::Relaxed) => {
                 // booked, though not waited for: a host that drops every connection must not get twice the pace
                 self.with_pace(call.region, call.action, |pace| pace.reserve(self.http.clock.elapsed()));
                 self.http.telemetry.call(&self.provider, &self.account, call.action, Duration::ZERO);
-                self.attempt(call, sign()?).await
+                self.attempt(&self.client, call, sign()?).await
             }
             other => other,
         }
         .map_err(|attempt| match attempt {
-            Attempt::Failed(error) | Attempt::Dropped(error) => error,
+            Attempt::Unsent(error) | Attempt::Failed(error) | Attempt::Dropped(error) => error,
         })
     }
 
-    async fn attempt(&self, call: &Call<'_>, outgoing: Outgoing) -> Result<Answer, Attempt> {
+    async fn attempt(&self, client: &Client, call: &Call<'_>, outgoing: Outgoing) -> Result<Answer, Attempt> {
         let request =
-            self.client.request(outgoing.method, outgoing.url).headers(outgoing.headers).body(outgoing.body);
+            client.request(outgoing.method, outgoing.url).headers(outgoing.headers).body(outgoing.body);
         let mut response = request.send().await.map_err(|error| self.explain(call, error))?;
         self.compare_clocks(response.headers());
         let mut body = WipedBuffer::default();
@@ -407,18 +423,21 @@ impl AccountHttp {
     fn explain(&self, call: &Call<'_>, error: reqwest::Error) -> Attempt {
         let error = error.without_url();
         let text = cause(&error);
+        // a name that is not found, a port that is closed, a handshake that fails or takes too long
+        let unsent = error.is_connect() || error.is_builder();
         if error.is_timeout() {
             let text = format!("no complete answer within {:?} ({text})", self.timeout);
-            return Attempt::Failed(CallError::new(CallErrorKind::Timeout, call.action, text));
+            let failed = CallError::new(CallErrorKind::Timeout, call.action, text);
+            return if unsent { Attempt::Unsent(failed) } else { Attempt::Failed(failed) };
         }
         if error.is_body() || error.is_decode() {
             return Attempt::Failed(CallError::new(CallErrorKind::Unreadable, call.action, text));
         }
         let failed = CallError::new(CallErrorKind::Unreachable, call.action, text);
-        if error.is_request() && !error.is_connect() {
-            Attempt::Dropped(failed)
-        } else {
-            Attempt::Failed(failed)
+        match () {
+            () if unsent => Attempt::Unsent(failed),
+            () if error.is_request() => Attempt::Dropped(failed),
+            () => Attempt::Failed(failed),
         }
     }
 
@@ -459,7 +478,12 @@ impl AccountHttp {
     }
 }
 
+/// A place among the calls in flight, of the account's share and of all.
+type Turn<'a> = (Result<SemaphorePermit<'a>, AcquireError>, Result<SemaphorePermit<'a>, AcquireError>);
+
 enum Attempt {
+    /// There was no connection: nothing of the request left this machine.
+    Unsent(CallError),
     /// The connection went before anything was answered.
     Dropped(CallError),
     Failed(CallError),
@@ -469,7 +493,7 @@ impl Attempt {
     /// Once an answer has begun, its end is not tried again.
     fn final_word(self) -> Self {
         match self {
-            Self::Dropped(error) | Self::Failed(error) => Self::Failed(error),
+            Self::Unsent(error) | Self::Dropped(error) | Self::Failed(error) => Self::Failed(error),
         }
     }
 }

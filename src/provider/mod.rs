@@ -21,6 +21,7 @@ use crate::http::{Http, Rate};
 use crate::secret::{Secret, SecretError};
 
 pub mod alibaba;
+mod hosts;
 pub mod huawei;
 pub mod keys;
 pub mod loose;
@@ -30,7 +31,7 @@ pub mod ucloud;
 pub mod x509;
 
 pub use crate::call::BoxFuture;
-pub use pair::Pair;
+pub use pair::{Pair, PairError};
 pub use settings::AccountSettings;
 
 /// A cloud: what the configuration has to know of it, and how an account of it is made.

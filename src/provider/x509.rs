@@ -60,9 +60,14 @@ pub fn from_pem(text: &str) -> Result<Vec<Parsed>, X509Error> {
 /// The certificates of a PEM text one by one, so that one that cannot be read does not cost the others. Whatever is
 /// no certificate (a private key among them) is passed over and never taken out of the text.
 pub fn blocks(text: &str) -> impl Iterator<Item = Result<Parsed, X509Error>> {
+    ders(text).map(|der| from_der(&der?))
+}
+
+/// The same, not parsed yet.
+pub(super) fn ders(text: &str) -> impl Iterator<Item = Result<Vec<u8>, X509Error>> {
     text.split(BEGIN).skip(1).map(|block| {
         let (body, _) = block.split_once(END).ok_or(X509Error::BrokenPem)?;
-        from_der(&decode(body)?)
+        decode(body)
     })
 }
 

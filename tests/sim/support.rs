@@ -105,7 +105,7 @@ impl Caller {
     ) -> SignedCall {
         let query: Vec<(Cow<str>, Cow<str>)> = params.iter().map(|&(k, v)| (k.into(), v.into())).collect();
         let host = self.cloud.host();
-        let call = ApiCall { host: &host, action, version: product.version(), query: &query };
+        let call = ApiCall { host: &host, action, version: product.version(), query: &query, form: "" };
         let key = KeyRef { id: &self.id, secret: &self.secret, token: self.token.as_deref() };
         signed_headers(&call, &key, date, nonce)
     }

@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::endpoints::base_url;
 use super::errors;
 use super::product::{Operation, Product};
-use super::sign::{ApiCall, KeyRef, signed_headers};
-use super::wire::{Page, Regions, Ssl, TagPage};
+use super::sign::{ApiCall, KeyRef, canonical_query, signed_headers};
+use super::wire::{Attributes, Modified, Page, Regions, Ssl, TagPage};
 use crate::call::{CallError, CallErrorKind};
-use crate::http::{AccountHttp, Call, Outgoing, secret_header};
+use crate::http::{AccountHttp, Answer, Call, Outgoing, Unanswered, secret_header};
 use crate::provider::keys::{KeySource, Keys};
-use crate::secret::Secret;
+use crate::secret::{Secret, wiped};
 
 /// The most bytes of an honest detail answer, and of an honest page.
 const DETAIL_LIMIT: usize = 1024 * 1024;
@@ -45,6 +45,9 @@ pub struct Api {
 }
 
 type Query<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
+/// What a call that changes something was answered with: the status, and what the body makes of it.
+pub(super) type Told = (StatusCode, Result<Modified, CallError>);
 
 impl Api {
     /// The calls of an account with these keys.
@@ -109,6 +112,45 @@ impl Api {
         self.call(Product::Rds, Operation::Tags, Some(region), query).await
     }
 
+    /// DescribeInstanceAttribute or DescribeDBInstanceAttribute.
+    pub async fn attributes(
+        &self,
+        product: Product,
+        region: &Arc<str>,
+        id: &str,
+    ) -> Result<Attributes, CallError> {
+        let query: Query<'_> = vec![(product.id_parameter().into(), id.into())];
+        self.call(product, Operation::Attribute, Some(region), query).await
+    }
+
+    /// ModifyInstanceSSL or ModifyDBInstanceSSL, once and never again. `form` travels in the body: no address that is
+    /// written down anywhere has it.
+    pub(super) async fn modify(
+        &self,
+        product: Product,
+        region: &Arc<str>,
+        query: &[(Cow<'_, str>, Cow<'_, str>)],
+        form: &[(&str, &str)],
+    ) -> Result<Told, Unanswered> {
+        let action = product.action(Operation::Modify);
+        let base = base_url(product, self.template(product), Some(&**region));
+        let call = Call { action, region, limit: DETAIL_LIMIT, repeatable: false };
+        let body = wiped(canonical_query(form));
+        let keys = self.keys.keys().await.map_err(Unanswered::unsent)?;
+        let asked = Asked { base: &base, action, version: product.version(), query };
+        let sign = || signed_with(&keys, &asked, &body, (self.http.clock().now(), &self.nonces));
+        let mut status = StatusCode::OK;
+        let read = |answer: Answer| {
+            status = answer.status;
+            errors::read(&answer, action, self.http.clock().now(), &keys)
+        };
+        let told = self.http.once(call, sign, read).await?;
+        if told.as_ref().is_err_and(|error| error.kind == CallErrorKind::KeyDenied) {
+            self.keys.refused(&keys);
+        }
+        Ok((status, told))
+    }
+
     async fn call<T: DeserializeOwned>(
         &self,
         product: Product,
@@ -119,7 +161,8 @@ impl Api {
         let nowhere = Arc::from("");
         let action = product.action(operation);
         let base = base_url(product, self.template(product), region.map(|region| &**region));
-        let limit = if operation == Operation::Ssl { DETAIL_LIMIT } else { PAGE_LIMIT };
+        let is_detail = matches!(operation, Operation::Ssl | Operation::Attribute);
+        let limit = if is_detail { DETAIL_LIMIT } else { PAGE_LIMIT };
         let call = Call { action, region: region.unwrap_or(&nowhere), limit, repeatable: true };
         let keys = self.keys.keys().await?;
         let version = product.version();
@@ -150,21 +193,36 @@ pub(super) fn signed(
     query: &[(Cow<'_, str>, Cow<'_, str>)],
     moment: (DateTime<Utc>, &Nonces),
 ) -> Outgoing {
+    signed_with(keys, &Asked { base, action, version, query }, &Bytes::new(), moment)
+}
+
+/// A call before it is signed.
+struct Asked<'a> {
+    base: &'a str,
+    action: &'static str,
+    version: &'a str,
+    query: &'a [(Cow<'a, str>, Cow<'a, str>)],
+}
+
+/// The signed request for a call with a body: parameters, encoded like a query, or none.
+fn signed_with(keys: &Keys, asked: &Asked<'_>, body: &Bytes, moment: (DateTime<Utc>, &Nonces)) -> Outgoing {
+    let Asked { base, action, version, query } = *asked;
     let host = base.split_once("://").map_or(base, |(_, host)| host);
     let action = action.split_once(':').map_or(action, |(_, action)| action);
+    let form = std::str::from_utf8(body).expect("a form is ASCII");
     let key = KeyRef {
         id: keys.id.expose(),
         secret: keys.secret.expose(),
         token: keys.token.as_ref().map(Secret::expose),
     };
-    let call = ApiCall { host, action, version, query };
+    let call = ApiCall { host, action, version, query, form };
     let signed = signed_headers(&call, &key, moment.0, &moment.1.next());
     let mut headers = HeaderMap::with_capacity(signed.headers.len() + 1);
     headers.insert("accept", HeaderValue::from_static("application/json"));
     for (name, value) in signed.headers {
         headers.extend(secret_header(name, value));
     }
-    Outgoing { method: Method::POST, url: format!("{base}/?{}", signed.query), headers, body: Bytes::new() }
+    Outgoing { method: Method::POST, url: format!("{base}/?{}", signed.query), headers, body: body.clone() }
 }
 
 /// Numbers used once: random for each process, counted within it.

@@ -81,6 +81,11 @@ pub(super) fn verdict(error: &CallError) -> Verdict {
     }
 }
 
+/// Whether a code says of an instance that it is gone, or cannot have TLS.
+pub(super) fn is_about_the_instance(code: &str) -> bool {
+    GONE.contains(&code) || UNSUPPORTED.contains(&code)
+}
+
 /// Reads an answer into the call's own wire struct, or says which failure it is. Fields that the struct does not name
 /// (a private key among them) are skipped by the parser and never exist as values.
 ///

@@ -144,7 +144,8 @@ fn row_tags(row: Instance, words: &mut Interner) -> Tags {
     tags(pairs, words)
 }
 
-fn state(answer: &Ssl) -> Option<TlsState> {
+/// Whether TLS is on; `None` where the answer does not say.
+pub(super) fn state(answer: &Ssl) -> Option<TlsState> {
     let word = answer.enabled().text().map(str::to_ascii_lowercase);
     match word.as_deref() {
         Some(word) if ON.contains(&word) => Some(TlsState::Enabled),

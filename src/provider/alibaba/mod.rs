@@ -2,6 +2,9 @@
 //!
 //! `sign` is pure, `api` is the only file that sends, `wire` has the answers in the cloud's own words, `listing` puts
 //! pages together, `mapping` turns answers into our words, `errors` says what an error code means.
+//!
+//! Renewal: `renewal` has the parameters of each engine, `renewer` reads and makes the call, `examination` says what the
+//! reading means, `refusal` what became of the call.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,16 +17,19 @@ use crate::domain::identity::Scope;
 use crate::domain::listing::{Inspection, Listing, ScopeList};
 use crate::domain::reason::Reason;
 use crate::http::Rate;
-use crate::provider::{BoxFuture, Calls, Provider, ProviderKind};
+use crate::provider::{BoxFuture, Calls, Provider, ProviderKind, Renewer};
 
 mod api;
 pub mod credentials;
 mod endpoints;
 mod errors;
+mod examination;
 mod listing;
 mod mapping;
 mod product;
+mod refusal;
 mod renewal;
+mod renewer;
 pub mod settings;
 pub mod sign;
 mod wire;
@@ -169,6 +175,10 @@ impl Provider for Alibaba {
     fn inspect_rate(&self, scope: &Scope) -> f64 {
         let action = Product::of_service(&scope.service).map(|product| product.action(Operation::Ssl));
         action.map_or(0.0, |action| self.api.http().rate(&scope.region, action))
+    }
+
+    fn renewer(&self) -> Option<&dyn Renewer> {
+        Some(self)
     }
 }
 

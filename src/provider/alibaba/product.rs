@@ -24,6 +24,10 @@ pub enum Operation {
     Ssl,
     /// Tags, where the listing has none.
     Tags,
+    /// Condition and maintenance window of one instance.
+    Attribute,
+    /// A new certificate for one instance.
+    Modify,
 }
 
 impl Product {
@@ -94,18 +98,24 @@ impl Product {
             (Self::Redis, Operation::List) => "kvstore:DescribeInstances",
             (Self::Redis, Operation::Ssl) => "kvstore:DescribeInstanceSSL",
             (Self::Redis, Operation::Tags) => "kvstore:ListTagResources",
+            (Self::Redis, Operation::Attribute) => "kvstore:DescribeInstanceAttribute",
+            (Self::Redis, Operation::Modify) => "kvstore:ModifyInstanceSSL",
             (Self::Rds, Operation::Regions) => "rds:DescribeRegions",
             (Self::Rds, Operation::List) => "rds:DescribeDBInstances",
             (Self::Rds, Operation::Ssl) => "rds:DescribeDBInstanceSSL",
             (Self::Rds, Operation::Tags) => "rds:ListTagResources",
+            (Self::Rds, Operation::Attribute) => "rds:DescribeDBInstanceAttribute",
+            (Self::Rds, Operation::Modify) => "rds:ModifyDBInstanceSSL",
             (Self::Mongodb, Operation::Regions) => "dds:DescribeRegions",
             (Self::Mongodb, Operation::List) => "dds:DescribeDBInstances",
             (Self::Mongodb, Operation::Ssl) => "dds:DescribeDBInstanceSSL",
             (Self::Mongodb, Operation::Tags) => "dds:ListTagResources",
+            (Self::Mongodb, Operation::Attribute) => "dds:DescribeDBInstanceAttribute",
+            (Self::Mongodb, Operation::Modify) => "dds:ModifyDBInstanceSSL",
         }
     }
 
-    /// The calls that are made for a service, and the one that would renew.
+    /// The calls that are made for a service, and those that only a renewal makes.
     pub(super) fn calls_of(service: &str) -> Calls {
         let Some(product) = Self::of_service(service) else { return Calls::default() };
         match product {
@@ -113,21 +123,21 @@ impl Product {
                 scopes: &["kvstore:DescribeRegions"],
                 listing: &["kvstore:DescribeInstances"],
                 detail: &["kvstore:DescribeInstanceSSL"],
-                renewal: &["kvstore:ModifyInstanceSSL"],
+                renewal: &["kvstore:DescribeInstanceAttribute", "kvstore:ModifyInstanceSSL"],
                 beside: &[],
             },
             Self::Rds => Calls {
                 scopes: &["rds:DescribeRegions"],
                 listing: &["rds:DescribeDBInstances", "rds:ListTagResources"],
                 detail: &["rds:DescribeDBInstanceSSL"],
-                renewal: &["rds:ModifyDBInstanceSSL"],
+                renewal: &["rds:DescribeDBInstanceAttribute", "rds:ModifyDBInstanceSSL"],
                 beside: &[],
             },
             Self::Mongodb => Calls {
                 scopes: &["dds:DescribeRegions"],
                 listing: &["dds:DescribeDBInstances"],
                 detail: &["dds:DescribeDBInstanceSSL"],
-                renewal: &["dds:ModifyDBInstanceSSL"],
+                renewal: &["dds:DescribeDBInstanceAttribute", "dds:ModifyDBInstanceSSL"],
                 beside: &[],
             },
         }

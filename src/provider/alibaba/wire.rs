@@ -34,6 +34,7 @@ struct Container<T> {
         alias = "DdsRegion",
         alias = "KVStoreInstance",
         alias = "DBInstance",
+        alias = "DBInstanceAttribute",
         alias = "Tag",
         alias = "TagResource"
     )]
@@ -130,6 +131,57 @@ pub(super) struct Instance {
     pub Tags: Option<Row<Rows<Tag>>>,
 }
 
+/// DescribeInstanceAttribute and DescribeDBInstanceAttribute: a list with the one instance that was asked for, in each
+/// product's own container.
+#[derive(Debug, Default, Deserialize)]
+#[allow(missing_docs, non_snake_case)]
+#[serde(default)]
+pub struct Attributes {
+    /// Redis.
+    Instances: Option<Rows<Attribute>>,
+    /// RDS.
+    Items: Option<Rows<Attribute>>,
+    /// dds.
+    DBInstances: Option<Rows<Attribute>>,
+}
+
+impl Attributes {
+    /// The one row of this instance; `None` where there is none, or more than one.
+    pub(super) fn of(self, id: &str) -> Option<Attribute> {
+        let rows = [self.Instances, self.Items, self.DBInstances].into_iter().flatten();
+        let rows = rows.flat_map(|rows| rows.into_rows().0);
+        let mut own = rows.filter(|row| row.DBInstanceId.text() == Some(id));
+        own.next().filter(|_| own.next().is_none())
+    }
+}
+
+/// What a renewal needs to know of an instance beside its certificate.
+#[derive(Debug, Default, Deserialize)]
+#[allow(missing_docs, non_snake_case)]
+#[serde(default)]
+pub(super) struct Attribute {
+    #[serde(alias = "InstanceId")]
+    pub DBInstanceId: Loose,
+    #[serde(alias = "InstanceStatus")]
+    pub DBInstanceStatus: Loose,
+    /// RDS: `00:00Z-02:00Z`.
+    pub MaintainTime: Loose,
+    /// Redis and dds: `18:00Z`.
+    pub MaintainStartTime: Loose,
+    pub MaintainEndTime: Loose,
+    /// RDS: one of its hosts, not always the protected one.
+    pub ConnectionString: Loose,
+}
+
+/// ModifyInstanceSSL and ModifyDBInstanceSSL. Whatever else is answered, this is always there.
+#[derive(Debug, Default, Deserialize)]
+#[allow(missing_docs, non_snake_case)]
+#[serde(default)]
+pub(super) struct Modified {
+    #[serde(alias = "requestId")]
+    pub RequestId: Loose,
+}
+
 /// A tag in a listing.
 #[derive(Debug, Default, Deserialize)]
 #[allow(missing_docs, non_snake_case)]
@@ -182,6 +234,9 @@ pub struct Ssl {
     pub SSLCreateTime: Loose,
     /// RDS PostgreSQL: the certificate itself, PEM.
     pub ServerCert: Loose,
+    /// RDS PostgreSQL: `success`, `setting` or `failed`.
+    pub LastModifyStatus: Loose,
+    pub ModifyStatusReason: Loose,
     /// An older page shows the fields one level deeper.
     pub items: Vec<Row<Ssl>>,
 }

@@ -13,7 +13,7 @@ use super::auth::{self, Nonces};
 use super::distort;
 use super::error::ApiError;
 use super::fleet::Fleet;
-use super::ledger::{Call, Ledger, Outcome};
+use super::ledger::{Call, Ledger, Outcome, Parameter};
 use super::model::Text;
 use super::product::Product;
 use super::quota::Quotas;
@@ -70,6 +70,8 @@ pub(super) struct Target {
     pub(super) region: Text,
     /// Instance asked for.
     pub(super) resource: Option<Text>,
+    /// With what, where something is to be changed.
+    parameters: Vec<Parameter>,
 }
 
 impl Target {
@@ -169,6 +171,7 @@ impl Cloud {
         let action = product.and_then(|product| action(product, name));
         let resource = product.and_then(|product| received.get(id_parameter(product)));
         let resource = resource.filter(|_| action.is_none_or(|(action, _)| action != Action::List));
+        let changes = action.is_some_and(|(action, _)| action == Action::ModifySsl);
         let fleet = locked(&self.fleet);
         let instance = resource.and_then(|id| fleet.get(id));
         let asked_region = || {
@@ -184,12 +187,13 @@ impl Cloud {
                 .map_or_else(|| received.key_id().into(), |(_, key)| key.id.clone()),
             region: instance.map_or_else(asked_region, |instance| instance.region.clone()),
             resource: instance.map_or_else(|| resource.map(Text::from), |instance| Some(instance.id.clone())),
+            parameters: if changes { received.parameters() } else { Vec::new() },
         }
     }
 
     fn note(&self, target: Target, at: DateTime<Utc>, outcome: Outcome, throttled: bool) {
-        let Target { product, action_name, key_id, region, resource, .. } = target;
-        let call = Call { at, key_id, product, action: action_name, region, resource, outcome };
+        let Target { product, action_name, key_id, region, resource, parameters, .. } = target;
+        let call = Call { at, key_id, product, action: action_name, region, resource, outcome, parameters };
         locked(&self.ledger).note(call, throttled);
     }
 

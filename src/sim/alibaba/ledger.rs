@@ -28,6 +28,19 @@ pub struct Call {
     pub resource: Option<Text>,
     /// What came of it.
     pub outcome: Outcome,
+    /// Of a call that changes something: every parameter, in the order in which it was sent. Empty otherwise.
+    pub parameters: Vec<Parameter>,
+}
+
+/// A parameter of a call that changes something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: Text,
+    /// Its value; of a private key only the SHA-256 of it, in hexadecimal digits.
+    pub value: Text,
+    /// It came in the body, and not in the address, which is written down in many places.
+    pub in_body: bool,
 }
 
 /// What came of a call.

@@ -21,7 +21,7 @@ pub use self::account::{Account, Key, Quota, Region, Renewal, Rights, Token};
 use self::change::{Order, Wish};
 use self::cloud::Cloud;
 pub use self::fleet::{Expected, Fleet};
-pub use self::ledger::{Call, CallKind, Count, Outcome};
+pub use self::ledger::{Call, CallKind, Count, Outcome, Parameter};
 pub use self::model::{Expiry, Instance, OnModify, Refusal, ServerCert, SslModel, Text, Truth, Window};
 pub use self::product::{Engine, Product};
 pub use self::sts::{IdentityProvider, Role, Sts};

@@ -6,7 +6,9 @@ use hyper::HeaderMap;
 use percent_encoding::percent_decode_str;
 
 use super::error::ApiError;
+use super::ledger::Parameter;
 use super::product::Product;
+use crate::provider::alibaba::sign;
 
 /// A decoded parameter.
 type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
@@ -50,6 +52,19 @@ impl<'a> Received<'a> {
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let mut pairs = self.query.iter().chain(&self.form);
         pairs.find(|(key, _)| key == name).map(|(_, value)| &**value)
+    }
+
+    /// Every parameter, as the ledger keeps them: private keys as their hashes.
+    pub(super) fn parameters(&self) -> Vec<Parameter> {
+        let both = [(&self.query, false), (&self.form, true)].into_iter();
+        let pairs = both.flat_map(|(pairs, in_body)| pairs.iter().map(move |pair| (pair, in_body)));
+        let kept = |value: &str| {
+            let is_key = value.contains("PRIVATE KEY");
+            if is_key { sign::payload_hash(value.as_bytes()).into() } else { value.into() }
+        };
+        pairs
+            .map(|((name, value), in_body)| Parameter { name: (&**name).into(), value: kept(value), in_body })
+            .collect()
     }
 
     /// A parameter that must be there and not be empty.
