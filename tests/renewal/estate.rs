@@ -61,7 +61,7 @@ impl Estate {
         let mut allowed = BTreeSet::new();
         for number in 0..3 + dice.below(5) {
             let engines =
-                [Engine::Redis, Engine::MySql, Engine::Postgres, Engine::MongoReplica, Engine::Redis];
+                [Engine::Redis, Engine::MySql, Engine::PostgreSql, Engine::MongoReplica, Engine::Redis];
             let engine = engines[usize::try_from(dice.below(5)).unwrap()];
             let hours = i64::try_from(24 + dice.below(24 * 35)).unwrap();
             let id = format!("r-{number}");
