@@ -1,4 +1,4 @@
-//! What the daemon counts about itself: calls to clouds, and rounds over scopes.
+//! What the daemon counts about itself: calls to clouds, rounds over scopes, messages and renewals.
 //!
 //! Loops and clients count here, by plain words; they know nothing of series and text. `metrics` puts the text on the
 //! page. Counting takes a read lock, a binary search and an addition, and formats nothing, so that it costs nothing
@@ -7,6 +7,7 @@
 //! The counters are those of the `prometheus` crate, in a registry of their own; `series` says why each has constant
 //! labels. Our tables only find them: by comparing words that the caller has, without making a text of them first.
 
+pub mod renewals;
 pub mod series;
 mod table;
 mod tally;
@@ -18,9 +19,13 @@ use std::time::Duration;
 
 use prometheus::{Histogram, IntCounter, Registry};
 
+use crate::domain::alert::message::RenewalFailure;
 use crate::domain::identity::Scope;
 use crate::domain::reason::Reason;
+use crate::domain::renewal::plan::Plan;
+use crate::domain::renewal::refusal::Refusal;
 
+use renewals::Renewals;
 use series::{
     API_DURATION, API_ERRORS, API_REQUESTS, HEARTBEAT_FAILURES, NOTIFICATIONS, NOTIFICATIONS_FAILED,
     SCOPE_ERRORS, SCOPE_ROUNDS,
@@ -38,6 +43,7 @@ pub struct Telemetry {
     scopes: Table<Scope, Tally>,
     channels: Table<Box<str>, Tally>,
     heartbeat: OnceLock<IntCounter>,
+    renewals: Table<Scope, Renewals>,
     generation: AtomicU64,
     /// The text last made, and the generation it is at least as new as.
     text: Mutex<Option<(u64, Arc<Text>)>>,
@@ -119,6 +125,39 @@ impl Telemetry {
         self.changed();
     }
 
+    /// Counts a renewal that ended, good or bad.
+    pub fn renewal_done(&self, scope: &Scope) {
+        self.with_renewals(scope, |renewals| renewals.add(&self.registry, scope));
+        self.changed();
+    }
+
+    /// Counts that a renewal ended without a later end; [`Telemetry::renewal_done`] counts it among all.
+    pub fn renewal_failed(&self, scope: &Scope, how: RenewalFailure) {
+        self.with_renewals(scope, |renewals| renewals.add_failed(&self.registry, scope, how));
+        self.changed();
+    }
+
+    /// Counts that it began that something is not renewed for this reason.
+    pub fn renewal_refused(&self, scope: &Scope, why: Refusal) {
+        self.with_renewals(scope, |renewals| renewals.add_refused(&self.registry, scope, why));
+        self.changed();
+    }
+
+    /// Counts every refusal of a plan that the plan before did not have. The first plan of a process comes after an empty
+    /// one.
+    pub fn renewals_refused(&self, before: &Plan, now: &Plan) {
+        for (resource, why) in renewals::refused_since(before, now) {
+            self.renewal_refused(&resource.scope(), why);
+        }
+    }
+
+    /// Makes the counters of renewals of a scope exist at 0, each reason among them: for scopes where something may be
+    /// renewed, so that the first failure and the first refusal are an increase.
+    pub fn preset_renewals(&self, scope: &Scope) {
+        self.with_renewals(scope, |renewals| renewals.preset(&self.registry, scope));
+        self.changed();
+    }
+
     /// Makes the counters of an account exist at 0, so that the first failure is an increase.
     pub fn preset_account(&self, provider: &str, account: &str, actions: &[&str]) {
         for action in actions {
@@ -137,6 +176,7 @@ impl Telemetry {
     /// Takes the counters of a scope away, once it is no longer configured or no longer listed.
     pub fn forget_scope(&self, scope: &Scope) {
         self.scopes.remove(|known| known.cmp(scope), |tally| tally.leave(&self.registry));
+        self.renewals.remove(|known| known.cmp(scope), |renewals| renewals.leave(&self.registry));
         self.changed();
     }
 
@@ -194,6 +234,11 @@ impl Telemetry {
         self.channels.with(|known| (**known).cmp(channel), make, act);
     }
 
+    fn with_renewals(&self, scope: &Scope, act: impl Fn(&Renewals)) {
+        let make = || (scope.clone(), Renewals::new());
+        self.renewals.with(|known| known.cmp(scope), make, act);
+    }
+
     fn changed(&self) {
         self.generation.fetch_add(1, Ordering::Release);
     }
@@ -202,8 +247,10 @@ impl Telemetry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::renewal::attempt::ResourceKey;
+    use crate::domain::renewal::plan::{Decision, Step};
     use crate::domain::testing::scope;
-    use series::Series;
+    use series::{RENEWALS, RENEWALS_FAILED, RENEWALS_REFUSED, Series};
 
     /// Labels and value of each sample of a family that is not 0.
     fn counted(telemetry: &Telemetry, series: Series) -> Vec<String> {
@@ -298,6 +345,75 @@ mod tests {
     }
 
     #[test]
+    fn renewals_begin_at_zero_and_count_by_reason() {
+        let telemetry = Telemetry::new();
+        telemetry.preset_renewals(&scope("redis"));
+        let all = [RENEWALS, RENEWALS_FAILED, RENEWALS_REFUSED];
+        let here = all.map(|series| samples(&telemetry, series));
+        assert_eq!(here, [1, renewals::FAILURES.len(), Refusal::ALL.len()]);
+        for (n, (how, _)) in renewals::FAILURES.into_iter().enumerate() {
+            for _ in 0..=n {
+                telemetry.renewal_done(&scope("redis"));
+                telemetry.renewal_failed(&scope("redis"), how);
+            }
+        }
+        for (n, why) in Refusal::ALL.iter().enumerate() {
+            (0..=n).for_each(|_| telemetry.renewal_refused(&scope("redis"), *why));
+        }
+        let words: Vec<_> = renewals::FAILURES.iter().map(|(_, word)| *word).collect();
+        let codes: Vec<_> = Refusal::ALL.iter().map(|why| why.code()).collect();
+        for (series, reasons) in [(RENEWALS_FAILED, words), (RENEWALS_REFUSED, codes)] {
+            let seen = counted(&telemetry, series);
+            for (n, reason) in reasons.iter().enumerate() {
+                let end = format!(r#",reason="{reason}"}} {}"#, n + 1);
+                assert_eq!(seen.iter().filter(|line| line.ends_with(&end)).count(), 1, "{end}");
+            }
+        }
+        assert!(counted(&telemetry, RENEWALS)[0].ends_with("} 21"));
+        telemetry.forget_scope(&scope("redis"));
+        assert_eq!(all.map(|series| samples(&telemetry, series)), [0, 0, 0]);
+    }
+
+    #[test]
+    fn a_refusal_alone_makes_no_other_counter() {
+        let telemetry = Telemetry::new();
+        telemetry.renewal_refused(&scope("redis"), Refusal::NotAllowed);
+        let here = [RENEWALS, RENEWALS_FAILED, RENEWALS_REFUSED].map(|series| samples(&telemetry, series));
+        assert_eq!(here, [0, 0, 1]);
+    }
+
+    #[test]
+    fn a_refusal_counts_when_it_begins() {
+        let telemetry = Telemetry::new();
+        let plan = |refused: &[(&str, Refusal)]| {
+            let steps = refused.iter().map(|(id, why)| Step {
+                resource: ResourceKey::new(&scope("redis"), id),
+                name: "".into(),
+                certificate: None,
+                rule: None,
+                call: None,
+                planned: None,
+                decision: Decision::Refuse { why: *why, detail: "".into() },
+            });
+            Plan { steps: steps.collect(), ..Plan::default() }
+        };
+        let plans = [
+            plan(&[]),
+            plan(&[("r-1", Refusal::Locked), ("r-2", Refusal::Locked), ("r-3", Refusal::ModeOff)]),
+            plan(&[("r-1", Refusal::Locked), ("r-2", Refusal::Locked)]),
+            plan(&[("r-1", Refusal::NotRunning)]),
+            plan(&[("r-1", Refusal::Locked), ("r-2", Refusal::Locked)]),
+        ];
+        for pair in plans.windows(2) {
+            telemetry.renewals_refused(&pair[0], &pair[1]);
+        }
+        let seen = counted(&telemetry, RENEWALS_REFUSED);
+        let ends: Vec<_> = seen.iter().filter_map(|line| line.split_once(",reason=")).collect();
+        let ends: Vec<_> = ends.into_iter().map(|(_, end)| end).collect();
+        assert_eq!(ends, [r#""locked"} 4"#, r#""not_running"} 1"#]);
+    }
+
+    #[test]
     fn each_reason_has_its_own_counter() {
         let telemetry = Telemetry::new();
         for (n, reason) in Reason::ALL.into_iter().enumerate() {
@@ -334,7 +450,7 @@ mod tests {
     #[test]
     fn every_change_is_in_the_next_text_and_without_one_it_is_the_same() {
         let telemetry = Telemetry::new();
-        let changes: [(&str, &dyn Fn()); 12] = [
+        let changes: [(&str, &dyn Fn()); 16] = [
             ("call", &|| telemetry.call("p", "a", "x", Duration::ZERO)),
             ("failed call", &|| telemetry.call_failed("p", "a", "x", Reason::Refused)),
             ("round", &|| telemetry.round(&scope("rds"))),
@@ -346,6 +462,10 @@ mod tests {
             ("channel", &|| telemetry.preset_channel("d")),
             ("heartbeat", &|| telemetry.preset_heartbeat()),
             ("failed heartbeat", &|| telemetry.heartbeat_failed()),
+            ("renewal", &|| telemetry.renewal_done(&scope("redis"))),
+            ("failed renewal", &|| telemetry.renewal_failed(&scope("redis"), RenewalFailure::Later)),
+            ("refused renewal", &|| telemetry.renewal_refused(&scope("redis"), Refusal::Locked)),
+            ("renewals", &|| telemetry.preset_renewals(&scope("rds"))),
             ("forgotten scope", &|| telemetry.forget_scope(&scope("redis"))),
         ];
         for (name, change) in changes {
