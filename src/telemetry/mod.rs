@@ -247,20 +247,18 @@ impl Telemetry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::renewal::attempt::ResourceKey;
-    use crate::domain::renewal::plan::{Decision, Step};
     use crate::domain::testing::scope;
-    use series::{RENEWALS, RENEWALS_FAILED, RENEWALS_REFUSED, Series};
+    use series::Series;
 
     /// Labels and value of each sample of a family that is not 0.
-    fn counted(telemetry: &Telemetry, series: Series) -> Vec<String> {
+    pub(super) fn counted(telemetry: &Telemetry, series: Series) -> Vec<String> {
         let text = telemetry.text();
         let lines = text.of(series.name).unwrap_or_default().lines();
         let samples = lines.filter_map(|line| line.strip_prefix(series.name));
         samples.filter(|line| !line.ends_with(" 0")).map(str::to_owned).collect()
     }
 
-    fn samples(telemetry: &Telemetry, series: Series) -> usize {
+    pub(super) fn samples(telemetry: &Telemetry, series: Series) -> usize {
         let text = telemetry.text();
         text.of(series.name).unwrap_or_default().lines().filter(|line| !line.starts_with('#')).count()
     }
@@ -342,75 +340,6 @@ mod tests {
         telemetry.notification_failed("a", Reason::Denied);
         assert_eq!(counted(&telemetry, NOTIFICATIONS), [r#"{channel="a"} 1"#]);
         assert_eq!(counted(&telemetry, NOTIFICATIONS_FAILED), [r#"{channel="a",reason="denied"} 1"#]);
-    }
-
-    #[test]
-    fn renewals_begin_at_zero_and_count_by_reason() {
-        let telemetry = Telemetry::new();
-        telemetry.preset_renewals(&scope("redis"));
-        let all = [RENEWALS, RENEWALS_FAILED, RENEWALS_REFUSED];
-        let here = all.map(|series| samples(&telemetry, series));
-        assert_eq!(here, [1, renewals::FAILURES.len(), Refusal::ALL.len()]);
-        for (n, (how, _)) in renewals::FAILURES.into_iter().enumerate() {
-            for _ in 0..=n {
-                telemetry.renewal_done(&scope("redis"));
-                telemetry.renewal_failed(&scope("redis"), how);
-            }
-        }
-        for (n, why) in Refusal::ALL.iter().enumerate() {
-            (0..=n).for_each(|_| telemetry.renewal_refused(&scope("redis"), *why));
-        }
-        let words: Vec<_> = renewals::FAILURES.iter().map(|(_, word)| *word).collect();
-        let codes: Vec<_> = Refusal::ALL.iter().map(|why| why.code()).collect();
-        for (series, reasons) in [(RENEWALS_FAILED, words), (RENEWALS_REFUSED, codes)] {
-            let seen = counted(&telemetry, series);
-            for (n, reason) in reasons.iter().enumerate() {
-                let end = format!(r#",reason="{reason}"}} {}"#, n + 1);
-                assert_eq!(seen.iter().filter(|line| line.ends_with(&end)).count(), 1, "{end}");
-            }
-        }
-        assert!(counted(&telemetry, RENEWALS)[0].ends_with("} 21"));
-        telemetry.forget_scope(&scope("redis"));
-        assert_eq!(all.map(|series| samples(&telemetry, series)), [0, 0, 0]);
-    }
-
-    #[test]
-    fn a_refusal_alone_makes_no_other_counter() {
-        let telemetry = Telemetry::new();
-        telemetry.renewal_refused(&scope("redis"), Refusal::NotAllowed);
-        let here = [RENEWALS, RENEWALS_FAILED, RENEWALS_REFUSED].map(|series| samples(&telemetry, series));
-        assert_eq!(here, [0, 0, 1]);
-    }
-
-    #[test]
-    fn a_refusal_counts_when_it_begins() {
-        let telemetry = Telemetry::new();
-        let plan = |refused: &[(&str, Refusal)]| {
-            let steps = refused.iter().map(|(id, why)| Step {
-                resource: ResourceKey::new(&scope("redis"), id),
-                name: "".into(),
-                certificate: None,
-                rule: None,
-                call: None,
-                planned: None,
-                decision: Decision::Refuse { why: *why, detail: "".into() },
-            });
-            Plan { steps: steps.collect(), ..Plan::default() }
-        };
-        let plans = [
-            plan(&[]),
-            plan(&[("r-1", Refusal::Locked), ("r-2", Refusal::Locked), ("r-3", Refusal::ModeOff)]),
-            plan(&[("r-1", Refusal::Locked), ("r-2", Refusal::Locked)]),
-            plan(&[("r-1", Refusal::NotRunning)]),
-            plan(&[("r-1", Refusal::Locked), ("r-2", Refusal::Locked)]),
-        ];
-        for pair in plans.windows(2) {
-            telemetry.renewals_refused(&pair[0], &pair[1]);
-        }
-        let seen = counted(&telemetry, RENEWALS_REFUSED);
-        let ends: Vec<_> = seen.iter().filter_map(|line| line.split_once(",reason=")).collect();
-        let ends: Vec<_> = ends.into_iter().map(|(_, end)| end).collect();
-        assert_eq!(ends, [r#""locked"} 4"#, r#""not_running"} 1"#]);
     }
 
     #[test]
