@@ -44,7 +44,7 @@ pub fn catalogue() -> &'static [Family] {
     &CATALOGUE
 }
 
-static CATALOGUE: [Family; 35] = [
+static CATALOGUE: [Family; 40] = [
     NOT_AFTER,
     NOT_BEFORE,
     LAST_SEEN,
@@ -67,9 +67,14 @@ static CATALOGUE: [Family; 35] = [
     NOTIFICATIONS,
     NOTIFICATIONS_FAILED,
     HEARTBEAT_FAILURES,
+    RENEWALS,
+    RENEWALS_FAILED,
+    RENEWALS_REFUSED,
     CHANNEL_UP,
     NOTIFICATION_LAST_SUCCESS,
     OUTBOX_MESSAGES,
+    RENEWALS_IN_PROGRESS,
+    RENEWAL_PLANNED,
     BUILD_INFO,
     CONFIG_SUCCESSFUL,
     CONFIG_SUCCESS_TIME,
@@ -220,6 +225,21 @@ pub(super) const NOTIFICATIONS: Family = counted(series::NOTIFICATIONS, Kind::Co
 pub(super) const NOTIFICATIONS_FAILED: Family =
     counted(series::NOTIFICATIONS_FAILED, Kind::Counter, &["channel", "reason"]);
 pub(super) const HEARTBEAT_FAILURES: Family = counted(series::HEARTBEAT_FAILURES, Kind::Counter, &[]);
+pub(super) const RENEWALS: Family = counted(
+    series::RENEWALS,
+    Kind::Counter,
+    &["cloud_account", "cloud_project", "cloud_provider", "cloud_region", "cloud_service"],
+);
+pub(super) const RENEWALS_FAILED: Family = counted(
+    series::RENEWALS_FAILED,
+    Kind::Counter,
+    &["cloud_account", "cloud_project", "cloud_provider", "cloud_region", "cloud_service", "reason"],
+);
+pub(super) const RENEWALS_REFUSED: Family = counted(
+    series::RENEWALS_REFUSED,
+    Kind::Counter,
+    &["cloud_account", "cloud_project", "cloud_provider", "cloud_region", "cloud_service", "reason"],
+);
 pub(super) const CHANNEL_UP: Family = Family {
     name: "notafter_channel_up",
     kind: Kind::Gauge,
@@ -237,6 +257,18 @@ pub(super) const OUTBOX_MESSAGES: Family = Family {
     kind: Kind::Gauge,
     labels: &["channel", "state"],
     help: "Messages that wait (queued) or were given up (dead), as last counted in the store.",
+};
+pub(super) const RENEWALS_IN_PROGRESS: Family = Family {
+    name: "notafter_renewals_in_progress",
+    kind: Kind::Gauge,
+    labels: SCOPE,
+    help: "Renewals of the scope that were begun and have not ended, as of the last plan; absent where no rule allows any.",
+};
+pub(super) const RENEWAL_PLANNED: Family = Family {
+    name: "notafter_renewal_planned_timestamp_seconds",
+    kind: Kind::Gauge,
+    labels: RESOURCE,
+    help: "When the certificate of the resource is to be renewed, in unix seconds, as of the last plan: the begin of its window, or the end of one that passed without a call; a past one stays until it is renewed, rejected, or found to have failed.",
 };
 pub(super) const BUILD_INFO: Family = Family {
     name: "notafter_build_info",

@@ -4,14 +4,15 @@ use bytes::BytesMut;
 
 use super::catalogue::{
     API_DURATION, API_ERRORS, API_RATE_LIMIT, API_REQUESTS, Family, HEARTBEAT_FAILURES, NOTIFICATIONS,
-    NOTIFICATIONS_FAILED, SCOPE_ERRORS, SCOPE_ROUNDS,
+    NOTIFICATIONS_FAILED, RENEWALS, RENEWALS_FAILED, RENEWALS_REFUSED, SCOPE_ERRORS, SCOPE_ROUNDS,
 };
 use super::{RateLimit, text};
 use crate::telemetry::Text;
 
 /// The families that are counted, in the order of the page; the rate limits stand between the two.
 const CALLS: [Family; 5] = [SCOPE_ROUNDS, SCOPE_ERRORS, API_REQUESTS, API_ERRORS, API_DURATION];
-const MESSAGES: [Family; 3] = [NOTIFICATIONS, NOTIFICATIONS_FAILED, HEARTBEAT_FAILURES];
+const DEEDS: [Family; 6] =
+    [NOTIFICATIONS, NOTIFICATIONS_FAILED, HEARTBEAT_FAILURES, RENEWALS, RENEWALS_FAILED, RENEWALS_REFUSED];
 
 /// Writes all families of counters, and the rate limits.
 pub(super) fn write(out: &mut BytesMut, counted: &Text, rate_limits: &[RateLimit]) {
@@ -20,7 +21,7 @@ pub(super) fn write(out: &mut BytesMut, counted: &Text, rate_limits: &[RateLimit
     for limit in rate_limits {
         write_rate_limit(out, limit);
     }
-    write_counted(out, counted, &MESSAGES);
+    write_counted(out, counted, &DEEDS);
 }
 
 fn write_counted(out: &mut BytesMut, counted: &Text, families: &[Family]) {

@@ -20,6 +20,7 @@ mod plain;
 mod process;
 pub mod reference;
 mod renderer;
+mod renewals;
 mod resources;
 mod scopes;
 mod text;
@@ -38,6 +39,7 @@ pub use page::{MetricsPage, RenderingFailed};
 pub use plain::PlainPage;
 pub use process::{BuildInfo, ConfigStatus};
 pub use renderer::{GzipBlocks, GzipPage, Renderer};
+pub use renewals::RenewalNumbers;
 
 /// How the body of either answer is to be announced. Prometheus 3 refuses a page without a valid one.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -57,6 +59,8 @@ pub struct Surroundings {
     pub store_up: Option<bool>,
     /// The channels, in the order of the configuration.
     pub channels: Arc<[ChannelNumbers]>,
+    /// What is under way and what is planned.
+    pub renewals: Arc<RenewalNumbers>,
     /// When the process started.
     pub started_at: DateTime<Utc>,
 }

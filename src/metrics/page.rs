@@ -14,8 +14,9 @@ use tokio::time::Instant;
 use super::plain::PlainPage;
 use super::process::ConfigStatus;
 use super::renderer::{GzipPage, Head, Renderer};
-use super::{ChannelNumbers, RateLimit, Surroundings};
+use super::{ChannelNumbers, RateLimit, RenewalNumbers, Surroundings};
 use crate::domain::policy::PollPolicy;
+use crate::domain::renewal::board::Board;
 use crate::domain::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 
@@ -68,6 +69,7 @@ impl MetricsPage {
             config: ConfigStatus::default(),
             store_up: None,
             channels: Arc::default(),
+            renewals: Arc::default(),
             started_at,
         };
         Self {
@@ -116,6 +118,14 @@ impl MetricsPage {
     pub fn show_channels(&self, channels: Vec<ChannelNumbers>) {
         if *lock(&self.around).values.channels != *channels {
             self.edit(|values| values.channels = channels.into());
+        }
+    }
+
+    /// Shows what this plan and its attempts say from the next page on.
+    pub fn show_renewals(&self, board: &Board) {
+        let numbers = RenewalNumbers::of(board);
+        if *lock(&self.around).values.renewals != numbers {
+            self.edit(|values| values.renewals = Arc::new(numbers));
         }
     }
 

@@ -13,7 +13,7 @@ use super::freshness::Freshness;
 use super::process::Usage;
 use super::resources::{self, FAMILIES};
 use super::scopes::{self, ScopeRow};
-use super::{Surroundings, channels, counters, process, text};
+use super::{Surroundings, channels, counters, process, renewals, text};
 use crate::domain::snapshot::Snapshot;
 use crate::telemetry::Text;
 
@@ -90,6 +90,7 @@ impl PlainPage {
             Step::Rest => {
                 counters::write(self.blocks.current(), &self.counted, &self.around.rate_limits);
                 channels::write(self.blocks.current(), &self.around.channels);
+                renewals::write(self.blocks.current(), &self.around.renewals);
                 process::write(self.blocks.current(), &self.around, &Usage::now());
                 Step::Done
             }

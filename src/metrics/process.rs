@@ -174,6 +174,7 @@ mod tests {
             config: ConfigStatus::default(),
             store_up: None,
             channels: Arc::default(),
+            renewals: Arc::default(),
             started_at: DateTime::UNIX_EPOCH,
         };
         write(&mut out, &around, &Usage::default());

@@ -5,7 +5,9 @@ use std::fmt::Write;
 use super::catalogue::{Family, catalogue};
 use crate::domain::identity::CertRole;
 use crate::domain::reason::Reason;
+use crate::domain::renewal::refusal::Refusal;
 use crate::domain::resource::{DateSource, ManagedBy};
+use crate::telemetry::renewals::FAILURES;
 
 const INTRODUCTION: &str = "\
 # Metrics
@@ -20,8 +22,8 @@ a call. How old a value is, `notafter_certificate_last_seen_timestamp_seconds` a
 when a complete listing no longer has it. What is not known has no line: there are no zeros or minus ones that stand
 for something else, and a date that has passed stays what it was.
 
-A certificate has 3 to 5 series and a resource up to 2 more; a scope has 10 and its counters 9. The gzip form of the
-page is made at most once a second.
+A certificate has 3 to 5 series and a resource up to 2 more; a scope has 10 and its counters 9. Counters of
+renewals are there where something may be renewed. The gzip form of the page is made at most once a second.
 
 Labels are named here in the order in which the page has them. In what the daemon counts about itself, its counters
 and its histogram, that is by name.
@@ -39,6 +41,7 @@ pub fn reference() -> String {
             "Messages",
             &["notafter_notification", "notafter_channel_", "notafter_outbox_", "notafter_heartbeat_"],
         ),
+        ("Renewals", &["notafter_renewal"]),
         ("The daemon", &["notafter_build_", "notafter_config_", "notafter_store_", "process_"]),
     ] {
         section(&mut out, title, |family| prefix.iter().any(|prefix| family.name.starts_with(prefix)));
@@ -67,6 +70,8 @@ fn values(out: &mut String) {
         ("managed_by", [ManagedBy::Cloud, ManagedBy::Customer].map(ManagedBy::as_str).to_vec()),
         ("state", [&super::scopes::STATES[..], &super::channels::STATES].concat()),
         ("reason", Reason::ALL.map(Reason::as_str).to_vec()),
+        ("reason` of `notafter_renewals_failed_total", FAILURES.map(|(_, word)| word).to_vec()),
+        ("reason` of `notafter_renewals_refused_total", Refusal::ALL.iter().map(|why| why.code()).collect()),
     ] {
         let values: Vec<_> = values.iter().map(|value| format!("`{value}`")).collect();
         line(out, format_args!("| `{label}` | {} |", values.join(", ")));

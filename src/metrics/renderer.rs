@@ -18,7 +18,7 @@ use super::freshness::Freshness;
 use super::process::Usage;
 use super::resources::{self, FAMILIES};
 use super::scopes::{self, ScopeRow};
-use super::{RateLimit, Surroundings, channels, counters, process, text};
+use super::{RateLimit, Surroundings, channels, counters, process, renewals, text};
 use crate::domain::identity::Scope;
 use crate::domain::policy::PollPolicy;
 use crate::domain::shelf::Chunk;
@@ -201,6 +201,7 @@ impl Renderer {
     pub(super) fn with_tail(&mut self, head: Head, around: &Surroundings) -> GzipPage {
         self.text.clear();
         channels::write(&mut self.text, &around.channels);
+        renewals::write(&mut self.text, &around.renewals);
         process::write(&mut self.text, around, &Usage::now());
         let process = self.deflater.piece(&self.text);
         let counters = self.counters(around);

@@ -1,4 +1,4 @@
-//! What the daemon counts about itself: calls to clouds, and rounds over scopes.
+//! What the daemon counts about itself: calls to clouds, rounds over scopes, messages and renewals.
 //!
 //! Loops and clients count here, by plain words; they know nothing of series and text. `metrics` puts the text on the
 //! page. Counting takes a read lock, a binary search and an addition, and formats nothing, so that it costs nothing
@@ -7,6 +7,7 @@
 //! The counters are those of the `prometheus` crate, in a registry of their own; `series` says why each has constant
 //! labels. Our tables only find them: by comparing words that the caller has, without making a text of them first.
 
+pub mod renewals;
 pub mod series;
 mod table;
 mod tally;
@@ -18,9 +19,13 @@ use std::time::Duration;
 
 use prometheus::{Histogram, IntCounter, Registry};
 
+use crate::domain::alert::message::RenewalFailure;
 use crate::domain::identity::Scope;
 use crate::domain::reason::Reason;
+use crate::domain::renewal::plan::Plan;
+use crate::domain::renewal::refusal::Refusal;
 
+use renewals::Renewals;
 use series::{
     API_DURATION, API_ERRORS, API_REQUESTS, HEARTBEAT_FAILURES, NOTIFICATIONS, NOTIFICATIONS_FAILED,
     SCOPE_ERRORS, SCOPE_ROUNDS,
@@ -38,6 +43,7 @@ pub struct Telemetry {
     scopes: Table<Scope, Tally>,
     channels: Table<Box<str>, Tally>,
     heartbeat: OnceLock<IntCounter>,
+    renewals: Table<Scope, Renewals>,
     generation: AtomicU64,
     /// The text last made, and the generation it is at least as new as.
     text: Mutex<Option<(u64, Arc<Text>)>>,
@@ -119,6 +125,39 @@ impl Telemetry {
         self.changed();
     }
 
+    /// Counts a renewal that ended, good or bad.
+    pub fn renewal_done(&self, scope: &Scope) {
+        self.with_renewals(scope, |renewals| renewals.add(&self.registry, scope));
+        self.changed();
+    }
+
+    /// Counts that a renewal ended without a later end; [`Telemetry::renewal_done`] counts it among all.
+    pub fn renewal_failed(&self, scope: &Scope, how: RenewalFailure) {
+        self.with_renewals(scope, |renewals| renewals.add_failed(&self.registry, scope, how));
+        self.changed();
+    }
+
+    /// Counts that it began that something is not renewed for this reason.
+    pub fn renewal_refused(&self, scope: &Scope, why: Refusal) {
+        self.with_renewals(scope, |renewals| renewals.add_refused(&self.registry, scope, why));
+        self.changed();
+    }
+
+    /// Counts every refusal of a plan that the plan before did not have. The first plan of a process comes after an empty
+    /// one.
+    pub fn renewals_refused(&self, before: &Plan, now: &Plan) {
+        for (resource, why) in renewals::refused_since(before, now) {
+            self.renewal_refused(&resource.scope(), why);
+        }
+    }
+
+    /// Makes the counters of renewals of a scope exist at 0, each reason among them: for scopes where something may be
+    /// renewed, so that the first failure and the first refusal are an increase.
+    pub fn preset_renewals(&self, scope: &Scope) {
+        self.with_renewals(scope, |renewals| renewals.preset(&self.registry, scope));
+        self.changed();
+    }
+
     /// Makes the counters of an account exist at 0, so that the first failure is an increase.
     pub fn preset_account(&self, provider: &str, account: &str, actions: &[&str]) {
         for action in actions {
@@ -137,6 +176,7 @@ impl Telemetry {
     /// Takes the counters of a scope away, once it is no longer configured or no longer listed.
     pub fn forget_scope(&self, scope: &Scope) {
         self.scopes.remove(|known| known.cmp(scope), |tally| tally.leave(&self.registry));
+        self.renewals.remove(|known| known.cmp(scope), |renewals| renewals.leave(&self.registry));
         self.changed();
     }
 
@@ -194,6 +234,11 @@ impl Telemetry {
         self.channels.with(|known| (**known).cmp(channel), make, act);
     }
 
+    fn with_renewals(&self, scope: &Scope, act: impl Fn(&Renewals)) {
+        let make = || (scope.clone(), Renewals::new());
+        self.renewals.with(|known| known.cmp(scope), make, act);
+    }
+
     fn changed(&self) {
         self.generation.fetch_add(1, Ordering::Release);
     }
@@ -206,14 +251,14 @@ mod tests {
     use series::Series;
 
     /// Labels and value of each sample of a family that is not 0.
-    fn counted(telemetry: &Telemetry, series: Series) -> Vec<String> {
+    pub(super) fn counted(telemetry: &Telemetry, series: Series) -> Vec<String> {
         let text = telemetry.text();
         let lines = text.of(series.name).unwrap_or_default().lines();
         let samples = lines.filter_map(|line| line.strip_prefix(series.name));
         samples.filter(|line| !line.ends_with(" 0")).map(str::to_owned).collect()
     }
 
-    fn samples(telemetry: &Telemetry, series: Series) -> usize {
+    pub(super) fn samples(telemetry: &Telemetry, series: Series) -> usize {
         let text = telemetry.text();
         text.of(series.name).unwrap_or_default().lines().filter(|line| !line.starts_with('#')).count()
     }
@@ -334,7 +379,7 @@ mod tests {
     #[test]
     fn every_change_is_in_the_next_text_and_without_one_it_is_the_same() {
         let telemetry = Telemetry::new();
-        let changes: [(&str, &dyn Fn()); 12] = [
+        let changes: [(&str, &dyn Fn()); 16] = [
             ("call", &|| telemetry.call("p", "a", "x", Duration::ZERO)),
             ("failed call", &|| telemetry.call_failed("p", "a", "x", Reason::Refused)),
             ("round", &|| telemetry.round(&scope("rds"))),
@@ -346,6 +391,10 @@ mod tests {
             ("channel", &|| telemetry.preset_channel("d")),
             ("heartbeat", &|| telemetry.preset_heartbeat()),
             ("failed heartbeat", &|| telemetry.heartbeat_failed()),
+            ("renewal", &|| telemetry.renewal_done(&scope("redis"))),
+            ("failed renewal", &|| telemetry.renewal_failed(&scope("redis"), RenewalFailure::Later)),
+            ("refused renewal", &|| telemetry.renewal_refused(&scope("redis"), Refusal::Locked)),
+            ("renewals", &|| telemetry.preset_renewals(&scope("rds"))),
             ("forgotten scope", &|| telemetry.forget_scope(&scope("redis"))),
         ];
         for (name, change) in changes {

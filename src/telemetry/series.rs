@@ -61,6 +61,20 @@ pub const HEARTBEAT_FAILURES: Series = Series {
     help: "Calls of the configured heartbeat address that failed; absent where none is configured.",
 };
 
+/// Renewals that ended.
+pub const RENEWALS: Series = Series {
+    name: "notafter_renewals_total",
+    help: "Renewals that ended, good and bad: confirmed by a later end, refused by the cloud, or without effect.",
+};
+/// Renewals that failed, by reason.
+pub const RENEWALS_FAILED: Series =
+    Series { name: "notafter_renewals_failed_total", help: "Renewals that ended without a later end." };
+/// Renewals that are not begun, by reason.
+pub const RENEWALS_REFUSED: Series = Series {
+    name: "notafter_renewals_refused_total",
+    help: "How many times it began that a certificate is not renewed now for this reason; while it stays so, it counts once.",
+};
+
 /// Upper bounds of the buckets of durations, in seconds: steps that matter to one who sets a time limit.
 const BOUNDS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0];
 

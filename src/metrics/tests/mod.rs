@@ -88,6 +88,8 @@ fn names_and_help_follow_the_conventions() {
             "channel_up",
             "outbox",
             "heartbeat",
+            "renewals_",
+            "renewal_planned",
         ];
         let ours = ours.iter().any(|part| name.contains(part));
         assert!(ours || help.contains("background"), "{name}: says where the value comes from: {help}");

@@ -7,8 +7,11 @@ use chrono::TimeDelta;
 use tokio::task::JoinSet;
 use tokio::time::advance;
 
-use super::support::{inflated, plain, rate_limit, snapshot_of_everything, surroundings, without_process};
+use super::support::{
+    board, inflated, plain, rate_limit, snapshot_of_everything, surroundings, without_process,
+};
 use crate::domain::policy::PollPolicy;
+use crate::domain::renewal::board::Board;
 use crate::domain::snapshot::Snapshot;
 use crate::domain::testing::{moment, scope};
 use crate::metrics::MetricsPage;
@@ -112,6 +115,7 @@ async fn both_forms_say_the_same() {
     assert_eq!(without_process(&gzip), without_process(&plain_page));
     let mut around = surroundings();
     (around.rate_limits, around.channels, around.store_up) = (Arc::default(), Arc::default(), None);
+    around.renewals = Arc::default();
     assert_eq!(without_process(&gzip), without_process(&plain(&snapshot, &around, moment())));
 }
 
@@ -124,4 +128,19 @@ async fn of_two_rate_limits_with_the_same_labels_the_lower_one_is_shown() {
         text.lines().filter_map(|line| line.strip_prefix("notafter_api_rate_limit_per_second{")).collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[0].ends_with("action=\"a\"} 0.25") && lines[1].ends_with("action=\"b\"} 9"), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_plan_is_on_the_next_page_and_the_same_one_makes_none_anew() {
+    let (page, snapshot) = (page(), Arc::new(Snapshot::default()));
+    let planned = "notafter_renewal_planned_timestamp_seconds{";
+    assert!(!read(&page, &snapshot).await.contains(planned));
+    page.show_renewals(&board());
+    assert!(read(&page, &snapshot).await.contains(planned), "at once");
+    let made = page.renderings();
+    page.show_renewals(&board());
+    read(&page, &snapshot).await;
+    assert_eq!(page.renderings(), made);
+    page.show_renewals(&Board::default());
+    assert!(!read(&page, &snapshot).await.contains(planned), "it was renewed");
 }

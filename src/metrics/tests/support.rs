@@ -9,14 +9,22 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use flate2::read::{GzDecoder, MultiGzDecoder};
 
+use crate::domain::alert::message::RenewalFailure;
 use crate::domain::due::Backlog;
 use crate::domain::identity::{CertRole, Scope};
 use crate::domain::listing::Inspection;
 use crate::domain::reason::{Failure, Reason};
+use crate::domain::renewal::attempt::{Attempt, AttemptKey, By, ResourceKey};
+use crate::domain::renewal::board::Board;
+use crate::domain::renewal::plan::{self, Decision, Plan, Step, Target};
+use crate::domain::renewal::refusal::Refusal;
+use crate::domain::renewal::window::Span;
 use crate::domain::resource::{Certificate, DateSource, ManagedBy, Reading, Subject, TlsState};
 use crate::domain::snapshot::{ScopeView, Snapshot};
 use crate::domain::testing::{certificate, listing, moment, reading, scope};
-use crate::metrics::{ChannelNumbers, ConfigStatus, GzipPage, PlainPage, RateLimit, Surroundings};
+use crate::metrics::{
+    ChannelNumbers, ConfigStatus, GzipPage, PlainPage, RateLimit, RenewalNumbers, Surroundings,
+};
 use crate::telemetry::Telemetry;
 
 pub(super) fn surroundings() -> Surroundings {
@@ -36,6 +44,9 @@ pub(super) fn surroundings() -> Surroundings {
     telemetry.notification("dba");
     telemetry.notification_failed("dba", Reason::Throttled);
     telemetry.preset_heartbeat();
+    telemetry.renewal_done(&scope("redis"));
+    telemetry.renewal_failed(&scope("redis"), RenewalFailure::WithoutEffect);
+    telemetry.renewal_refused(&scope("rds"), Refusal::OwnerUncertain);
     Surroundings {
         telemetry: Arc::new(telemetry),
         policy: Arc::default(),
@@ -43,8 +54,31 @@ pub(super) fn surroundings() -> Surroundings {
         config: ConfigStatus { successful: Some(true), read_at: Some(moment()) },
         store_up: Some(true),
         channels: [numbers("dba", Some(true)), numbers("订单", Some(false)), numbers("removed", None)].into(),
+        renewals: RenewalNumbers::of(&board()).into(),
         started_at: moment() - TimeDelta::milliseconds(2500),
     }
+}
+
+/// One renewal under way.
+pub(super) fn board() -> Board {
+    let resource = ResourceKey::new(&scope("redis"), "tair-\"both\"");
+    let key = AttemptKey { resource, not_after: moment() + TimeDelta::days(7) };
+    let window = Span { begin: moment(), end: moment() + TimeDelta::hours(3) };
+    let attempt = Attempt::new(key.clone(), 1, By::Rule, "", Some(window), moment());
+    let attempt = attempt.stored("", moment() + TimeDelta::minutes(40), moment());
+    let decision =
+        Decision::Resume { attempt: Box::new(attempt.clone()), read: plan::Read::Settle, overdue: false };
+    let step = Step {
+        resource: key.resource,
+        name: "".into(),
+        certificate: Some(Target { role: CertRole::Server, not_after: key.not_after }),
+        rule: None,
+        call: None,
+        planned: attempt.planned,
+        decision,
+    };
+    let plan = Plan { steps: vec![step], ..Plan::default() };
+    Board { plan: plan.into(), attempts: [attempt].into(), ..Board::default() }
 }
 
 fn numbers(name: &str, up: Option<bool>) -> ChannelNumbers {
