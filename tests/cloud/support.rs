@@ -13,6 +13,7 @@ use notafter::provider::keys::{FixedKeys, Keys};
 use notafter::secret::Secret;
 use notafter::sim::alibaba::{self as sim, AlibabaCloud, Engine, Fleet, Instance, Region};
 
+#[allow(unused_imports)] // not every test that borrows this needs all of it
 pub(crate) use crate::common::{crypto, find, quick};
 
 pub(crate) const UID: &str = "1000000000000001";

@@ -63,7 +63,7 @@ impl Estate {
             let engines =
                 [Engine::Redis, Engine::MySql, Engine::PostgreSql, Engine::MongoReplica, Engine::Redis];
             let engine = engines[usize::try_from(dice.below(5)).unwrap()];
-            let hours = i64::try_from(24 + dice.below(24 * 35)).unwrap();
+            let hours = i64::try_from(24 + dice.below(24 * 25)).unwrap();
             let id = format!("r-{number}");
             let mut instance = Instance::new(engine, &id, UID, REGION, time.now() + TimeDelta::hours(hours));
             if !dice.one_in(4) {

@@ -26,7 +26,7 @@ use crate::dice::Dice;
 use crate::estate::{Estate, Time};
 use crate::verdict::{Allowed, Figures, Verdict};
 
-const LENGTH: TimeDelta = TimeDelta::days(36);
+const LENGTH: TimeDelta = TimeDelta::days(26);
 
 pub(crate) struct Month {
     dice: Dice,
@@ -171,8 +171,8 @@ impl Month {
 
     /// The first round after time has passed begins nothing: for it, the clock jumped.
     async fn rounds(&mut self) {
-        for _ in 0..4 {
-            if self.dice.one_in(40) {
+        for _ in 0..3 {
+            if self.dice.one_in(60) {
                 self.crash().await;
             } else {
                 self.round().await;

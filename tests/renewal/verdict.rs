@@ -126,6 +126,7 @@ impl Verdict {
         for attempt in &attempts {
             let news = told.get(&*attempt.id).map_or(&[][..], |news| news);
             judge_attempt(attempt, news, seed);
+            println!("  {} {} {:?}", attempt.id, attempt.key.resource.service, attempt.state);
             figures.confirmed += usize::from(matches!(attempt.state, State::Confirmed { .. }));
             figures.failed += usize::from(attempt.state.has_failed());
         }

@@ -29,11 +29,11 @@ use self::work::{Answer, Done};
 use super::poll::Wishes;
 use crate::clock::Clock;
 use crate::domain::alert::board::Rules;
+use crate::domain::identity::Scope;
 use crate::domain::policy::{RenewalMode, RenewalPolicy};
 use crate::domain::renewal::attempt::ResourceKey;
 use crate::domain::renewal::board::Board;
 use crate::domain::renewal::method::Detail;
-use crate::domain::renewal::refusal::Refusal;
 use crate::domain::snapshot::Snapshot;
 use crate::metrics::MetricsPage;
 use crate::provider::Provider;
@@ -120,8 +120,8 @@ struct Course {
     /// What came back since the last round.
     arrived: Vec<Done>,
     work: JoinSet<Done>,
-    /// Refusals that were counted.
-    refused: BTreeSet<(ResourceKey, Refusal)>,
+    /// Scopes whose counters exist.
+    counted: BTreeSet<Scope>,
     /// Wall and monotonic time of the last round.
     before: Option<(DateTime<Utc>, Instant)>,
     /// Why nothing is begun, as told in the log.

@@ -10,7 +10,7 @@ use crate::domain::alert::message::RenewalNews;
 use crate::domain::alert::renewals::{Letter, told_of_success};
 use crate::domain::identity::Scope;
 use crate::domain::policy::{Hook, RenewalRule};
-use crate::domain::renewal::attempt::{Attempt, Class, Seen, State};
+use crate::domain::renewal::attempt::{Attempt, Seen, State};
 use crate::domain::renewal::ledger::Change;
 use crate::domain::renewal::method::{Capability, Method};
 use crate::domain::renewal::stopped_at;
@@ -164,12 +164,12 @@ impl Renewals {
     }
 
     fn count(&self, attempt: &Attempt) {
-        let scope = attempt.key.resource.scope();
-        let telemetry = &self.context.telemetry;
-        match &attempt.state {
-            State::Confirmed { .. } => telemetry.renewal_done(&scope),
-            State::Refused { .. } | State::WithoutEffect | State::FailedLater { .. } | State::Unknown => {
-                telemetry.renewal_failed(&scope, failure_word(&attempt.state));
+        let (scope, telemetry) = (attempt.key.resource.scope(), &self.context.telemetry);
+        match tell::outcome(&attempt.state, "", false) {
+            Some(RenewalNews::Succeeded { .. }) => telemetry.renewal_done(&scope),
+            Some(RenewalNews::Failed { how, .. }) => {
+                telemetry.renewal_done(&scope);
+                telemetry.renewal_failed(&scope, how);
             }
             _ => {}
         }
@@ -232,17 +232,5 @@ fn tell_outcome(after: &Attempt) {
             tracing::error!(attempt, %resource, state, error = &**text, "a renewal failed");
         }
         _ => tracing::error!(attempt, %resource, state, "a renewal did not help"),
-    }
-}
-
-/// The label `reason` of a failure.
-fn failure_word(state: &State) -> &'static str {
-    match state {
-        State::Refused { class: Class::Retry, .. } => "refused_for_now",
-        State::Refused { class: Class::Person, .. } => "refused_for_a_person",
-        State::Refused { class: Class::Permanent, .. } => "refused_for_good",
-        State::FailedLater { .. } => "failed_later",
-        State::WithoutEffect => "without_effect",
-        _ => "unknown",
     }
 }

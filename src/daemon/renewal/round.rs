@@ -219,7 +219,7 @@ impl Renewals {
             trouble: trouble.map(Into::into),
         };
         let board = Arc::new(board);
-        self.context.metrics.show_renewals(Arc::clone(&board));
+        self.context.metrics.show_renewals(&board);
         self.context.board.send_replace(board);
     }
 
@@ -244,20 +244,15 @@ impl Renewals {
         self.course.told = trouble.map(str::to_owned);
     }
 
-    /// A refusal counts once, when it begins, and only where a rule allows a renewal: the rest was never meant.
+    /// A refusal counts once, when it begins.
     fn count_refused(&mut self, plan: &Plan) {
-        let refused: BTreeSet<_> = plan
-            .steps
-            .iter()
-            .filter(|step| step.rule.is_some())
-            .filter_map(|step| match step.decision {
-                Decision::Refuse { why, .. } => Some((step.resource.clone(), why)),
-                _ => None,
-            })
-            .collect();
-        for (key, why) in refused.difference(&self.course.refused) {
-            self.context.telemetry.renewal_refused(&key.scope(), why.code());
+        let allowed = plan.steps.iter().filter(|step| step.rule.is_some());
+        for scope in allowed.map(|step| step.resource.scope()).collect::<BTreeSet<_>>() {
+            if self.course.counted.insert(scope.clone()) {
+                self.context.telemetry.preset_renewals(&scope);
+            }
         }
-        self.course.refused = refused;
+        let before = Arc::clone(&self.context.board.borrow().plan);
+        self.context.telemetry.renewals_refused(&before, plan);
     }
 }

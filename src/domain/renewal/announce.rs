@@ -18,7 +18,8 @@ impl Judge<'_> {
             None => Some(self.first_attempt(subject, window)),
             Some(known) => known.planned.filter(|planned| planned.end <= now).map(|passed| Attempt {
                 planned: Some(window),
-                missed_at: Some(passed.end),
+                // since when it is overdue: the first one
+                missed_at: known.missed_at.or(Some(passed.end)),
                 ..known.clone()
             }),
         };
