@@ -109,8 +109,12 @@ fn window(item: &RenewalItem, voice: Voice) -> Line {
     fill(words.window, &[voice.moment(from), voice.moment(until), strong(distance)])
 }
 
+/// Nothing where it is not known any more how its resource is renewed.
 fn call(item: &RenewalItem, voice: Voice) -> Line {
     let words = voice.words;
+    if item.call.is_empty() {
+        return Line::new();
+    }
     let refused = match item.news {
         RenewalNews::Failed { how, .. } => Some(is_refused(how)),
         _ => None,
