@@ -1,15 +1,28 @@
 //! What is said beside the samples of the library.
 
 use chrono::TimeDelta;
-use notafter::domain::alert::message::{CertificateFacts, Fingerprint, Item, Message, SourceItem};
+use notafter::domain::alert::message::{
+    CertificateFacts, Fingerprint, Item, Message, RenewalFailure, RenewalItem, RenewalNews, SourceItem,
+};
 use notafter::domain::finding::Stage;
 use notafter::notifier::samples;
 
 use crate::table::HOSTILE;
 
 /// Those whose bodies are kept.
-pub(crate) const KEPT: [&str; 8] =
-    ["one_critical", "five_mixed", "five_hundred", "renewed", "blind", "digest", "test", "hostile"];
+pub(crate) const KEPT: [&str; 11] = [
+    "one_critical",
+    "five_mixed",
+    "five_hundred",
+    "renewed",
+    "renewal_asks",
+    "renewal_unknown",
+    "renewals",
+    "blind",
+    "digest",
+    "test",
+    "hostile",
+];
 
 /// So many certificates of one name, all critical.
 pub(crate) fn many(count: u32, name: &str) -> Message {
@@ -25,6 +38,26 @@ pub(crate) fn hostile() -> Vec<(&'static str, Message)> {
         ("alone", many(1, &name)),
         ("in a list", many(10, &name)),
         ("in an error", samples::message(vec![blind])),
+    ]
+}
+
+/// The same where texts of a renewal may stand; for channels that tell of renewals.
+pub(crate) fn hostile_renewals() -> Vec<(&'static str, Message)> {
+    let name: Box<str> = format!("{HOSTILE} \n").into();
+    let renewal = |news| samples::renewal(news, samples::facts("orders", "r-bp1", TimeDelta::days(6)));
+    let (how, code, request_id) = (RenewalFailure::RefusedForAPerson, "Code".into(), "1".into());
+    let failed = RenewalNews::Failed { how, code, request_id, text: name.clone(), stops: true };
+    let (from, until) = (samples::now(), samples::now() + TimeDelta::hours(4));
+    let planned = RenewalNews::Planned { from, until, asks: true, missed: None };
+    let rule = RenewalItem { rule: name.clone(), who: name.clone(), ..renewal(planned.clone()) };
+    let id =
+        CertificateFacts { resource_id: name.clone(), resource_name: name.clone(), ..rule.facts.clone() };
+    let item = |item: RenewalItem| samples::message(vec![Item::Renewal(item)]);
+    vec![
+        ("what the cloud said", item(renewal(failed))),
+        ("why it was held back", item(renewal(RenewalNews::Held { text: name }))),
+        ("what is to be typed", item(RenewalItem { facts: id, ..renewal(planned) })),
+        ("who wants it", item(rule)),
     ]
 }
 

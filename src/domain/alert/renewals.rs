@@ -243,7 +243,8 @@ fn certificate(facts: &CertificateFacts) -> Certificate {
     Certificate {
         role: role.unwrap_or(CertRole::Server),
         not_after: facts.not_after,
-        not_before: facts.not_before,
+        // once it is renewed, the begin that is known is that of the new one
+        not_before: None,
         source: DateSource::Api,
         other_not_after: None,
         subject: resource::Subject::default(),

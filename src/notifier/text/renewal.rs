@@ -47,7 +47,7 @@ pub(super) fn title(item: &RenewalItem, voice: Voice) -> Line {
 }
 
 /// How one failed, in few words.
-pub(super) fn how_word(how: RenewalFailure, voice: Voice) -> &'static str {
+fn how_word(how: RenewalFailure, voice: Voice) -> &'static str {
     let words = voice.words;
     match how {
         RenewalFailure::RefusedForNow
@@ -57,6 +57,11 @@ pub(super) fn how_word(how: RenewalFailure, voice: Voice) -> &'static str {
         RenewalFailure::WithoutEffect => words.how_without_effect,
         RenewalFailure::Unknown => words.how_unknown,
     }
+}
+
+/// The cloud said at once that it does nothing.
+fn is_refused(how: RenewalFailure) -> bool {
+    !matches!(how, RenewalFailure::Later | RenewalFailure::WithoutEffect | RenewalFailure::Unknown)
 }
 
 fn news(item: &RenewalItem, voice: Voice) -> Vec<Line> {
@@ -104,11 +109,22 @@ fn window(item: &RenewalItem, voice: Voice) -> Line {
     fill(words.window, &[voice.moment(from), voice.moment(until), strong(distance)])
 }
 
+/// Nothing where it is not known any more how its resource is renewed.
 fn call(item: &RenewalItem, voice: Voice) -> Line {
-    let pattern = match item.restarts {
-        Restarts::Yes => voice.words.call_restarts,
-        Restarts::Unknown => voice.words.call_may_restart,
-        Restarts::No => voice.words.call_restarts_nothing,
+    let words = voice.words;
+    if item.call.is_empty() {
+        return Line::new();
+    }
+    let refused = match item.news {
+        RenewalNews::Failed { how, .. } => Some(is_refused(how)),
+        _ => None,
+    };
+    let pattern = match (item.restarts, refused) {
+        (_, Some(true)) => words.call_refused,
+        (Restarts::Yes | Restarts::Unknown, Some(false)) => words.call_made,
+        (Restarts::Yes, None) => words.call_restarts,
+        (Restarts::Unknown, None) => words.call_may_restart,
+        (Restarts::No, _) => words.call_restarts_nothing,
     };
     fill(pattern, &[code(&item.call)])
 }
@@ -149,8 +165,8 @@ fn to_do(item: &RenewalItem, voice: Voice) -> Line {
     let link = |label: &str, url: &str| vec![Span::Link { label: label.to_owned(), url: url.to_owned() }];
     let renewal = item.link.as_deref().map(|url| link(words.renewal_link, url));
     let console = item.facts.console_url.as_deref().map(|url| link(words.console, url));
-    let line = fill(words.to_do, &[steps(item, voice)]);
-    joined([Some(line), renewal, console].into_iter().flatten(), words.dot)
+    let what = fill(words.to_do, &[steps(item, voice)]);
+    joined([Some(what), renewal, console].into_iter().flatten(), words.dot)
 }
 
 fn steps(item: &RenewalItem, voice: Voice) -> Line {
@@ -163,11 +179,11 @@ fn steps(item: &RenewalItem, voice: Voice) -> Line {
                 (true, false) => fill(words.do_approve_here, &[renew()]),
                 (false, _) => own(words.do_nothing),
             };
-            let stop = match (*asks, linked) {
+            let against = match (*asks, linked) {
                 (false, true) => words.do_reject,
                 _ => words.do_skip,
             };
-            joined([step, fill(stop, &[silence(item, voice)])], words.also)
+            joined([step, fill(against, &[silence(item, voice)])], words.also)
         }
         RenewalNews::Started { .. } => own(words.do_wait),
         RenewalNews::Held { .. } => own(words.do_held),

@@ -191,6 +191,8 @@ words! {
     call_restarts: "Call: {0}; it restarts the instance, connections break for seconds", "调用：{0}，会重启实例，连接中断数秒";
     call_may_restart: "Call: {0}; it may restart the instance, connections may break for seconds", "调用：{0}，可能重启实例，连接可能中断数秒";
     call_restarts_nothing: "Call: {0}; no restart is expected", "调用：{0}，预计无需重启";
+    call_refused: "Call: {0}; it was refused, so nothing was changed", "调用：{0}，已被拒绝，实例未变更";
+    call_made: "Call: {0}; the instance may have restarted", "调用：{0}，实例可能已重启";
     ordered_by: "Ordered by {0}", "由 {0} 发起";
     allowed_by: "Allowed by the rule {0}", "规则 {0} 允许";
     started_until: "Begun; should be over by {0}", "已开始，预计完成：{0}";

@@ -146,18 +146,18 @@ fn of_item(item: &Item, message: &Message, setting: &Setting<'_>) -> Vec<Alert> 
     }
 }
 
-/// People read these bodies too, through whatever turns them into messages, so nothing is kept from them. A renewal is one
-/// alert for each severity: what it was before ends, and what never fired ends unheard.
+/// People read these bodies too, through whatever turns them into messages, so nothing is kept from them. What is told of a
+/// renewal goes on until it succeeds; how bad it was said to be is not known any more, so all that may stand ends then.
 fn of_renewal(draft: &Draft, news: &RenewalNews, severity: Severity, at: DateTime<Utc>) -> Vec<Alert> {
-    let ends: &[Severity] = match news {
-        RenewalNews::Planned { .. } | RenewalNews::Held { .. } => &[],
-        RenewalNews::Started { .. } => &[Severity::Warning],
-        RenewalNews::Failed { .. } => &[Severity::Info, Severity::Warning],
-        RenewalNews::Succeeded { .. } => &[Severity::Info, Severity::Warning, Severity::Critical],
-    };
-    let goes_on = !matches!(news, RenewalNews::Succeeded { .. });
-    let firing = goes_on.then(|| draft.firing(severity, at));
-    ends.iter().map(|severity| draft.resolved(*severity, at)).chain(firing).collect()
+    match news {
+        RenewalNews::Succeeded { .. } => [Severity::Info, Severity::Warning, Severity::Critical]
+            .map(|severity| draft.resolved(severity, at))
+            .into(),
+        RenewalNews::Planned { .. }
+        | RenewalNews::Started { .. }
+        | RenewalNews::Held { .. }
+        | RenewalNews::Failed { .. } => vec![draft.firing(severity, at)],
+    }
 }
 
 /// The old alert ends; unless the new certificate is as close to its end as the old one was, then it goes on.
@@ -343,13 +343,9 @@ mod tests {
             ("can be read again", samples::recovered(), &[("resolved", "warning"), ("resolved", "critical")]),
             ("a test", samples::test(), &[("firing", "info")]),
             ("a planned renewal", samples::renewal_planned(), &[("firing", "info")]),
-            ("one that began", samples::renewal_started(), &[("resolved", "warning"), ("firing", "info")]),
+            ("one that began", samples::renewal_started(), &[("firing", "info")]),
             ("one that was held back", samples::renewal_held(), &[("firing", "warning")]),
-            (
-                "one that failed",
-                samples::renewal_refused(),
-                &[("resolved", "info"), ("resolved", "warning"), ("firing", "critical")],
-            ),
+            ("one that failed", samples::renewal_refused(), &[("firing", "critical")]),
             (
                 "one that succeeded",
                 samples::renewal_succeeded(),

@@ -10,7 +10,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::super::Setting;
-use super::renewal::{Renewal, renewal};
+use super::renewal::{self, renewal};
 use crate::domain::alert::message::{
     By, CertificateFacts, CertificateItem, ChannelItem, ChannelNews, Gone, Item, Kind, Message, News,
     Overview, RenewalNews, RenewalNote, SourceItem, SourceNews,
@@ -71,7 +71,7 @@ struct Data<'a> {
     channels: Vec<Channel<'a>>,
     overview: Option<Numbers<'a>>,
     external_url: Option<&'a str>,
-    renewals: Vec<Renewal<'a>>,
+    renewals: Vec<renewal::Entry<'a>>,
 }
 
 #[derive(Serialize)]

@@ -10,7 +10,7 @@ use crate::domain::renewal::method::Restarts;
 
 /// A renewal and the certificate that it is about, under the names that `alerts` has for them.
 #[derive(Serialize)]
-pub(super) struct Renewal<'a> {
+pub(super) struct Entry<'a> {
     fingerprint: String,
     labels: Labels<'a>,
     resource_name: &'a str,
@@ -73,10 +73,10 @@ struct Step<'a> {
 }
 
 /// `None` for what is no renewal.
-pub(super) fn renewal(item: &Item, now: DateTime<Utc>) -> Option<Renewal<'_>> {
+pub(super) fn renewal(item: &Item, now: DateTime<Utc>) -> Option<Entry<'_>> {
     let Item::Renewal(renewal) = item else { return None };
     let facts: &CertificateFacts = &renewal.facts;
-    Some(Renewal {
+    Some(Entry {
         fingerprint: facts.fingerprint.to_string(),
         labels: labels(facts),
         resource_name: &facts.resource_name,

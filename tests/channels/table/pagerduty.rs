@@ -13,6 +13,19 @@ const ROUTING_KEY: &str = "0plantedroutingkey00000000000000";
 /// Minutes, not seconds.
 const FAULTS: &[(&str, Want)] = &[("429 with nothing", Want::RetryAfter(Duration::from_mins(2)))];
 
+/// Renewals call nobody: incidents follow the stages of the certificate.
+const QUIET: &[&str] = &[
+    "digest_fine",
+    "renewal_planned",
+    "renewal_asks",
+    "renewal_started",
+    "renewal_held",
+    "renewal_succeeded",
+    "renewal_refused",
+    "renewal_unknown",
+    "hostile_renewal",
+];
+
 pub(super) fn entries() -> Vec<Channel> {
     vec![Channel {
         settings: "routing_key = \"0plantedroutingkey00000000000000\"\nbase_url = \"{base}\"\n",
@@ -21,7 +34,7 @@ pub(super) fn entries() -> Vec<Channel> {
         budget: 100_000,
         // Hundreds that are over are closed one by one.
         most_requests: 210,
-        quiet: &["digest_fine"],
+        quiet: QUIET,
         faults: FAULTS,
         codes: codes(),
         same: |request| request.json().and_then(|event| key(&event)).into_iter().collect(),

@@ -11,6 +11,8 @@ use crate::domain::identity::CertRole;
 use crate::domain::policy::{Digest, EVERY_DAY, Hours, Quiet};
 use crate::domain::renewal::method::Restarts;
 
+const LEAST: &str = "the channel is told from stage critical on";
+
 fn planned_in(hours: i64) -> RenewalNews {
     let from = moment() + TimeDelta::hours(hours);
     RenewalNews::Planned { from, until: from + TimeDelta::hours(4), asks: false, missed: None }
@@ -213,7 +215,6 @@ fn pagers_and_replicas_hear_nothing_and_the_others_all() {
 fn a_channel_for_what_is_bad_hears_of_failures_and_of_good_ends() {
     let mut town = town(days(13));
     town.routing.channels[0].least = Stage::Critical;
-    const LEAST: &str = "the channel is told from stage critical on";
     assert_eq!(in_the_chat(&town, days(13)), [LEAST, LEAST, LEAST, "told", "told"]);
 }
 

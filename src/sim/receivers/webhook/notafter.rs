@@ -124,7 +124,7 @@ fn renewal(item: &Value, shown: &mut Shown) -> Result<(), String> {
         return Err(format!("news and type do not agree: {news}"));
     }
     for name in ["attempt", "who", "rule", "call"] {
-        text(renewal, name)?;
+        shown.lines.push(text(renewal, name)?.to_owned());
     }
     one_of(renewal, "restarts", &["yes", "no", "unknown"])?;
     shown.links.extend(renewal["link"].as_str().map(str::to_owned));
