@@ -188,7 +188,7 @@ fn the_lists_of_clouds_and_channels_are_their_folders() {
 }
 
 /// Folders beside the clouds, and beside the channels, that all of them use.
-const SHARED: &[&str] = &["keys", "text"];
+const SHARED: &[&str] = &["keys", "pair", "text"];
 
 fn folders(under: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(under);

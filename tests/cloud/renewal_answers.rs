@@ -1,13 +1,20 @@
 //! Every answer that a call can get, and none: what is said of it is true, and nothing arrives twice.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use notafter::call::{CallError, CallErrorKind};
+use notafter::clock::Clock;
 use notafter::domain::renewal::attempt::Class;
 use notafter::domain::renewal::method::Begins;
-use notafter::provider::Sent;
+use notafter::http::{Http, Route};
+use notafter::provider::alibaba::{Alibaba, Api, Templates};
+use notafter::provider::keys::{KeySource, Keys};
+use notafter::provider::{BoxFuture, Renewer, Sent};
 use notafter::sim::alibaba::{
     Charset, Engine, Fault, Hang, Instance, OnModify, Refusal, Reset, SslModel, Where, WrongType,
 };
+use notafter::telemetry::Telemetry;
 
 use crate::renewal_desk::{Desk, TIMEOUT, account, scope};
 use crate::support::instance;
@@ -179,4 +186,32 @@ async fn our_own_pace_and_a_refused_key_hold_a_call_back() {
     assert_eq!(kind(&desk.send("rds", &call, None).await), Kind::Refused(Class::Person));
     assert_eq!(kind(&desk.send("rds", &call, None).await), Kind::NotSent, "the key was refused");
     assert_eq!(desk.arrived().len(), 1);
+}
+
+/// Keys that cannot be had.
+#[derive(Debug)]
+struct NoKeys;
+
+impl KeySource for NoKeys {
+    fn keys(&self) -> BoxFuture<'_, Result<Arc<Keys>, CallError>> {
+        let error = CallError::new(CallErrorKind::Timeout, "sts:AssumeRole", "no answer");
+        Box::pin(std::future::ready(Err(error)))
+    }
+
+    fn refused(&self, _: &Keys) {}
+}
+
+#[tokio::test]
+async fn without_keys_nothing_is_sent() {
+    let desk = Desk::with(vec![instance(Engine::MySql, "ID")]).await;
+    let call = desk.call("rds", "ID", None, Begins::AtOnce).await;
+    let http = Http::new(TIMEOUT, 8, Clock::system(), Arc::new(Telemetry::new()));
+    let route = Route { proxy: None, plain_http: true, only_loopback: true };
+    let http = http.account(&"alibaba".into(), &"prod".into(), route, None).expect("a client");
+    let templates = Templates { rds: Some(desk.cloud.base_url()), ..Templates::default() };
+    let account = Alibaba::new(Api::new(http, Arc::new(NoKeys), templates), "prod".into(), None, false);
+    let sent = Renewer::renew(&account, &scope("rds"), &call, None).await;
+    let Sent::NotSent { text } = &sent else { panic!("{sent:?}") };
+    assert!(text.contains("sts:AssumeRole"), "{text}");
+    assert!(desk.arrived().is_empty());
 }

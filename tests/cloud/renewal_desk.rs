@@ -28,7 +28,9 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) async fn with(instances: Vec<Instance>) -> Self {
         let mut fleet = fleet();
-        instances.into_iter().for_each(|instance| fleet.insert(instance));
+        for instance in instances {
+            fleet.insert(instance);
+        }
         let cloud = AlibabaCloud::start(fleet, Utc::now).await.expect("a free port");
         let account = account(&cloud.base_url());
         Self { cloud, account }

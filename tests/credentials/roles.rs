@@ -222,7 +222,8 @@ async fn a_token_of_an_identity_provider_is_enough_and_read_anew_each_time() {
 /// GetCallerIdentity, as somebody would ask it to see whether a key is good.
 async fn identity(world: &World, key: &KeyRef<'_>, number: usize) -> serde_json::Value {
     let (host, query) = (world.cloud.host(), []);
-    let call = ApiCall { host: &host, action: "GetCallerIdentity", version: "2015-04-01", query: &query, form: "" };
+    let call =
+        ApiCall { host: &host, action: "GetCallerIdentity", version: "2015-04-01", query: &query, form: "" };
     let signed = signed_headers(&call, key, world.clock.now(), &format!("nonce-{number}"));
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let request = client.post(format!("{}/?{}", world.cloud.base_url(), signed.query));

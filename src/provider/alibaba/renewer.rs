@@ -50,12 +50,11 @@ impl Alibaba {
     }
 }
 
+/// Parameters that travel in the body.
+type Form<'p> = Vec<(&'static str, &'p str)>;
+
 /// Whom to ask, and what travels in the body: certificate and key, where the call has a place for them.
-fn ordered<'p>(
-    scope: &Scope,
-    call: &Call,
-    pair: Option<&'p Pair>,
-) -> Result<(Product, Vec<(&'static str, &'p str)>), Box<str>> {
+fn ordered<'p>(scope: &Scope, call: &Call, pair: Option<&'p Pair>) -> Result<(Product, Form<'p>), Box<str>> {
     let product = product_of(&scope.service).map_err(|error| error.to_string())?;
     if product.action(Operation::Modify).split_once(':').map(|(_, name)| name) != Some(call.action) {
         return Err(format!("{} is no call that renews {}", call.action, scope.service).into());

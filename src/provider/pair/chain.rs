@@ -61,8 +61,8 @@ impl<'d> Chain<'d> {
             host.ok_or("whether it is for the protected host cannot be told: that host is not known")?;
         let names = hosts::names(self.leaf());
         if !hosts::cover(&names, host) {
-            let named = if names.is_empty() { "no host".to_owned() } else { names.join(", ") };
-            return Err(format!("it is not for {host}, but for {named}"));
+            let others = if names.is_empty() { "no host".to_owned() } else { names.join(", ") };
+            return Err(format!("it is not for {host}, but for {others}"));
         }
         match self.leaf().extended_key_usage() {
             Ok(Some(usage)) if !usage.value.server_auth && !usage.value.any => {

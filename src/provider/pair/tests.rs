@@ -45,7 +45,7 @@ fn key() -> KeyPair {
 }
 
 impl Shop {
-    fn new(leaf: CertificateParams, key: KeyPair, issuer: CertificateParams) -> Self {
+    fn new(leaf: &CertificateParams, key: KeyPair, issuer: CertificateParams) -> Self {
         let (root_params, root_key, issuer_key) = (ca("Root"), self::key(), self::key());
         let root = root_params.self_signed(&root_key).expect("signed").pem();
         let above = Issuer::new(root_params, root_key);
@@ -54,12 +54,12 @@ impl Shop {
         Self { root, issuer: below, leaf, key }
     }
 
-    fn of(leaf: CertificateParams) -> Self {
+    fn of(leaf: &CertificateParams) -> Self {
         Self::new(leaf, key(), ca("Issuer"))
     }
 
     fn usual() -> Self {
-        Self::of(leaf())
+        Self::of(&leaf())
     }
 
     fn full(&self) -> String {
@@ -123,7 +123,7 @@ fn what_the_usual_tools_leave_fits() {
     let usual = Shop::usual();
     let rsa = KeyPair::generate_for(&PKCS_RSA_SHA256).expect("key");
     let rsa_older = older(&rsa, "RSA PRIVATE KEY", 26);
-    let rsa = Shop::new(leaf(), rsa, ca("Issuer"));
+    let rsa = Shop::new(&leaf(), rsa, ca("Issuer"));
     let ec_older = older(&usual.key, "EC PRIVATE KEY", 29);
     let parameters = block("EC PARAMETERS", b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07");
     let with_root = [usual.full().as_str(), &usual.root].concat();
@@ -157,7 +157,7 @@ fn what_the_usual_tools_leave_fits() {
 #[test]
 fn every_kind_of_key_finds_its_certificate() {
     for algorithm in [&PKCS_ECDSA_P384_SHA384, &PKCS_ED25519] {
-        let shop = Shop::new(leaf(), KeyPair::generate_for(algorithm).expect("key"), ca("Issuer"));
+        let shop = Shop::new(&leaf(), KeyPair::generate_for(algorithm).expect("key"), ca("Issuer"));
         assert!(judged(&shop.pair()).is_ok(), "{algorithm:?}: {:?}", judged(&shop.pair()));
     }
 }
@@ -193,8 +193,8 @@ fn a_key_that_cannot_be_used_is_named() {
 #[test]
 fn a_chain_that_is_not_one_is_named() {
     let (shop, other) = (Shop::usual(), Shop::usual());
-    let ended = Shop::new(leaf(), key(), lasting(ca("Issuer"), 2020, 2025));
-    let no_ca = Shop::new(leaf(), key(), {
+    let ended = Shop::new(&leaf(), key(), lasting(ca("Issuer"), 2020, 2025));
+    let no_ca = Shop::new(&leaf(), key(), {
         let mut params = ca("Issuer");
         params.is_ca = IsCa::ExplicitNoCa;
         params
@@ -271,7 +271,7 @@ fn it_must_be_for_the_host_for_servers_and_for_longer() {
         ("not yet", lasting(leaf(), 2027, 2028), Err("it begins only at 2027-01-02T00:00:00Z")),
         ("over", lasting(leaf(), 2025, 2026), Err("it ended at 2026-03-04T00:00:00Z already")),
     ] {
-        let found = judged(&Shop::of(params).pair()).map(|_| ());
+        let found = judged(&Shop::of(&params).pair()).map(|_| ());
         match want {
             Ok(()) => assert_eq!(found, Ok(()), "{name}"),
             Err(want) => assert!(found.as_ref().is_err_and(|why| why.contains(want)), "{name}: {found:?}"),
