@@ -214,6 +214,8 @@ impl Month {
     }
 
     fn interfere(&mut self) {
+        // what met no call by now would meet the next one for sure
+        self.estate.cloud.clear_faults();
         if self.dice.one_in(6) {
             let actions = ["ModifyInstanceSSL", "ModifyDBInstanceSSL"];
             let action = actions[usize::try_from(self.dice.below(2)).unwrap()];
