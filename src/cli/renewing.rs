@@ -23,7 +23,7 @@ pub(super) fn status(renewals: &RenewalsStatus, now: DateTime<Utc>) -> (String, 
     let trouble =
         trouble.map_or_else(String::new, |trouble| format!("; NOTHING IS BEGUN: {}", visible(trouble)));
     let RenewalsStatus { waiting, unapproved, refused, under_way, .. } = renewals;
-    let approval = (*unapproved > 0).then(|| format!(" ({unapproved} for approval)")).unwrap_or_default();
+    let approval = if *unapproved > 0 { format!(" ({unapproved} for approval)") } else { String::new() };
     let line = format!(
         "mode {}, {planned}{trouble}; {} under way, {waiting} waiting{approval}, {refused} refused",
         visible(&renewals.mode),
@@ -37,11 +37,9 @@ pub(super) fn list(list: &List<RenewalItem>) -> String {
     if list.items.is_empty() {
         return "nothing is planned, and nothing was done\n".to_owned();
     }
-    let mut text: String = list
-        .items
-        .iter()
-        .map(|item| format!("{}  {}\n    {}\n", item.id, name(item), situation(item)))
-        .collect();
+    let rows =
+        list.items.iter().map(|item| format!("{}  {}\n    {}\n", item.id, name(item), situation(item)));
+    let mut text = rows.collect::<Vec<_>>().concat();
     if list.next.is_some() {
         text.push_str("there are more: GET /api/v1/renewals\n");
     }
@@ -68,8 +66,8 @@ fn happened(entry: &EntryMember) -> String {
 
 /// What is to be decided about.
 pub(super) fn item(item: &RenewalItem) -> String {
-    let mut text = format!("{}\n", name(item));
-    let mut row = |word: &str, said: &str| text.push_str(&format!("  {word:<9} {said}\n"));
+    let mut rows = vec![name(item)];
+    let mut row = |word: &str, said: &str| rows.push(format!("  {word:<9} {said}"));
     row("id", &visible(&item.id));
     if let Some(end) = &item.not_after {
         row("ends", &utc(end.0));
@@ -88,7 +86,7 @@ pub(super) fn item(item: &RenewalItem) -> String {
     if let Some(attempt) = &item.attempt {
         row("attempt", &self::attempt(attempt));
     }
-    text
+    rows.join("\n") + "\n"
 }
 
 /// `prod/alibaba/redis/cn-hangzhou r-1 (orders)`.
@@ -151,7 +149,8 @@ fn window(window: &WindowMember) -> String {
 }
 
 fn called(call: &CallMember) -> String {
-    let parameters: String = call.parameters.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+    let parameters = call.parameters.iter().map(|(name, value)| format!(" {name}={value}"));
+    let parameters = parameters.collect::<Vec<_>>().concat();
     let own = if call.own_certificate { " with the certificate of the rule's files" } else { "" };
     visible(&format!("{}{parameters}{own}", call.action)).into_owned()
 }
@@ -169,9 +168,10 @@ fn effect(call: &CallMember) -> &'static str {
 
 /// Several have the id that was asked for.
 pub(super) fn several(items: &[RenewalItem]) -> String {
-    let all: String = items.iter().map(|item| format!("\n  {}  {}", item.id, name(item))).collect();
+    let all = items.iter().map(|item| format!("\n  {}  {}", item.id, name(item)));
+    let all = all.collect::<Vec<_>>().concat();
     format!(
-        "{} have this id; say which one with --match, or with the id in front:{all}",
+        "{} have this id; say which one with --match, or with its own id:{all}",
         plural(items.len(), "resource")
     )
 }
@@ -193,7 +193,7 @@ mod tests {
         for entry in entries(&board) {
             let item = RenewalItem::new(&entry, moment());
             let history = entry.attempt.map(history).unwrap_or_default();
-            text += &format!("----\n{}", detail(&RenewalDetail { item, history }));
+            text.extend(["----\n", &detail(&RenewalDetail { item, history })]);
         }
         assert_expected("renewals.txt", &text);
         assert_eq!(

@@ -37,14 +37,12 @@ pub fn entries(board: &Board) -> impl Iterator<Item = Entry<'_>> {
     }
     let attempt = move |step: &Step| {
         let known = of_resource.get(&step.resource)?;
-        match &step.decision {
-            Decision::Resume { attempt, .. } => known.iter().find(|known| known.id == attempt.id).copied(),
-            _ => {
-                let end = step.certificate?.not_after;
-                let same = |known: &&&Attempt| (known.key.not_after - end).abs() < SAME_END;
-                known.iter().filter(same).max_by_key(|known| known.number).copied()
-            }
+        if let Decision::Resume { attempt, .. } = &step.decision {
+            return known.iter().find(|known| known.id == attempt.id).copied();
         }
+        let end = step.certificate?.not_after;
+        let same = |known: &&&Attempt| (known.key.not_after - end).abs() < SAME_END;
+        known.iter().filter(same).max_by_key(|known| known.number).copied()
     };
     let steps: Vec<Entry<'_>> = board
         .plan

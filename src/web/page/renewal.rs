@@ -120,16 +120,26 @@ pub fn about(entry: &Entry<'_>) -> [String; 3] {
     [entry.id().into(), state.to_owned(), changed_at.to_string()]
 }
 
+/// What the page is made of.
+pub struct Reading<'a> {
+    /// The id that was asked for.
+    pub id: &'a str,
+    /// Who looks.
+    pub viewer: &'a Viewer,
+    /// What else was asked for.
+    pub asked: &'a Asked,
+    /// Seals a form.
+    pub token: &'a dyn Fn(&[&str]) -> String,
+}
+
 /// Builds the page; `None`: there is no such renewal, and none is to be expected.
 pub fn renewal_page(
-    id: &str,
-    viewer: &Viewer,
-    asked: &Asked,
+    reading: &Reading<'_>,
     notice: Option<Notice>,
-    token: &dyn Fn(&[&str]) -> String,
     now: DateTime<Utc>,
     context: &PageContext<'_>,
 ) -> Option<RenewalPage> {
+    let Reading { id, viewer, asked, token } = *reading;
     let w = &ENGLISH;
     let found = context.renewals.and_then(|board| entry(board, id));
     let expected =

@@ -148,8 +148,14 @@ fn place(scope: &Scope) -> String {
     parts.collect::<Vec<_>>().join(" · ")
 }
 
-pub(super) fn span(window: Span, context: &PageContext<'_>) -> (Stamp, Stamp) {
-    (Stamp::new(window.begin, context.timezone), Stamp::new(window.end, context.timezone))
+/// Of an end on the same day, the time of day is enough.
+fn span(window: Span, context: &PageContext<'_>) -> (Stamp, Stamp) {
+    let [begin, mut end] = [window.begin, window.end].map(|at| Stamp::new(at, context.timezone));
+    let day = |stamp: &Stamp| stamp.utc.split(' ').next().map(str::to_owned);
+    if day(&begin) == day(&end) {
+        end.utc = window.end.format("%H:%M").to_string();
+    }
+    (begin, end)
 }
 
 fn state(entry: &Entry<'_>, now: DateTime<Utc>, r: &RenewalWords) -> (&'static str, &'static str) {
@@ -225,8 +231,9 @@ fn outcome(
         State::Confirmed { new_not_after } => {
             Some(format!("{}: {}", r.new_end, minute(*new_not_after, context)))
         }
-        State::Refused { code, .. } => text(code),
-        State::FailedLater { text: said } | State::NotSent { text: said } => text(said),
+        State::Refused { code, .. } => text(code).map(|code| format!("{}: {code}", r.answer)),
+        State::FailedLater { text: said } => text(said).map(|said| format!("{}: {said}", r.answer)),
+        State::NotSent { text: said } => text(said),
         State::Rejected { person } if entry.step.is_none() => text(person),
         _ => None,
     }

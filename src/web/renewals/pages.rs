@@ -16,7 +16,7 @@ use crate::web::access::{CONTROL, MayChange};
 use crate::web::form::Filled;
 use crate::web::inside::Renewing;
 use crate::web::page::order::{OrderQuery, Ordering, order_page};
-use crate::web::page::renewal::{Asked, Notice, Viewer, about, renewal_page};
+use crate::web::page::renewal::{Asked, Notice, Reading, Viewer, about, renewal_page};
 use crate::web::planned::{entries, entry};
 use crate::web::refusal::Refusal;
 use crate::web::view::{Shown, written};
@@ -55,7 +55,8 @@ async fn page_of(shown: &Shown, id: String, viewer: Viewer, asked: Asked, notice
     let seal = Arc::clone(&shown.seal);
     let page = shown.make(move |_, now, context| {
         let token = |parts: &[&str]| seal.token(parts);
-        let page = renewal_page(&id, &viewer, &asked, notice, &token, now, context);
+        let reading = Reading { id: &id, viewer: &viewer, asked: &asked, token: &token };
+        let page = renewal_page(&reading, notice, now, context);
         page.map(|page| page.render()).ok_or_else(|| unknown(&id))
     });
     page.await.map(written)

@@ -167,15 +167,9 @@ impl FakeDesk {
     fn change(&self, order: String, change: impl FnOnce(&mut Garden) -> Ordered) -> BoxFuture<'_, Ordered> {
         self.orders.lock().expect("whole").push(order);
         let refuses = self.refuses.lock().expect("whole").clone();
-        let answer = match refuses {
-            Some(error) => Err(error),
-            None => {
-                let mut garden = self.garden.lock().expect("whole");
-                let changed = change(&mut garden);
-                self.board.send_replace(Arc::new(garden.board()));
-                changed
-            }
-        };
+        let mut garden = self.garden.lock().expect("whole");
+        let answer = refuses.map_or_else(|| change(&mut garden), Err);
+        self.board.send_replace(Arc::new(garden.board()));
         Box::pin(async { answer })
     }
 }
