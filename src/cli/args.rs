@@ -34,7 +34,7 @@ pub(super) const EXIT_CODES: &str = "\
 check: 0 all fine, 1 something ends within --warning, 2 something ends within --critical or is over, \
 3 could not look (and found nothing of the above), also for wrong usage and a bad configuration.
 doctor: 0 everything that watching needs works, also where a call that can be spared is refused; 1 something does not.
-Everything else: 0 done, 1 failed, 64 wrong usage or a command that is not built yet, 78 bad configuration.";
+Everything else: 0 done, 1 failed, 64 wrong usage, 78 bad configuration.";
 
 static LONG_HELP_END: LazyLock<String> = LazyLock::new(|| format!("Exit codes:\n{EXIT_CODES}"));
 
@@ -107,9 +107,19 @@ pub enum Command {
     /// Try channels: send test messages
     #[command(subcommand)]
     Notify(Notify),
-    /// What this version does not have yet.
-    #[command(flatten)]
-    NotBuilt(NotBuilt),
+    /// Show what renewal would do now and why, and why not for the rest; changes nothing
+    ///
+    /// Asks the running daemon. Where none answers, it looks for itself; then it does not know what was announced, approved
+    /// or tried before.
+    Plan(Plan),
+    /// Renew one certificate by hand, with the same refusals as a planned renewal
+    ///
+    /// Shows what would be called and asks; then the running daemon carries it out, in the window of the rule, or with --now
+    /// as soon as possible, and this command tells how it goes. Ends with 0 when a later end was read.
+    Renew(Renew),
+    /// See what is renewed, and approve or reject it
+    #[command(subcommand)]
+    Renewals(Renewals),
     /// Print a completion script
     Completions {
         /// For this shell
@@ -276,35 +286,90 @@ pub struct Demo {
     pub write_config: Option<PathBuf>,
 }
 
-/// Commands that are announced and that this version does not have. They take any arguments and refuse.
-#[derive(Debug, Subcommand)]
-pub enum NotBuilt {
-    /// Show what renewal would do now, and why (not built yet)
-    Plan(Ignored),
-    /// Renew one certificate by hand (not built yet)
-    Renew(Ignored),
-}
-
-/// Arguments that nobody reads yet.
+/// Arguments of `plan`.
 #[derive(Debug, Args)]
-pub struct Ignored {
-    #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    rest: Vec<OsString>,
+pub struct Plan {
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: TextFormat,
 }
 
-impl fmt::Display for NotBuilt {
-    /// The one line to print before ending with [`Exit::Usage`].
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self {
-            Self::Plan(_) => "plan",
-            Self::Renew(_) => "renew",
-        };
-        write!(
-            f,
-            "notafter {name} is not built yet: version {} watches, reports and alerts",
-            env!("CARGO_PKG_VERSION")
-        )
-    }
+/// Arguments of `renew`.
+#[derive(Debug, Args)]
+pub struct Renew {
+    /// The cloud's id of the resource
+    #[arg(value_name = "RESOURCE_ID")]
+    pub resource_id: String,
+    /// Which one, where several have this id, for example 'cloud_account="prod"'
+    #[arg(long = "match", value_name = "EXPR", value_parser = matcher)]
+    pub matcher: Option<Matcher>,
+    /// How to order it
+    #[command(flatten)]
+    pub order: Order,
+    /// As soon as possible, not only in the window; blackout dates and limits hold all the same
+    #[arg(long)]
+    pub now: bool,
+    /// End when the order is written down, instead of telling how it goes
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// How people order something.
+#[derive(Debug, Args)]
+pub struct Order {
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Who orders it; it is written down
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "")]
+    pub by: String,
+}
+
+/// What can be done with renewals.
+#[derive(Debug, Subcommand)]
+pub enum Renewals {
+    /// List what is under way, planned, refused although a rule allows it, and what was done
+    List {
+        /// Only what matches
+        #[arg(long = "match", value_name = "EXPR", value_parser = matcher)]
+        matcher: Option<Matcher>,
+        /// Also what no rule allows
+        #[arg(long)]
+        all: bool,
+        /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        format: TextFormat,
+    },
+    /// Show all that is known of one renewal
+    Show {
+        /// Its id (ren_…), or the cloud's id of the resource
+        #[arg(value_name = "ID")]
+        id: String,
+        /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        format: TextFormat,
+    },
+    /// Approve a planned renewal: it is carried out in its window
+    Approve {
+        /// Its id (ren_…), or the cloud's id of the resource
+        #[arg(value_name = "ID")]
+        id: String,
+        /// How to order it
+        #[command(flatten)]
+        order: Order,
+        /// As soon as possible, not only in the window; blackout dates and limits hold all the same
+        #[arg(long)]
+        now: bool,
+    },
+    /// Reject a planned renewal: it is not carried out
+    Reject {
+        /// Its id (ren_…), or the cloud's id of the resource
+        #[arg(value_name = "ID")]
+        id: String,
+        /// How to order it
+        #[command(flatten)]
+        order: Order,
+    },
 }
 
 /// A command line that leads to no command: wrong, or a question that clap answers by itself (`--help`).
@@ -440,7 +505,9 @@ mod tests {
             ("critical before warning", &["check", "--warning", "7d", "--critical", "8d"], 3),
             ("help", &["--help"], 0),
             ("help of check", &["check", "--help"], 0),
-            ("help of what is not built", &["renew", "--help"], 0),
+            ("help of renew", &["renew", "--help"], 0),
+            ("a renewal of nothing", &["renew", "--yes"], 64),
+            ("no such order", &["renewals", "repeat", "ren_1"], 64),
             ("version", &["--version"], 0),
             ("no resources", &["demo", "--resources", "0"], 64),
             ("a silence without an end", &["silence", "add", "cloud_service=\"rds\"", "--comment", "x"], 64),
@@ -496,18 +563,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_built_says_so_in_help_and_on_use() {
-        let help = parsed(&["--help"]).expect_err("help").to_string();
-        for line in [&["plan"][..], &["renew", "r-1", "--yes", "--now"]] {
-            let Ok(Arguments { command: Command::NotBuilt(not_built), .. }) = parsed(line) else {
-                panic!("{line:?} is known")
-            };
-            let text = not_built.to_string();
-            assert!(text.starts_with(&format!("notafter {} is not built yet", line[0])), "{text}");
-            let row = help.lines().find(|row| row.trim_start().starts_with(line[0]));
-            assert!(row.is_some_and(|row| row.ends_with("(not built yet)")), "{help}");
-        }
-        assert_eq!(help.matches("(not built yet)").count(), 2);
+    fn orders_name_who_gives_them_and_may_come_with_a_yes() {
+        let renew = ["renew", "r-1", "--yes", "--now", "--by", "alice", "--match", r#"cloud_account="prod""#];
+        let Ok(Arguments { command: Command::Renew(renew), .. }) = parsed(&renew) else {
+            panic!("a renewal")
+        };
+        assert!(renew.order.yes && renew.now && !renew.no_wait && renew.matcher.is_some());
+        assert_eq!((&*renew.resource_id, &*renew.order.by), ("r-1", "alice"));
+        let approve = ["renewals", "approve", "ren_1", "-y"];
+        let Ok(Arguments { command: Command::Renewals(Renewals::Approve { id, order, now }), .. }) =
+            parsed(&approve)
+        else {
+            panic!("an approval")
+        };
+        assert_eq!((&*id, order.yes, now), ("ren_1", true, false));
     }
 
     #[test]

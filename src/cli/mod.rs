@@ -15,6 +15,7 @@ pub mod explain;
 pub mod logging;
 pub mod manual;
 pub mod progress;
+mod renewing;
 pub mod report;
 mod select;
 mod tell;

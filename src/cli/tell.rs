@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::renewing;
 use super::text::{left, plural, utc};
 use crate::visible::visible;
 use crate::web::api::notifications::TestedItem;
@@ -27,6 +28,9 @@ pub(super) fn status(status: &Status) -> String {
         lines.push("channels".to_owned());
     }
     lines.extend(status.channels.iter().map(|channel| self::channel(channel, now)));
+    let (renewals, under_way) = renewing::status(&status.renewals, now);
+    lines.push(row("renewals", &renewals));
+    lines.extend(under_way);
     lines.join("\n") + "\n"
 }
 
@@ -196,7 +200,9 @@ mod tests {
     use crate::cli::testing::{HOSTILE, assert_expected, in_seconds};
     use crate::domain::finding::Stage;
     use crate::domain::testing::moment;
-    use crate::web::api::status::{ClockStatus, ScopeCounts};
+    use crate::web::api::renewals::of_board;
+    use crate::web::api::status::{ClockStatus, RenewalsStatus, ScopeCounts};
+    use crate::web::testing::renewals::board;
 
     fn status_now() -> Status {
         Status {
@@ -227,6 +233,15 @@ mod tests {
                 dead: 1,
             },
             channels: vec![channel_now("dba-slack", false), channel_now("pager", true)],
+            renewals: RenewalsStatus {
+                mode: "approve".to_owned(),
+                planned_at: Some(Moment(in_seconds(-5))),
+                trouble: None,
+                under_way: of_board(&board(), moment()).items.into_iter().take(1).collect(),
+                waiting: 2,
+                unapproved: 1,
+                refused: 1,
+            },
         }
     }
 

@@ -109,9 +109,14 @@ fn tables(mut fields: Fields<'_>) -> Config {
     let alert = fields.table("alert", |fields| Some(alert::read(fields, &names)));
     let (alert, heartbeat) = alert.unwrap_or_default();
     let routes = route::read_all(&mut fields, &names, alert.thresholds);
-    let renewal = fields.table("renewal", |fields| Some(renewal::read(fields))).unwrap_or_default();
+    let mut stored = false;
+    let store = fields.table("store", |fields| {
+        stored = fields.has("url");
+        Some(store::read(fields))
+    });
+    let store = Some(store.unwrap_or_default());
+    let renewal = fields.table("renewal", |fields| Some(renewal::read(fields, stored))).unwrap_or_default();
     let web = fields.table("web", |fields| Some(web::read(fields))).unwrap_or_default();
-    let store = Some(fields.table("store", |fields| Some(store::read(fields))).unwrap_or_default());
     fields.finish();
     Config { poll, accounts, alert, heartbeat, channels, routes, renewal, web, store }
 }

@@ -16,10 +16,22 @@ const HOUR: Duration = Duration::from_hours(1);
 const SECOND: Duration = Duration::from_secs(1);
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
-/// Reads the table.
-pub(super) fn read(fields: &mut Fields<'_>) -> RenewalPolicy {
+const STORE: &str =
+    "name one, where every start finds it again:\n[store]\nurl = \"sqlite:/var/lib/notafter/notafter.db\"";
+
+/// Reads the table. `stored`: the file says where the store is. What was ordered has to be found again, whichever folder
+/// the daemon is started from, so the usual place is not enough.
+pub(super) fn read(fields: &mut Fields<'_>, stored: bool) -> RenewalPolicy {
     let usual = RenewalPolicy::default();
     let mode = mode(fields);
+    if mode != RenewalMode::Off && !stored {
+        let predicate = format!(
+            "is \"{}\", which needs `url` in [store]: what is planned and ordered is written down first, so that nothing \
+             is ordered twice",
+            mode.as_str()
+        );
+        fields.problem("mode", &predicate, STORE);
+    }
     let before = fields.duration("before", SECOND..=YEAR).unwrap_or(usual.before);
     let announce = fields.duration("announce", SECOND..=YEAR).unwrap_or(usual.announce);
     let max_in_progress = count(fields, "max_in_progress").unwrap_or(usual.max_in_progress);
@@ -28,7 +40,6 @@ pub(super) fn read(fields: &mut Fields<'_>) -> RenewalPolicy {
     let mut blackout = fields.list("blackout", unique(date)).unwrap_or_default();
     blackout.sort_unstable();
     let allow = fields.tables("allow", rule);
-    fields.not_built("allow", None, "leave it out: this version renews nothing");
     if announce >= before {
         let predicate = format!("must be shorter than `before`, which is \"{}\"", show_duration(before));
         let hint = "otherwise a certificate ends before its renewal was announced long enough";
@@ -40,11 +51,7 @@ pub(super) fn read(fields: &mut Fields<'_>) -> RenewalPolicy {
 
 fn mode(fields: &mut Fields<'_>) -> RenewalMode {
     let word = fields.choice("mode", &RenewalMode::ALL.map(RenewalMode::as_str));
-    let mode = RenewalMode::ALL.into_iter().find(|mode| Some(mode.as_str()) == word).unwrap_or_default();
-    if mode != RenewalMode::Off {
-        fields.not_built("mode", Some(mode.as_str()), "mode = \"off\"");
-    }
-    mode
+    RenewalMode::ALL.into_iter().find(|mode| Some(mode.as_str()) == word).unwrap_or_default()
 }
 
 fn count(fields: &mut Fields<'_>, key: &'static str) -> Option<u32> {

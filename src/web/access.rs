@@ -8,6 +8,9 @@ use axum::http::request::Parts;
 use super::refusal::Refusal;
 use super::view::Shown;
 
+/// Who asks over the control socket: the system has checked who may, and does not say who it was.
+pub(super) const CONTROL: &str = "control socket";
+
 /// By which way a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -19,6 +22,14 @@ pub enum Access {
 
 /// The right to change something. A handler that takes it is not reached without.
 pub(super) struct MayChange;
+
+impl MayChange {
+    /// Who asks, as far as is known.
+    #[allow(clippy::unused_self)] // with users it is the name of the one who asks
+    pub(super) fn who(&self) -> &str {
+        CONTROL
+    }
+}
 
 impl FromRequestParts<Shown> for MayChange {
     type Rejection = Refusal;

@@ -78,7 +78,8 @@ async fn explain(State(shown): State<Shown>, RawQuery(query): RawQuery) -> Answe
             inside.explain.get().ok_or_else(|| Refusal::not_found("nothing is explained here"))?;
         let pace = |scope: &_| inside.pace.as_ref().and_then(|pace| pace(scope));
         let uptime = (now - context.timeline_start).to_std().unwrap_or_default();
-        let asked = Asked { id: &id, snapshot, pace: &pace, uptime, alerts: None, now };
+        let asked =
+            Asked { id: &id, snapshot, pace: &pace, uptime, alerts: None, renewals: context.renewals, now };
         let text = match &inside.alerting {
             Some(alerting) => alerting.with_world(snapshot, now, |world, memory| {
                 explainer(&Asked { alerts: Some((world, memory)), ..asked })

@@ -11,6 +11,7 @@ pub use crate::domain::alert::decide::AccountWords as AccountInfo;
 use crate::domain::alert::outbox::Row;
 use crate::domain::identity::Scope;
 use crate::domain::policy::{PollPolicy, Thresholds};
+use crate::domain::renewal;
 use crate::domain::resource::Resource;
 use crate::notifier::desk::{ChannelStatus, DeskError};
 
@@ -33,6 +34,8 @@ pub struct PageContext<'a> {
     pub poll: &'a PollPolicy,
     /// What is told and by whom; `None`: no channel is configured.
     pub told: Option<&'a Telling>,
+    /// What is renewed; `None`: this program watches only.
+    pub renewals: Option<&'a renewal::board::Board>,
 }
 
 /// How things stand with what is told, gathered for one answer.
@@ -90,6 +93,7 @@ pub(crate) mod testing {
             account: &|_| None,
             poll: &POLL,
             told: None,
+            renewals: None,
         }
     }
 }

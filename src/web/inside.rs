@@ -117,6 +117,8 @@ pub struct Asked<'a> {
     pub uptime: Duration,
     /// What is told, and what was told before; `None`: no channel is configured.
     pub alerts: Option<(&'a World<'a>, &'a Memory)>,
+    /// What is renewed; `None`: this program watches only.
+    pub renewals: Option<&'a renewal::board::Board>,
     /// The moment everything is measured from.
     pub now: DateTime<Utc>,
 }

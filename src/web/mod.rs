@@ -4,6 +4,7 @@
 //!
 //! - `GET /`, `/assets/…`, `/api/v1/…`: status page and lists (`view`)
 //! - `/api/v1/alerts`, `notifications`, `silences`, `status`, `explain`: what is told, and what people change (`changes`)
+//! - `/renewals/…`, `/api/v1/renewals`, `/api/v1/plan`: what is renewed, and orders of people (`renewals`)
 //! - `GET /metrics`: the metrics page (`scrape`)
 //! - `GET /-/healthy`: 200 as long as the loop runs
 //! - `GET /-/ready`: 503 until every scope had its first attempt or was restored
@@ -17,12 +18,15 @@ pub mod control;
 pub mod cursor;
 mod desk;
 mod doorkeeper;
+mod form;
 pub mod inside;
 pub mod json;
 pub mod members;
 pub mod page;
+pub mod planned;
 pub mod query;
 pub mod refusal;
+mod renewals;
 pub mod rows;
 mod scrape;
 pub mod server;

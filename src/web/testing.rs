@@ -1,5 +1,7 @@
 //! Snapshots for tests of the pages.
 
+pub(crate) mod renewals;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -29,11 +29,12 @@ use crate::domain::snapshot::Snapshot;
 use super::access::Access;
 use super::context::{AccountInfo, PageContext, Telling};
 use super::desk::Desk;
+use super::form::Seal;
 use super::inside::Inside;
 use super::page::query::PageQuery;
 use super::query::{CertificatesQuery, ScopesQuery};
 use super::refusal::Refusal;
-use super::{api, changes, json, page, query};
+use super::{api, changes, json, page, query, renewals};
 
 /// Nothing but our own style and pictures is loaded, nothing runs, and nobody frames the page.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
@@ -92,6 +93,8 @@ impl View {
     ) -> T {
         // cloned out, so that no lock is held while the answer is made
         let (snapshot, settings) = (Arc::clone(&self.snapshot.borrow()), Arc::clone(&self.settings.borrow()));
+        let renewing = self.inside.renewing.as_ref();
+        let board = renewing.map(|renewing| Arc::clone(&renewing.board.borrow()));
         let context = PageContext {
             version: self.version,
             started_at: self.started_at,
@@ -101,6 +104,7 @@ impl View {
             account: &|name| settings.accounts.get(name),
             poll: &settings.poll,
             told,
+            renewals: board.as_deref(),
         };
         answer(&snapshot, (self.now)(), &context)
     }
@@ -112,6 +116,7 @@ pub(super) struct Shown {
     pub(super) view: Arc<View>,
     pub(super) access: Access,
     desk: Desk,
+    pub(super) seal: Arc<Seal>,
 }
 
 impl Shown {
@@ -143,7 +148,8 @@ pub fn router(view: Arc<View>, access: Access) -> Router {
         .route("/api/v1/certificates", read_only(get(certificates)))
         .route("/api/v1/scopes", read_only(get(scopes)))
         .route("/api/v1/openapi.json", read_only(get(openapi)))
-        .with_state(Shown { view, access, desk: Desk::default() })
+        .merge(renewals::routes())
+        .with_state(Shown { view, access, desk: Desk::default(), seal: Arc::default() })
 }
 
 /// `get` answers HEAD as well; everything else is told what is possible.
@@ -157,6 +163,11 @@ async fn show_page(State(shown): State<Shown>, RawQuery(query): RawQuery) -> Res
     let html = shown
         .make_with(told, move |snapshot, now, context| page::page(snapshot, &query, now, context).render())
         .await;
+    written(html)
+}
+
+/// A page for people, with what it may load and do.
+pub(super) fn written(html: askama::Result<String>) -> Response {
     let Ok(html) = html else {
         let detail = "the page could not be written".to_owned();
         return Refusal { status: StatusCode::INTERNAL_SERVER_ERROR, detail }.into_response();

@@ -13,12 +13,17 @@ use serde_json::{Value, json};
 use crate::support::{House, SECRET, is_described, openapi};
 
 /// Every path that changes something.
-const CHANGES: [(&str, &str); 5] = [
+const CHANGES: [(&str, &str); 10] = [
     ("POST", "/api/v1/silences"),
     ("DELETE", "/api/v1/silences/sil_1"),
     ("POST", "/api/v1/notifications/evt_1/retry"),
     ("POST", "/api/v1/notifications/evt_1/discard"),
     ("POST", "/api/v1/notifications/test"),
+    ("POST", "/api/v1/renewals"),
+    ("POST", "/api/v1/renewals/ren_1/approve"),
+    ("POST", "/api/v1/renewals/ren_1/reject"),
+    ("POST", "/renewals/ren_1"),
+    ("POST", "/renewals/order"),
 ];
 
 fn items(list: &Value) -> &Vec<Value> {
@@ -45,6 +50,7 @@ async fn people_see_what_is_told_and_change_it() {
     dead_letters(&house).await;
     silences(&house, item).await;
     notify_test(&house).await;
+    renewal_that_is_off(&house, item).await;
     status_and_explain(&house, item).await;
     the_port_changes_nothing(&house).await;
     nothing_secret_is_said(&house).await;
@@ -146,6 +152,31 @@ async fn silences(house: &House, item: &Value) {
         let (status, problem) = house.ask("POST", "/api/v1/silences", &body.to_string()).await;
         assert_eq!(status, 400, "{body}");
         assert!(problem["detail"].as_str().unwrap().contains(want), "{want}: {problem}");
+    }
+}
+
+/// A daemon that renews nothing says so, whichever way it is asked.
+async fn renewal_that_is_off(house: &House, item: &Value) {
+    let id = item["resource_id"].as_str().unwrap();
+    let plan = house.says(&["plan"]).await;
+    assert_eq!(plan.code, 0, "{plan:?}");
+    assert!(plan.out.starts_with("mode off: nothing is renewed\n") && plan.out.contains(id), "{plan:?}");
+    let json = house.says(&["plan", "--format", "json"]).await;
+    let list: Value = serde_json::from_str(&json.out).unwrap();
+    assert!(items(&list).iter().any(|item| item["reason"]["code"] == "mode_off"), "{json:?}");
+    for words in [
+        &["renew", id, "--yes"][..],
+        &["renewals", "approve", id, "--yes"],
+        &["renewals", "reject", "ren_0000000000000000", "--yes"],
+    ] {
+        let said = house.says(words).await;
+        assert_eq!((said.code, said.out.as_str()), (1, ""), "{words:?}: {said:?}");
+    }
+    for (path, body, status) in [
+        ("/api/v1/renewals", format!("{{\"resource_id\": \"{id}\"}}"), 409),
+        ("/api/v1/renewals/ren_1/approve", String::new(), 409),
+    ] {
+        assert_eq!(house.ask("POST", path, &body).await.0, status, "{path}");
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) async fn run(mut config: Config) -> Exit {
 
 /// Makes explanations out of what the daemon knows and what is configured.
 pub(super) fn explainer(config: &Config) -> Explainer {
-    let (policy, alert) = (config.poll.clone(), config.alert.clone());
+    let (policy, alert, allow) = (config.poll.clone(), config.alert.clone(), config.renewal.allow.clone());
     let labels: BTreeMap<(String, String), String> =
         labels(config).into_iter().map(|(key, value)| (key, value.to_owned())).collect();
     Box::new(move |asked| {
@@ -46,6 +46,8 @@ pub(super) fn explainer(config: &Config) -> Explainer {
             pace: asked.pace,
             uptime: Some(asked.uptime),
             alerts: asked.alerts.map(|(world, memory)| Alerts { world, memory, remembered: true }),
+            renewals: asked.renewals,
+            allow: &allow,
             now: asked.now,
         };
         explain::explain(asked.id, &known)

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 use super::signals::stop_at_signals;
 use super::{Exit, environment, failed, printed};
-use crate::cli::args::{Check, DoctorFormat};
+use crate::cli::args::{Check, DoctorFormat, TextFormat};
 use crate::cli::doctor;
 use crate::cli::explain::{self, Alerts, Known};
 use crate::cli::progress::{Done, Progress};
@@ -23,11 +24,18 @@ use crate::daemon::{alerts, build_accounts};
 use crate::domain::alert::decide::World;
 use crate::domain::alert::memory::Memory;
 use crate::domain::identity::Scope;
+use crate::domain::renewal;
+use crate::domain::renewal::board::Board;
+use crate::domain::renewal::method::Capability;
+use crate::domain::renewal::show::show;
 use crate::domain::snapshot::Snapshot;
 use crate::http::Http;
 use crate::provider::{self, Provider};
 use crate::shutdown::Stop;
 use crate::telemetry::Telemetry;
+use crate::visible::visible;
+use crate::web::api::renewals::of_board;
+use crate::web::json::to_text;
 
 /// Looks at everything once and prints what ends first.
 pub(super) async fn check(config: Config, check: &Check, progress: Option<Progress>) -> Exit {
@@ -76,6 +84,7 @@ pub(super) async fn explain(config: Config, id: &str) -> Exit {
         console: &console,
         now: clock.now(),
     });
+    let board = board(&config, &snapshot, clock.now());
     let known = Known {
         snapshot: &snapshot,
         policy: &config.poll,
@@ -85,6 +94,8 @@ pub(super) async fn explain(config: Config, id: &str) -> Exit {
         pace: &|scope: &Scope| providers.get(&scope.account).map(|provider| provider.inspect_rate(scope)),
         uptime: None,
         alerts: world.as_ref().map(|world| Alerts { world, memory: &memory, remembered: false }),
+        renewals: Some(&board),
+        allow: &config.renewal.allow,
         now: clock.now(),
     };
     match explain::explain(id, &known) {
@@ -94,6 +105,45 @@ pub(super) async fn explain(config: Config, id: &str) -> Exit {
             Exit::Failed
         }
     }
+}
+
+/// Shows what renewal would do, after one round over everything.
+pub(super) async fn plan(config: Config, format: TextFormat) -> Exit {
+    let clock = Clock::system();
+    let round = match Round::prepare(&config, Mode::Once { only: None }, &clock) {
+        Ok(round) => round,
+        Err(exit) => return exit,
+    };
+    let Some(snapshot) = round.run(None).await else { return Exit::Failed };
+    let board = board(&config, &snapshot, clock.now());
+    eprintln!(
+        "notafter: no daemon plans: what was announced, approved or tried before is not known, nor any silence"
+    );
+    match format {
+        TextFormat::Text => {
+            printed(&show(&board.plan, board.mode, &|text| visible(text).into_owned()), Exit::Ok)
+        }
+        TextFormat::Json => printed(&to_text(&of_board(&board, clock.now())), Exit::Ok),
+    }
+}
+
+/// What would be planned by somebody who remembers nothing.
+fn board(config: &Config, snapshot: &Snapshot, now: DateTime<Utc>) -> Board {
+    let world = renewal::plan::World {
+        snapshot,
+        policy: &config.renewal,
+        accounts: &alerts::rules(config).accounts,
+        capability: &|scope, resource| {
+            provider::find(&scope.provider).map_or(Capability::NoApi, |kind| (kind.renewal)(scope, resource))
+        },
+        details: &BTreeMap::new(),
+        attempts: &[],
+        silences: &[],
+        zone: config.alert.timezone,
+        now,
+    };
+    let plan = Arc::new(renewal::plan::plan(&world));
+    Board { mode: config.renewal.mode, plan, at: Some(now), ..Board::default() }
 }
 
 /// What is to be told to whom. Channels that cannot be made are told, and none is spoken of.

@@ -3,6 +3,7 @@
 mod daemon;
 mod demo;
 mod look;
+mod order;
 mod signals;
 mod talk;
 
@@ -39,10 +40,6 @@ fn execute(arguments: &Arguments) -> Exit {
         return failed(&error);
     }
     match command {
-        Command::NotBuilt(command) => {
-            eprintln!("{command}");
-            Exit::Usage
-        }
         Command::Completions { shell } => written(|out| manual::completions(*shell, out)),
         Command::Man => written(manual::man),
         Command::Config => with_config(global, |config| printed(&config.effective(), Exit::Ok)),
@@ -68,6 +65,14 @@ fn execute(arguments: &Arguments) -> Exit {
                 Some(exit) => exit,
                 None => with_config(global, |config| run_async(talk::test_alone(config, channel.as_deref()))),
             }
+        }
+        Command::Plan(plan) => match run_asked(global, |socket| order::plan(socket, plan.format)) {
+            Some(exit) => exit,
+            None => with_config(global, |config| run_async(look::plan(config, plan.format))),
+        },
+        Command::Renew(renew) => with_socket(global, |socket| run_async(order::renew(socket, renew))),
+        Command::Renewals(renewals) => {
+            with_socket(global, |socket| run_async(order::renewals(socket, renewals)))
         }
         Command::Demo(demo) => run_async(demo::demo(demo)),
     }

@@ -110,7 +110,7 @@ pub(super) async fn test(socket: PathBuf, channel: Option<&str>) -> Option<Exit>
 }
 
 /// That no daemon runs is the ordinary case of those who only begin; anything else is worth a word.
-fn looks_itself(error: &ClientError) {
+pub(super) fn looks_itself(error: &ClientError) {
     if !error.is_nobody() {
         eprintln!("notafter: {error}\n  going on without the daemon");
     }

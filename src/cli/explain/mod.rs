@@ -13,13 +13,15 @@ use crate::domain::alert::decide::World;
 use crate::domain::alert::memory::Memory;
 use crate::domain::identity::{CertRole, Scope};
 use crate::domain::matcher::Matcher;
-use crate::domain::policy::{PollPolicy, Thresholds};
+use crate::domain::policy::{PollPolicy, RenewalRule, Thresholds};
+use crate::domain::renewal::board::Board;
 use crate::domain::resource::Resource;
 use crate::domain::snapshot::{ScopeView, Snapshot};
 use crate::visible::visible;
 
 mod alerts;
 mod paragraphs;
+mod renewal;
 mod unknown;
 mod why;
 
@@ -42,6 +44,10 @@ pub struct Known<'a> {
     pub uptime: Option<Duration>,
     /// Who is told of it; `None` where no channel is configured.
     pub alerts: Option<Alerts<'a>>,
+    /// What is planned and was renewed; `None` where a daemon renews nothing.
+    pub renewals: Option<&'a Board>,
+    /// `[[renewal.allow]]`, in the order of the file.
+    pub allow: &'a [RenewalRule],
     /// The moment everything is measured from.
     pub now: DateTime<Utc>,
 }

@@ -24,7 +24,7 @@ impl Paragraph {
         self.0.extend(["  ", &format!("{word:<13}"), &visible(text), "\n"]);
     }
 
-    fn say_known(&mut self, word: &str, text: &str) {
+    pub(super) fn say_known(&mut self, word: &str, text: &str) {
         if !text.is_empty() {
             self.say(word, text);
         }
@@ -37,7 +37,7 @@ pub(super) fn of(found: Found<'_>, known: &Known<'_>) -> String {
     paragraphs.extend(certificates.map(|certificate| self::certificate(certificate, found, known)));
     paragraphs.extend([looks(found, known), scope(found, known)]);
     paragraphs.extend(super::alerts::of(found, known));
-    paragraphs.push(promises());
+    paragraphs.push(super::renewal::of(found, known));
     let texts: Vec<_> = paragraphs.into_iter().map(|Paragraph(text)| text).collect();
     texts.join("\n")
 }
@@ -248,15 +248,8 @@ fn rate(calls_per_second: f64) -> String {
     format!("{calls_per_second:.1} calls a second")
 }
 
-fn promises() -> Paragraph {
-    let mut paragraph = Paragraph::titled("What happens");
-    paragraph.say("shown", "what is known is in /metrics, on the page and in the API");
-    paragraph.say("renewal", "not built yet: this version changes nothing in any cloud");
-    paragraph
-}
-
 /// `2026-11-23 15:00:59 UTC, in 31 h`, or `…, 3 d ago`.
-fn relative(moment: DateTime<Utc>, now: DateTime<Utc>) -> String {
+pub(super) fn relative(moment: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let left_of_it = moment - now;
     let lead = if left_of_it > TimeDelta::zero() { "in " } else { "" };
     format!("{}, {lead}{}", utc(moment), left(left_of_it))

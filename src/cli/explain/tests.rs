@@ -39,6 +39,8 @@ fn ask_with(
         pace: &|scope| (&*scope.service != "ulb").then_some(3.0),
         uptime: Some(100 * HOUR),
         alerts,
+        renewals: None,
+        allow: &[],
         now: moment(),
     };
     adjust(&mut known);
@@ -132,6 +134,8 @@ fn a_scope_that_is_too_large_for_its_pace_is_told() {
                 pace: &|_| Some(pace),
                 uptime: None,
                 alerts: None,
+                renewals: None,
+                allow: &[],
                 now: moment(),
             },
         );
@@ -245,7 +249,33 @@ fn who_is_told_by_which_route_and_why_not() {
     ];
     let alerts = texts.iter().map(|text| {
         let begin = text.find("Alerts").expect("a paragraph");
-        &text[begin..text.find("What happens").expect("the last one")]
+        &text[begin..text.find("Renewal").expect("the last one")]
     });
     assert_expected("explain_alerts.txt", &alerts.collect::<Vec<_>>().join("----\n\n"));
+}
+
+#[test]
+fn it_says_whether_and_when_it_is_renewed() {
+    let garden = crate::web::testing::renewals::garden();
+    let board = garden.board();
+    let ids = ["r-running", "r-asked", "r-approved", "r-tried", "r-off", "r-done"];
+    let paragraph = |id: &&str| {
+        let known = Known {
+            snapshot: &garden.snapshot,
+            policy: &PollPolicy::default(),
+            thresholds: Thresholds::default(),
+            overrides: &[],
+            account_label: &|_, _| None,
+            pace: &|_| None,
+            uptime: None,
+            alerts: None,
+            renewals: Some(&board),
+            allow: &garden.policy.allow,
+            now: moment(),
+        };
+        let text = explain(id, &known).expect("known");
+        let (_, renewal) = text.split_once("\nRenewal\n").expect("the last paragraph");
+        format!("{id}\n{renewal}")
+    };
+    assert_expected("explain_renewal.txt", &ids.iter().map(paragraph).collect::<Vec<_>>().join("\n"));
 }

@@ -71,6 +71,16 @@ pub struct AttemptKey {
     pub not_after: DateTime<Utc>,
 }
 
+impl AttemptKey {
+    /// The id of its attempt with this number, made already or not: the same wherever it is asked for.
+    pub fn id(&self, number: u32) -> Box<str> {
+        let ResourceKey { provider, account, project, region, service, resource_id } = &self.resource;
+        let (end, number) = (self.not_after.timestamp().to_string(), number.to_string());
+        let parts = [provider, account, project, region, service, resource_id, &*end, &*number];
+        format!("ren_{:016x}", stable_hash(parts)).into()
+    }
+}
+
 /// One renewal. Unique are its id, and key and number together; a second number exists only where a person wanted it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -265,7 +275,7 @@ impl Attempt {
         now: DateTime<Utc>,
     ) -> Self {
         Self {
-            id: id_of(&key, number),
+            id: key.id(number),
             key,
             number,
             by,
@@ -333,12 +343,4 @@ impl Attempt {
             _ => None,
         }
     }
-}
-
-/// The same for the same attempt, wherever it is planned.
-fn id_of(key: &AttemptKey, number: u32) -> Box<str> {
-    let ResourceKey { provider, account, project, region, service, resource_id } = &key.resource;
-    let (end, number) = (key.not_after.timestamp().to_string(), number.to_string());
-    let parts = [provider, account, project, region, service, resource_id, &*end, &*number];
-    format!("ren_{:016x}", stable_hash(parts)).into()
 }

@@ -235,7 +235,7 @@ fn resume(world: &World<'_>) -> Vec<Step> {
         let overdue = attempt.is_overdue(world.now);
         Step {
             resource: attempt.key.resource.clone(),
-            name: Box::default(),
+            name: name(world.snapshot, &attempt.key.resource),
             certificate: Some(Target { role: CertRole::Server, not_after: attempt.key.not_after }),
             rule: None,
             call: None,
@@ -244,4 +244,10 @@ fn resume(world: &World<'_>) -> Vec<Step> {
         }
     };
     open.map(step).collect()
+}
+
+/// Its display name, where it is known still.
+fn name(snapshot: &Snapshot, key: &ResourceKey) -> Box<str> {
+    let known = snapshot.scopes.get(&key.scope()).and_then(|view| view.resources.get(&key.resource_id));
+    known.map(|resource| resource.facts.name.clone()).unwrap_or_default()
 }

@@ -19,7 +19,8 @@ pub fn show(plan: &Plan, mode: RenewalMode, clean: &dyn Fn(&str) -> String) -> S
     out
 }
 
-fn meaning(mode: RenewalMode) -> &'static str {
+/// What a mode means.
+pub fn meaning(mode: RenewalMode) -> &'static str {
     match mode {
         RenewalMode::Off => "nothing is renewed",
         RenewalMode::Plan => "nothing is called; this is what would be done",
@@ -75,7 +76,8 @@ fn reason(why: Refusal, detail: &str, clean: &dyn Fn(&str) -> String) -> String 
     format!("{}: {}{more}", why.code(), why.text())
 }
 
-fn shown(call: &Call, clean: &dyn Fn(&str) -> String) -> String {
+/// A call as it would be made, and what it does to the instance.
+pub fn shown(call: &Call, clean: &dyn Fn(&str) -> String) -> String {
     let mut text = call.action.to_owned();
     for (name, value) in &call.parameters {
         let _ = write!(text, " {name}={}", clean(value));

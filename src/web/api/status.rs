@@ -5,14 +5,22 @@ use serde::{Deserialize, Serialize};
 
 use super::super::context::{PageContext, Telling};
 use super::super::json::Moment;
+use super::super::planned::{Entry, entries};
 use super::super::rows::scope_id;
+use super::renewals::RenewalItem;
 use super::silences::state_of;
 use crate::domain::alert::delivery::health::Health;
+use crate::domain::policy::RenewalMode;
+use crate::domain::renewal::board::Board;
+use crate::domain::renewal::plan::Decision;
+use crate::domain::renewal::refusal::Refusal;
 use crate::domain::snapshot::Snapshot;
 use crate::notifier::desk::ChannelStatus;
 
 /// So many scopes that fail are told one by one.
 const FAILING: usize = 100;
+/// So many renewals that are under way are told one by one.
+const RUNNING: usize = 100;
 
 /// How the daemon fares.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,6 +36,7 @@ pub struct Status {
     pub store: StoreStatus,
     pub alerts: AlertsStatus,
     pub channels: Vec<ChannelItem>,
+    pub renewals: RenewalsStatus,
 }
 
 /// The daemon's idea of time.
@@ -78,6 +87,19 @@ pub struct AlertsStatus {
     pub silences: usize,
     pub queued: usize,
     pub dead: usize,
+}
+
+/// Whether anything is renewed.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct RenewalsStatus {
+    pub mode: String,
+    pub planned_at: Option<Moment>,
+    pub trouble: Option<String>,
+    pub under_way: Vec<RenewalItem>,
+    pub waiting: usize,
+    pub unapproved: usize,
+    pub refused: usize,
 }
 
 /// How a channel fares.
@@ -143,6 +165,28 @@ pub fn status(
         store,
         alerts: alerts(context.told, now),
         channels: channels(context.told).iter().map(ChannelItem::new).collect(),
+        renewals: renewals(context.renewals, now),
+    }
+}
+
+/// Of what waits, only what was announced: the rest is not due. Of what is refused, only what a rule allows.
+fn renewals(board: Option<&Board>, now: DateTime<Utc>) -> RenewalsStatus {
+    let found: Vec<Entry<'_>> = board.map(|board| entries(board).collect()).unwrap_or_default();
+    let is = |entry: &Entry<'_>, wanted: fn(&Decision) -> bool| {
+        entry.step.is_some_and(|step| step.rule.is_some() && wanted(&step.decision))
+    };
+    let count = |wanted: fn(&Decision) -> bool| found.iter().filter(|entry| is(entry, wanted)).count();
+    let under_way = found.iter().filter(|entry| entry.word() == Some("under_way"));
+    let waits =
+        |decision: &Decision| matches!(decision, Decision::Wait { why, .. } if *why != Refusal::TooEarly);
+    RenewalsStatus {
+        mode: board.map_or(RenewalMode::Off, |board| board.mode).as_str().to_owned(),
+        planned_at: board.and_then(|board| board.at).map(Moment),
+        trouble: board.and_then(|board| board.trouble.as_deref()).map(str::to_owned),
+        under_way: under_way.take(RUNNING).map(|entry| RenewalItem::new(entry, now)).collect(),
+        waiting: count(waits),
+        unapproved: count(|decision| decision.why() == Some(Refusal::NotApproved)),
+        refused: count(|decision| matches!(decision, Decision::Refuse { .. })),
     }
 }
 

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::renewals::{RenewalItem, RenewalsQuery, renewal, renewals};
 use super::*;
 use crate::domain::finding::Stage;
 use crate::domain::identity::CertRole;
@@ -16,6 +17,7 @@ use crate::web::context::AccountInfo;
 use crate::web::context::testing::plain_context;
 use crate::web::cursor::Sort;
 use crate::web::json::to_text;
+use crate::web::testing::renewals::{board, garden};
 use crate::web::testing::{ending_in, fleet, in_scope, small};
 
 fn asked(snapshot: &Snapshot, query: &str) -> Value {
@@ -241,6 +243,88 @@ fn the_openapi_document_has_every_field_and_parameter() {
             described.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
         assert_eq!(described, parameters, "{path}");
     }
+}
+
+#[test]
+fn the_openapi_document_has_every_field_of_renewals() {
+    let document: Value = serde_json::from_str(OPENAPI).unwrap();
+    let schemas = &document["components"]["schemas"];
+    let board = board();
+    let context = PageContext { renewals: Some(&board), ..plain_context() };
+    let snapshot = garden().snapshot;
+    let ask = |query: &str| {
+        let query = RenewalsQuery::parse(Some(query)).unwrap();
+        serde_json::to_value(renewals(&snapshot, &query, moment(), &context)).unwrap()
+    };
+    let list = ask("");
+    let of =
+        |id: &str| list["items"].as_array().unwrap().iter().find(|item| item["resource_id"] == id).unwrap();
+    let approved = of("r-approved");
+    let id = approved["id"].as_str().unwrap();
+    let detail = serde_json::to_value(renewal(id, moment(), &context).unwrap()).unwrap();
+    for (schema, value) in [
+        ("RenewalList", &list),
+        ("Renewal", approved),
+        ("RenewalDetail", &detail),
+        ("RenewalEntry", &detail["history"][0]),
+        ("RenewalReason", &approved["reason"]),
+        ("RenewalWindow", &approved["window"]),
+        ("RenewalCall", &approved["call"]),
+        ("RenewalAttempt", &approved["attempt"]),
+        ("RenewalApproval", &approved["attempt"]["approval"]),
+    ] {
+        let described = &schemas[schema];
+        assert_eq!(fields(&described["properties"]), fields(value), "{schema}");
+        let required = described["required"].as_array().unwrap().iter();
+        let required: BTreeSet<String> = required.map(|name| name.as_str().unwrap().to_owned()).collect();
+        assert_eq!(required, fields(value), "{schema}: nothing is ever left out");
+    }
+    let reasons = schemas["RenewalReason"]["properties"]["code"]["enum"].as_array().unwrap();
+    let reasons: Vec<_> = reasons.iter().filter_map(Value::as_str).collect();
+    assert_eq!(
+        reasons,
+        crate::domain::renewal::refusal::Refusal::ALL.iter().map(|why| why.code()).collect::<Vec<_>>()
+    );
+    let parameters = document["paths"]["/api/v1/renewals"]["get"]["parameters"].as_array().unwrap();
+    let parameters: Vec<_> = parameters.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
+    assert_eq!(parameters, RenewalsQuery::PARAMETERS);
+}
+
+#[test]
+fn renewals_are_listed_by_what_was_asked_and_page_by_page() {
+    let (board, snapshot) = (board(), garden().snapshot);
+    let context = PageContext { renewals: Some(&board), ..plain_context() };
+    let ask =
+        |query: &str| renewals(&snapshot, &RenewalsQuery::parse(Some(query)).unwrap(), moment(), &context);
+    let ids =
+        |list: &List<RenewalItem>| list.items.iter().map(|item| item.resource_id.clone()).collect::<Vec<_>>();
+    let usual = ["r-running", "r-asked", "r-approved", "r-early", "r-done", "r-tried", "r-done"];
+    for (query, want) in [
+        ("", &usual[..]),
+        ("all=false", &usual),
+        (
+            "all=true",
+            &["r-running", "r-asked", "r-approved", "r-early", "r-done", "r-tried", "r-off", "r-done"],
+        ),
+        ("match=resource_id%3D%22r-asked%22", &["r-asked"]),
+        ("match=resource_name%3D%22orders%22,resource_id%3D~%22r-a.*%22", &["r-asked", "r-approved"]),
+        ("match=cloud_service%3D%22rds%22", &[]),
+    ] {
+        assert_eq!(ids(&ask(query)), want, "{query}");
+    }
+    let (mut seen, mut next) = (Vec::new(), String::new());
+    loop {
+        let page = ask(&format!("limit=2&cursor={next}"));
+        seen.extend(ids(&page));
+        let Some(cursor) = page.next else { break };
+        next = cursor;
+    }
+    assert_eq!(seen, usual, "nothing is repeated or skipped");
+    for query in ["all=yes", "cursor=x", "limit=0", "x=1"] {
+        assert!(RenewalsQuery::parse(Some(query)).is_err(), "{query}");
+    }
+    let off = renewals(&snapshot, &RenewalsQuery::parse(None).unwrap(), moment(), &plain_context());
+    assert!(off.items.is_empty() && off.next.is_none());
 }
 
 #[test]

@@ -4,7 +4,11 @@
 //! [`shortened`](crate::visible::shortened) on its way into the view and through the template's escaping on its way out.
 
 pub mod kind;
+pub mod order;
 pub mod query;
+pub mod renewal;
+pub mod renewal_words;
+pub mod renewals;
 pub mod scopes;
 pub mod survey;
 pub mod table;
@@ -17,6 +21,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use self::kind::Kind;
 use self::query::{PageQuery, Show};
+use self::renewals::{Renewals, renewals};
 use self::scopes::{Scopes, scopes};
 use self::survey::Survey;
 use self::table::{Table, table};
@@ -50,6 +55,7 @@ pub struct Page {
     later: String,
     table: Table,
     scopes: Scopes,
+    renewals: Option<Renewals>,
     told: Option<Told>,
 }
 
@@ -108,6 +114,7 @@ pub fn page(snapshot: &Snapshot, query: &PageQuery, now: DateTime<Utc>, context:
         later: w.later.of(survey.later),
         table: table(&mut survey, query, now, context, w),
         scopes,
+        renewals: context.renewals.map(|board| renewals(board, now, context, w)),
         told: context.told.map(|telling| told(telling, now, context, w)),
     }
 }

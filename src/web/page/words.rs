@@ -4,11 +4,14 @@
 
 use chrono::TimeDelta;
 
+use super::renewal_words::RenewalWords;
+
 /// The texts of one language.
 #[derive(Debug)]
 #[allow(missing_docs)] // each is explained best by its English text
 pub struct Words {
     pub lang: &'static str,
+    pub renewal: &'static RenewalWords,
     pub skip: &'static str,
     pub tagline: &'static str,
     pub up_for: &'static str,
@@ -152,6 +155,7 @@ pub struct Counted {
 /// The page in English.
 pub const ENGLISH: Words = Words {
     lang: "en",
+    renewal: &super::renewal_words::ENGLISH,
     skip: "Skip to what ends next",
     tagline: "TLS certificates of managed databases",
     up_for: "up for {}",

@@ -1,0 +1,153 @@
+//! The pages of renewals, and what their forms order. A form counts once, and only for what its reader saw.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::{FromRequestParts, Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::http::header::{LOCATION, ORIGIN};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+
+use super::{Answer, no_resource, person, renewing, status_of, told, unknown};
+use crate::web::access::{CONTROL, MayChange};
+use crate::web::form::Filled;
+use crate::web::inside::Renewing;
+use crate::web::page::order::{OrderQuery, Ordering, order_page};
+use crate::web::page::renewal::{Asked, Notice, Reading, Viewer, about, renewal_page};
+use crate::web::planned::{entries, entry};
+use crate::web::refusal::Refusal;
+use crate::web::view::{Shown, written};
+
+/// Who looks at a page, and may change something from it; a link on another site may well have led here.
+pub(super) struct Looks(Viewer);
+
+impl FromRequestParts<Shown> for Looks {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, shown: &Shown) -> Result<Self, Self::Rejection> {
+        let mut asked = parts.clone();
+        asked.headers.remove("sec-fetch-site");
+        asked.headers.remove(ORIGIN);
+        let may = MayChange::from_request_parts(&mut asked, shown).await;
+        Ok(Self(match may {
+            Ok(may) if may.who() == CONTROL => Viewer::Somebody,
+            Ok(may) => Viewer::User(may.who().to_owned()),
+            Err(_) => Viewer::Reader,
+        }))
+    }
+}
+
+pub(super) async fn show(
+    Looks(viewer): Looks,
+    State(shown): State<Shown>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    let asked = Asked::read(query.as_deref());
+    page_of(&shown, id, viewer, asked, None).await
+}
+
+/// The page of one renewal, where there is one, or will be in a moment.
+async fn page_of(shown: &Shown, id: String, viewer: Viewer, asked: Asked, notice: Option<Notice>) -> Answer {
+    let seal = Arc::clone(&shown.seal);
+    let page = shown.make(move |_, now, context| {
+        let token = |parts: &[&str]| seal.token(parts);
+        let reading = Reading { id: &id, viewer: &viewer, asked: &asked, token: &token };
+        let page = renewal_page(&reading, notice, now, context);
+        page.map(|page| page.render()).ok_or_else(|| unknown(&id))
+    });
+    page.await.map(written)
+}
+
+pub(super) async fn decide(
+    may: MayChange,
+    State(shown): State<Shown>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Answer {
+    let filled = Filled::read(&body);
+    let by = person(&may, Some(filled.field("by")))?;
+    let viewer = if may.who() == CONTROL { Viewer::Somebody } else { Viewer::User(may.who().to_owned()) };
+    let Renewing { board, desk } = renewing(&shown)?.clone();
+    let board = Arc::clone(&board.borrow());
+    let found = entry(&board, &id).ok_or_else(|| unknown(&id))?;
+    if !shown.seal.is_of(filled.field("token"), &about(&found).each_ref().map(String::as_str)) {
+        return again(&shown, id, viewer, StatusCode::CONFLICT, Notice::Stale).await;
+    }
+    let ordered = match filled.field("what") {
+        "approve" => desk.approve(&id, &by, filled.field("now") == "yes").await,
+        "reject" => desk.reject(&id, &by).await,
+        _ => return Err(Refusal::bad_request("the form says neither approve nor reject")),
+    };
+    match ordered {
+        Ok(attempt) => {
+            told(&attempt);
+            Ok(back_to(&attempt.id, attempt.changed_at.timestamp_millis()))
+        }
+        Err(error) => again(&shown, id, viewer, status_of(&error), Notice::Refused(error)).await,
+    }
+}
+
+async fn again(shown: &Shown, id: String, viewer: Viewer, status: StatusCode, notice: Notice) -> Answer {
+    let page = page_of(shown, id, viewer, Asked::default(), Some(notice)).await?;
+    Ok((status, page).into_response())
+}
+
+/// Beside this page, wherever a proxy has put it.
+fn back_to(id: &str, changed_at: i64) -> Response {
+    (StatusCode::SEE_OTHER, [(LOCATION, format!("{id}?after={changed_at}"))]).into_response()
+}
+
+pub(super) async fn show_order(
+    Looks(viewer): Looks,
+    State(shown): State<Shown>,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    let asked = OrderQuery::read(query.as_deref());
+    order_page_of(&shown, asked, viewer, None).await
+}
+
+async fn order_page_of(shown: &Shown, asked: OrderQuery, viewer: Viewer, notice: Option<Notice>) -> Answer {
+    let seal = Arc::clone(&shown.seal);
+    let page = shown.make(move |snapshot, now, context| {
+        let token = |parts: &[&str]| seal.token(parts);
+        let found = asked.found(snapshot);
+        if found.is_empty() {
+            return Err(no_resource(&asked.resource));
+        }
+        let ordering = Ordering { asked: &asked, found: &found, viewer: &viewer, token: &token };
+        Ok(order_page(&ordering, notice, now, context).render())
+    });
+    page.await.map(written)
+}
+
+pub(super) async fn order(may: MayChange, State(shown): State<Shown>, body: Bytes) -> Answer {
+    let filled = Filled::read(&body);
+    let by = person(&may, Some(filled.field("by")))?;
+    let viewer = if may.who() == CONTROL { Viewer::Somebody } else { Viewer::User(may.who().to_owned()) };
+    let asked = OrderQuery::of_form(&|name| filled.field(name).to_owned());
+    let Renewing { board, desk } = renewing(&shown)?.clone();
+    let found = Arc::clone(&shown.view.snapshot.borrow());
+    let found = asked.found(&found);
+    let [key] = &found[..] else { return Err(no_resource(&asked.resource)) };
+    let board = Arc::clone(&board.borrow());
+    let seen = entries(&board).find(|entry| entry.step.is_some() && entry.resource() == Some(key));
+    let seen = seen.map(|entry| about(&entry)).unwrap_or_default();
+    let fresh = shown.seal.is_of(filled.field("token"), &seen.each_ref().map(String::as_str));
+    let (status, notice) = if fresh {
+        match desk.order(key, &by, filled.field("now") == "yes").await {
+            Ok(attempt) => {
+                told(&attempt);
+                return Ok(back_to(&attempt.id, attempt.changed_at.timestamp_millis()));
+            }
+            Err(error) => (status_of(&error), Notice::Refused(error)),
+        }
+    } else {
+        (StatusCode::CONFLICT, Notice::Stale)
+    };
+    let page = order_page_of(&shown, asked, viewer, Some(notice)).await?;
+    Ok((status, page).into_response())
+}
