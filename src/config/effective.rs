@@ -13,9 +13,10 @@ use crate::domain::policy::{
     Digest, Hook, Hours, Quiet, RenewalMode, RenewalRule, Route, Thresholds, Window,
 };
 use crate::fields::show::{self, Entries, HIDDEN};
+use crate::tls::TlsFiles;
 
 use super::times::day_name;
-use super::{Account, Channel, Config, StoreUrl, WebTls};
+use super::{Account, Channel, Config, StoreUrl};
 
 impl Config {
     /// The settings that are in effect.
@@ -221,7 +222,7 @@ fn thresholds(Thresholds { info, warning, critical }: Thresholds) -> Value {
     show::table(limits.map(|(key, limit)| (key, show::duration(limit))))
 }
 
-fn tls(tls: &WebTls) -> Value {
+fn tls(tls: &TlsFiles) -> Value {
     let client = tls.client_ca_file.as_ref().map(|path| ("client_ca_file", path));
     let files = [("cert_file", &tls.cert_file), ("key_file", &tls.key_file)].into_iter().chain(client);
     show::table(files.map(|(key, path)| (key, text(path.display()))))
