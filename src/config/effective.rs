@@ -12,7 +12,8 @@ use crate::domain::matcher::Matcher;
 use crate::domain::policy::{
     Digest, Hook, Hours, Quiet, RenewalMode, RenewalRule, Route, Thresholds, Window,
 };
-use crate::fields::show::{self, Entries, HIDDEN};
+use crate::fields::show::{self, Entries};
+use crate::secret::Secret;
 use crate::tls::TlsFiles;
 
 use super::times::day_name;
@@ -96,7 +97,7 @@ impl Config {
 
     fn web(&self) -> Entries {
         let web = &self.web;
-        let users = || show::table(web.users.keys().map(|name| (name.as_str(), Value::from(HIDDEN))));
+        let users = || show::table(web.users.iter().map(|(name, hash)| (name.as_str(), hidden_hash(hash))));
         let socket = web.control_socket.as_ref().map(|path| text(path.display()));
         show::present([
             ("listen", Some(show::list(&web.listen))),
@@ -220,6 +221,13 @@ fn hours(Hours { from, to, days }: &Hours) -> Entries {
 fn thresholds(Thresholds { info, warning, critical }: Thresholds) -> Value {
     let limits = [("info", info), ("warning", warning), ("critical", critical)];
     show::table(limits.map(|(key, limit)| (key, show::duration(limit))))
+}
+
+/// Kind and cost of a hash, with dots in place of the rest: that is a hash, too, and nobody's.
+fn hidden_hash(hash: &Secret) -> Value {
+    const COST_ENDS: usize = 7;
+    let head = hash.expose().get(..COST_ENDS).unwrap_or_default();
+    Value::from(format!("{head}{}", ".".repeat(53)))
 }
 
 fn tls(tls: &TlsFiles) -> Value {

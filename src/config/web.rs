@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::fields::{Fault, Fields, Item, Plain, check_base};
-use crate::problem::quoted;
+use crate::problem::{Position, quoted};
 use crate::secret::Secret;
 use crate::tls::TlsFiles;
 
@@ -20,10 +20,21 @@ pub struct Web {
     pub tls: Option<TlsFiles>,
     /// Names and bcrypt hashes; where there are any, nearly every path asks for one.
     pub users: BTreeMap<String, Secret>,
+    /// Where `tls` and `users` are written.
+    pub positions: WebPositions,
     /// How others reach the page; links in messages begin with it.
     pub external_url: Option<String>,
     /// The socket of the commands; `None` is the usual place.
     pub control_socket: Option<PathBuf>,
+}
+
+/// Where things stand in the file, for problems that show only with the files they name.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WebPositions {
+    /// Of `tls`.
+    pub tls: Position,
+    /// Of `users`.
+    pub users: Position,
 }
 
 /// Free in the community's list of exporter ports.
@@ -35,6 +46,7 @@ impl Default for Web {
             listen: vec![USUAL],
             tls: None,
             users: BTreeMap::new(),
+            positions: WebPositions::default(),
             external_url: None,
             control_socket: None,
         }
@@ -52,7 +64,8 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Web {
     }
     let external_url = fields.parsed("external_url", external_url);
     let control_socket = fields.string("control_socket").map(PathBuf::from);
-    Web { listen, tls, users: users.unwrap_or_default(), external_url, control_socket }
+    let positions = WebPositions { tls: fields.position("tls"), users: fields.position("users") };
+    Web { listen, tls, users: users.unwrap_or_default(), positions, external_url, control_socket }
 }
 
 fn listen(text: &str) -> Result<SocketAddr, Fault> {

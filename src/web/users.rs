@@ -307,8 +307,28 @@ mod tests {
 
     const WRONG: u16 = 401;
 
+    /// Made with libxcrypt.
+    const KNOWN: [(&str, &str); 3] = [
+        ("wonderland", "$2y$04$7a3HDiVqxrYZYJTBRAXZ3un8ti0mctBseTHLt2VcafENFFc3eG3Di"),
+        ("p\u{e4}ss:wort", "$2a$04$7a3HDiVqxrYZYJTBRAXZ3uDv2oGRJTwpMGAIBobMJ5vMyQGsUjcDK"),
+        (
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "$2b$04$7a3HDiVqxrYZYJTBRAXZ3u7OvY5h0EP0ym50LZWiLiND09BU0nCBa",
+        ),
+    ];
+
     fn hash(password: &str) -> Secret {
         Secret::new(bcrypt::hash(password, 4).expect("a hash"))
+    }
+
+    #[tokio::test]
+    async fn hashes_of_other_programs_are_understood() {
+        for (password, hash) in KNOWN {
+            let users = Arc::new(Users::new([("alice", &Secret::new(hash))]));
+            let said = basic(&format!("alice:{password}"));
+            assert_eq!(ask(&users, "/", Some(&said), peer(1)).await, Ok(Some("alice".to_owned())), "{hash}");
+            assert_eq!(ask(&users, "/", Some(&basic("alice:")), peer(1)).await, Err(WRONG), "{hash}");
+        }
     }
 
     fn users() -> Arc<Users> {
