@@ -98,7 +98,7 @@ fn user(name: &str, mut hash: Item<'_>) -> Option<Secret> {
     hash.parsed(bcrypt).map(Secret::new)
 }
 
-/// What a hash may cost to check; each step doubles it, and at 16 it takes seconds.
+/// What a hash may cost to check: some seconds. Each step doubles it, and 31 would take days.
 const MOST: u32 = 16;
 
 const HASH: &str =
@@ -111,8 +111,7 @@ fn bcrypt(text: &str) -> Result<String, Fault> {
         Ok(parts) if kind && text.len() == 60 => match parts.get_cost() {
             0..=MOST => Ok(text.to_owned()),
             cost => {
-                let message =
-                    format!("has the cost {cost}, and checking one password would take minutes to hours");
+                let message = format!("has the cost {cost}: checking one password would take too long");
                 Err(Fault::new(message, format!("costs up to {MOST} are taken, 10 is usual: {HASH}")))
             }
         },
