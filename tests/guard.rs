@@ -467,8 +467,9 @@ impl Slow {
 
 #[tokio::test]
 async fn a_thousand_slow_clients_of_every_kind_do_not_stop_a_scrape() {
-    // Far fewer places than clients: what is not let go for others would be taken for good.
-    let limits = Limits { connections: 64, ..Limits::default() };
+    // Far fewer places than clients, and all the time in the world: what is not let go for others is taken for good.
+    let forever = Duration::from_hours(1);
+    let limits = Limits { connections: 64, head: forever, body: forever, ..Limits::default() };
     let port = Port::open(Guard::default(), limits.clone()).await;
     let authority = Authority::new();
     let (_keep, tls) = tls(&authority, None);
