@@ -428,7 +428,7 @@ async fn a_body_that_does_not_come_is_given_up() {
     let head =
         format!("POST /api/v1/silences HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{long}\r\n");
     stream.write_all(head.as_bytes()).await.expect("said");
-    stream.write_all(&[b' '; 70_000]).await.expect("said");
+    stream.write_all(&vec![b' '; 70_000]).await.expect("said");
     assert_eq!(read_answer(&mut stream).await.map(|answer| answer.status), Some(413));
 }
 

@@ -103,7 +103,7 @@ impl Tls {
             let at_rest = std::mem::replace(&mut seen, now.clone()) == now;
             if at_rest && tried != now {
                 tried = now;
-                self.beside(|tls| tls.read_again()).await;
+                self.beside(Self::read_again).await;
             }
         }
     }

@@ -20,7 +20,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -34,6 +34,10 @@ use super::peer::Peer;
 use super::stall::StallGuard;
 use super::visit::{Answered, Asked};
 use crate::shutdown::Shutdown;
+
+/// So many connections may wait to be accepted: whoever does not fit in tries again only after a second. The kernel has a
+/// limit of its own, usually the same.
+const BACKLOG: u32 = 4096;
 
 /// What a connection may cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,13 +80,21 @@ pub struct BindError {
 }
 
 /// Takes all addresses, or none. Port 0 takes any free one; `local_addr` of the listener says which.
+#[allow(clippy::unused_async)] // only within a runtime can a listener be made
 pub async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, BindError> {
     let mut listeners = Vec::with_capacity(addresses.len());
     for &address in addresses {
-        let listener = TcpListener::bind(address).await.map_err(|source| BindError { address, source })?;
-        listeners.push(listener);
+        listeners.push(listen(address).map_err(|source| BindError { address, source })?);
     }
     Ok(listeners)
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // The port of a daemon that has just ended can be taken at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Answers everybody, in plain text, until the shutdown is requested and the answers under way have ended, or had their
