@@ -261,14 +261,16 @@ fn our_own_certificate_is_tried_and_open_hashes_are_warned_of() {
     let set =
         |name: &str, mode: u32| fs::set_permissions(at(name), fs::Permissions::from_mode(mode)).unwrap();
     load(&text(&key)).unwrap();
-    (set("key.pem", 0o644), set("config.toml", 0o644));
+    set("key.pem", 0o644);
+    set("config.toml", 0o644);
     let warnings = load(&text(&key)).unwrap().warnings.to_string();
     for want in
         [":7:7: `web.tls`: key file ", "chmod o-rwx", ":8:9: `web.users`: everybody on this machine can read"]
     {
         assert!(warnings.contains(want), "{want}: {warnings}");
     }
-    (set("key.pem", 0o600), set("config.toml", 0o600));
+    set("key.pem", 0o600);
+    set("config.toml", 0o600);
     assert!(load(&text(&key)).unwrap().warnings.is_empty());
     for (name, key, want) in [
         ("nothing there", at("nothing.pem"), ":7:7: `web.tls`: "),
