@@ -24,25 +24,13 @@ pub enum Access {
     Control,
 }
 
-/// Who asks over the control socket.
-const CONTROL: &str = "control socket";
-
 /// The right to change something. A handler that takes it is not reached without.
 pub(super) struct MayChange(Arc<str>);
 
 impl MayChange {
     /// Who changes it: the name of the user, or `control socket`.
-    #[allow(dead_code)] // for handlers that write down who it was
     pub(super) fn who(&self) -> &str {
         &self.0
-    }
-}
-
-impl MayChange {
-    /// Who asks, as far as is known.
-    #[allow(clippy::unused_self)] // with users it is the name of the one who asks
-    pub(super) fn who(&self) -> &str {
-        CONTROL
     }
 }
 
