@@ -46,7 +46,9 @@ async fn prepare(demo: &Demo) -> Result<Show, Exit> {
         started.map_err(|error| failed(&format!("the simulated receivers cannot start: {error}")))?;
     let folder = Folder::make()
         .map_err(|error| failed(&format!("no folder for what is kept while the demo runs: {error}")))?;
-    let text = simulated::config_toml(&clouds, &listen) + &inboxes.config_toml(&folder.0.join("notafter.db"));
+    let text = simulated::config_toml(&clouds, &listen)
+        + &inboxes.config_toml(&folder.0.join("notafter.db"))
+        + simulated::renewal_toml();
     if let Some(path) = &demo.write_config {
         write_for_owner(path, &text).map_err(|error| failed(&format!("{}: {error}", path.display())))?;
     }
@@ -71,7 +73,11 @@ impl Show {
             );
         }
         if let Some(socket) = daemon.control_socket() {
-            println!("Try: notafter --socket {} status", socket.display());
+            let socket = socket.display();
+            println!(
+                "Try: notafter --socket {socket} status\n\
+                 Or renew one: notafter --socket {socket} renewals list, then notafter --socket {socket} renew RESOURCE_ID --now"
+            );
         }
         until_stopped(daemon, |stop| drop(tokio::spawn(keep_changing(clouds, stop)))).await
     }

@@ -68,6 +68,14 @@ pub fn config_toml(clouds: &[Box<dyn Simulated>], listen: &str) -> String {
     toml + &format!("\n[web]\nlisten = [{}]\n{external}", quoted(listen))
 }
 
+/// What may be renewed in the demonstration: nothing by itself, and a person may order it at any time.
+pub fn renewal_toml() -> &'static str {
+    "\n[renewal]\nmode = \"approve\"\nannounce = \"1m\"\nmax_in_progress = 2\nmax_per_day = 50\n\n\
+     [[renewal.allow]]\nmatch = 'cloud_service=\"redis\"'\n\
+     window = { timezone = \"Asia/Shanghai\", days = [\"tue\", \"wed\", \"thu\"], from = \"02:00\", to = \"05:00\" }\n\n\
+     [[renewal.allow]]\nmatch = 'cloud_service=\"mongodb\"'\nwindow = \"cloud\"\n"
+}
+
 /// Where the page is for others, unless the system is to choose the port.
 pub fn status_page(listen: &str) -> Option<String> {
     let address: SocketAddr = listen.parse().ok()?;
