@@ -67,7 +67,7 @@ Labels of an EXPR: `cloud_provider`, `cloud_account`, `cloud_project`, `cloud_re
 `false`, where the cloud says it) everywhere; `cert_role` (`server`, `ca`, `chain`) everywhere but in `include` and `exclude`; `severity`, `stage` and `type` in routes.
 
 A file with a literal secret that everybody on the machine can read is refused; other files with secrets that others can read are warned of. Secrets are never shown: not in messages about problems, not in the log, not on the page.
-Files with keys of clouds are read again when they change. Everything else is read at the start: `systemctl restart notafter` loses nothing, and asks nothing before it is due.
+Files with keys of clouds and the files of `[web] tls` are read again when they change. Everything else is read at the start: `systemctl restart notafter` loses nothing, and asks nothing before it is due.
 "#;
 
 pub const TABLES: &[Section] = &[
@@ -372,11 +372,11 @@ pub const TABLES: &[Section] = &[
         text: "Our own address: page, metrics, API.",
         keys: &[
             key("listen", Is("[\"127.0.0.1:9809\"]"), "addresses to listen on, with numbers and a fixed port"),
-            key("tls", Else("plain HTTP"), "not built yet: put a proxy that speaks TLS in front"),
-            key("tls.cert_file", Required, "PEM, leaf first"),
-            key("tls.key_file", Required, "PEM"),
+            key("tls", Else("plain HTTP"), "TLS 1.2 and 1.3 of our own; files are read again when they change"),
+            key("tls.cert_file", Required, "PEM, our certificate first, then its chain"),
+            key("tls.key_file", Required, "PEM, without a passphrase"),
             key("tls.client_ca_file", Else("anybody"), "clients must show a certificate of one of these authorities"),
-            key("users", Else("nobody is asked"), "not built yet: names and bcrypt hashes"),
+            key("users", Else("everybody may look, nobody may change anything"), "names and bcrypt hashes (HTTP Basic): every path but `/-/healthy` and `/-/ready` asks, and users may change what the control socket may"),
             key("external_url", Else("none"), "how others reach the page; links in messages begin with it"),
             key("control_socket", Else("`$RUNTIME_DIRECTORY/control.sock`, else `/run/notafter/control.sock`"), "the socket of the commands. Whoever may open it may silence, send, approve and order renewals"),
         ],
