@@ -5,27 +5,27 @@
 //! settings in effect.
 
 /// One table of the file, or what a cloud or a type adds to it.
-pub struct Section {
+pub(super) struct Section {
     /// As in [`super::reader`]: `account(alibaba)`. Tables inside of it are parts of the names: `digest.at`.
-    pub path: &'static str,
+    pub(super) path: &'static str,
     /// The heading.
-    pub title: &'static str,
+    pub(super) title: &'static str,
     /// What stands above the keys.
-    pub text: &'static str,
+    pub(super) text: &'static str,
     /// Its keys.
-    pub keys: &'static [Key],
+    pub(super) keys: &'static [Key],
 }
 
 /// One key.
-pub struct Key {
-    pub name: &'static str,
-    pub usual: Usual,
-    pub text: &'static str,
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) usual: Usual,
+    pub(super) text: &'static str,
 }
 
 /// What holds where it is left out.
 #[derive(Clone, Copy)]
-pub enum Usual {
+pub(super) enum Usual {
     /// It cannot be left out (of its table, where that may be left out).
     Required,
     /// It cannot be left out under a condition.
@@ -42,7 +42,7 @@ const fn key(name: &'static str, usual: Usual, text: &'static str) -> Key {
     Key { name, usual, text }
 }
 
-pub const INTRODUCTION: &str = r#"# Configuration
+pub(super) const INTRODUCTION: &str = r#"# Configuration
 
 <!-- Made from tests/guides/catalogue.rs, config.example.toml and the answers of the reader; `UPDATE_EXPECT=1 cargo test --test guides` writes it anew. -->
 
@@ -70,7 +70,7 @@ A file with a literal secret that everybody on the machine can read is refused; 
 Files with keys of clouds and the files of `[web] tls` are read again when they change. Everything else is read at the start: `systemctl restart notafter` loses nothing, and asks nothing before it is due.
 "#;
 
-pub const TABLES: &[Section] = &[
+pub(super) const TABLES: &[Section] = &[
     Section {
         path: "poll",
         title: "`[poll]`",

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every page, by its path from the root of the repository.
-pub fn all() -> BTreeMap<PathBuf, String> {
+pub(super) fn all() -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
     gather(Path::new("."), &mut found);
     found
@@ -25,13 +25,13 @@ fn gather(folder: &Path, found: &mut BTreeMap<PathBuf, String>) {
 }
 
 /// One line of a page: inside of a block of code, or not.
-pub struct Line<'a> {
-    pub text: &'a str,
-    pub code: bool,
+pub(super) struct Line<'a> {
+    pub(super) text: &'a str,
+    pub(super) code: bool,
 }
 
 /// The lines of a page, told apart; fences count as code, and so does what is indented below an empty line.
-pub fn lines(page: &str) -> Vec<Line<'_>> {
+pub(super) fn lines(page: &str) -> Vec<Line<'_>> {
     let mut found: Vec<Line<'_>> = Vec::new();
     let mut fenced = false;
     let mut in_list = false;
@@ -52,7 +52,7 @@ fn begins_item(text: &str) -> bool {
 }
 
 /// Level and words of every heading.
-pub fn headings(page: &str) -> Vec<(usize, String)> {
+pub(super) fn headings(page: &str) -> Vec<(usize, String)> {
     let prose = lines(page).into_iter().filter(|line| !line.code);
     let heading = |line: Line<'_>| {
         let level = line.text.bytes().take_while(|byte| *byte == b'#').count();
@@ -63,13 +63,13 @@ pub fn headings(page: &str) -> Vec<(usize, String)> {
 }
 
 /// Every line of code, without the indent of the list it may stand in.
-pub fn code(page: &str) -> Vec<String> {
+pub(super) fn code(page: &str) -> Vec<String> {
     let code = lines(page).into_iter().filter(|line| line.code && !line.text.trim().is_empty());
     code.map(|line| line.text.trim().to_owned()).collect()
 }
 
 /// Rows and columns of every table, in order.
-pub fn tables(page: &str) -> Vec<(usize, usize)> {
+pub(super) fn tables(page: &str) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let mut rows: Vec<usize> = Vec::new();
     for line in lines(page).iter().filter(|line| !line.code).map(|line| line.text).chain([""]) {
@@ -84,7 +84,7 @@ pub fn tables(page: &str) -> Vec<(usize, usize)> {
 }
 
 /// The cells of one row; `\|` is no border.
-pub fn cells(row: &str) -> Vec<String> {
+pub(super) fn cells(row: &str) -> Vec<String> {
     let row = row.trim().trim_start_matches('|').replace("\\|", "\u{1}");
     let row = row.strip_suffix('|').unwrap_or(&row);
     row.split('|').map(|cell| cell.trim().replace('\u{1}', "|")).collect()

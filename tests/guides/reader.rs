@@ -20,13 +20,13 @@ enum Step {
 
 /// One key where it stands in the example.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub(super) struct Place {
     /// The table in the words of the catalogue: `account(huawei).credentials`.
-    pub table: String,
+    pub(super) table: String,
     /// The key.
-    pub key: String,
+    pub(super) key: String,
     /// What the example has there.
-    pub value: Value,
+    pub(super) value: Value,
     steps: Vec<Step>,
 }
 
@@ -42,14 +42,14 @@ impl Place {
 }
 
 /// The example with every key that is commented out taken in.
-pub fn example() -> Table {
+pub(super) fn example() -> Table {
     let text = fs::read_to_string("config.example.toml").unwrap();
     let taken = |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line).to_owned();
     text.lines().map(taken).collect::<Vec<_>>().join("\n").parse().unwrap()
 }
 
 /// The example without what this version refuses because it is not built.
-pub fn accepted_example() -> Table {
+pub(super) fn accepted_example() -> Table {
     let mut document = example();
     let problems = problems(&document);
     for problem in &problems {
@@ -63,7 +63,7 @@ pub fn accepted_example() -> Table {
 }
 
 /// Every key of every table of a document.
-pub fn places(document: &Table) -> Vec<Place> {
+pub(super) fn places(document: &Table) -> Vec<Place> {
     let mut found = Vec::new();
     walk(document, "", &[], &mut found);
     found
@@ -106,12 +106,12 @@ fn holder<'d>(document: &'d mut Table, place: &Place) -> &'d mut Table {
 }
 
 /// Puts another value there.
-pub fn set(document: &mut Table, place: &Place, value: Value) {
+pub(super) fn set(document: &mut Table, place: &Place, value: Value) {
     holder(document, place).insert(place.key.clone(), value);
 }
 
 /// Takes the key away.
-pub fn remove(document: &mut Table, place: &Place) {
+pub(super) fn remove(document: &mut Table, place: &Place) {
     holder(document, place).remove(&place.key);
 }
 
@@ -129,25 +129,25 @@ fn problems(document: &Table) -> Vec<(String, String, String)> {
 }
 
 /// The effective settings of a document; nothing where it has problems.
-pub fn effective(document: &Table) -> Option<String> {
+pub(super) fn effective(document: &Table) -> Option<String> {
     config::parse(&toml::to_string(document).unwrap(), "c.toml").ok().map(|config| config.effective())
 }
 
 /// What a key takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Takes {
+pub(super) struct Takes {
     /// The kind of value in the words of the page.
-    pub kind: String,
+    pub(super) kind: String,
     /// The words that are possible, where it is one of some.
-    pub words: Option<String>,
+    pub(super) words: Option<String>,
     /// The limits of a number or a duration.
-    pub limits: Option<String>,
+    pub(super) limits: Option<String>,
     /// Whether the reader misses it when it is not there.
-    pub required: bool,
+    pub(super) required: bool,
 }
 
 /// Asks the reader about a key of the example.
-pub fn takes(document: &Table, place: &Place) -> Takes {
+pub(super) fn takes(document: &Table, place: &Place) -> Takes {
     let wrong: Value = Value::Datetime("1979-05-27".parse::<Datetime>().unwrap());
     let path = place.path();
     let answers = |value: Value| {
@@ -213,7 +213,7 @@ fn limits(kind: &str, path: &str, answers: &impl Fn(Value) -> Vec<(String, Strin
 }
 
 /// The keys that the reader names as possible in each table, by its own answer to a key that does not exist.
-pub fn known_keys(document: &Table) -> BTreeMap<String, BTreeSet<String>> {
+pub(super) fn known_keys(document: &Table) -> BTreeMap<String, BTreeSet<String>> {
     const PROBE: &str = "probe_that_is_no_key";
     let mut probed = document.clone();
     probe(&mut probed, PROBE);
