@@ -15,11 +15,17 @@ type Entries = &'static [(&'static str, &'static str)];
 
 const SIGNALS: Entries = &[
     ("SIGTERM, SIGINT", "End run and demo in good order."),
-    ("SIGHUP", "Not used yet: a line in the log says so. Restart to read the configuration again; nothing is lost by it."),
+    (
+        "SIGHUP",
+        "Not used yet: a line in the log says so. Restart to read the configuration again; nothing is lost by it.",
+    ),
 ];
 
 const FILES: Entries = &[
-    ("/etc/notafter/config.toml", "Configuration, where neither --config nor $NOTAFTER_CONFIG names another."),
+    (
+        "/etc/notafter/config.toml",
+        "Configuration, where neither --config nor $NOTAFTER_CONFIG names another.",
+    ),
     ("config.toml", "Configuration, where the one before does not exist either."),
     (
         "$STATE_DIRECTORY/notafter.db, else notafter.db",
@@ -36,7 +42,10 @@ const FILES: Entries = &[
 const ENVIRONMENT: Entries = &[
     ("NOTAFTER_CONFIG", "Configuration file, as with --config."),
     ("STATE_DIRECTORY, RUNTIME_DIRECTORY", "Set by systemd: folders of the store and of the control socket."),
-    ("CREDENTIALS_DIRECTORY", "Set by systemd: folder of the secrets that are written { credential = \"NAME\" }."),
+    (
+        "CREDENTIALS_DIRECTORY",
+        "Set by systemd: folder of the secrets that are written { credential = \"NAME\" }.",
+    ),
     ("HTTPS_PROXY, NO_PROXY", "Between here and clouds and channels, where no proxy is configured for them."),
     (
         "ALIBABA_CLOUD_*, UCLOUD_*, HUAWEICLOUD_SDK_*",

@@ -42,8 +42,9 @@ fn the_catalogue_has_every_key_that_is_read_and_no_other() {
             if TABLES.iter().any(|section| section.path == inner) {
                 continue;
             }
-            let (section, name) = section_of(&table, &key)
-                .unwrap_or_else(|| panic!("`{key}` of `{table}` is read and not in tests/guides/catalogue.rs"));
+            let (section, name) = section_of(&table, &key).unwrap_or_else(|| {
+                panic!("`{key}` of `{table}` is read and not in tests/guides/catalogue.rs")
+            });
             read.insert((section.path, name));
         }
     }
@@ -91,7 +92,8 @@ fn keys() -> impl Iterator<Item = (&'static Section, &'static Key)> {
 /// The section that describes a key: the longest path that leads to its table. What is left of the way is a part of the
 /// name: `digest.at`. Clouds and types of channels fall back to what all of them have.
 fn section_of(table: &str, key: &str) -> Option<(&'static Section, String)> {
-    let common = table.find('(').zip(table.find(')')).map(|(from, to)| [&table[..from], &table[to + 1..]].concat());
+    let common =
+        table.find('(').zip(table.find(')')).map(|(from, to)| [&table[..from], &table[to + 1..]].concat());
     [Some(table.to_owned()), common].into_iter().flatten().find_map(|table| {
         let sections = TABLES.iter().filter_map(|section| Some((section, within(&table, section.path)?)));
         let (section, rest) = sections.max_by_key(|(section, _)| section.path.len())?;
@@ -112,7 +114,8 @@ fn within<'t>(table: &'t str, path: &str) -> Option<&'t str> {
 /// Where a key stands in the example for the first time.
 fn place(document: &Table, section: &Section, key: &Key) -> Option<Place> {
     let here = |place: &Place| {
-        section_of(&place.table, &place.key).is_some_and(|(found, name)| found.path == section.path && name == key.name)
+        section_of(&place.table, &place.key)
+            .is_some_and(|(found, name)| found.path == section.path && name == key.name)
     };
     reader::places(document).into_iter().find(here)
 }
@@ -133,8 +136,9 @@ fn page() -> String {
         }
         out.push_str("| key | type | default | meaning | example |\n|---|---|---|---|---|\n");
         for key in section.keys {
-            let place = place(&document, section, key)
-                .unwrap_or_else(|| panic!("`{}` of `{}` is not in config.example.toml", key.name, section.path));
+            let place = place(&document, section, key).unwrap_or_else(|| {
+                panic!("`{}` of `{}` is not in config.example.toml", key.name, section.path)
+            });
             out.push_str(&row(key, &reader::takes(&document, &place), &place.value));
         }
     }
@@ -143,7 +147,9 @@ fn page() -> String {
 
 fn row(key: &Key, takes: &Takes, example: &Value) -> String {
     let mut kind = match (&takes.words, takes.kind.as_str()) {
-        (Some(words), "text") => words.split(", ").map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+        (Some(words), "text") => {
+            words.split(", ").map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+        }
         _ => takes.kind.clone(),
     };
     if let Some(limits) = &takes.limits {

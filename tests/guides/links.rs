@@ -54,7 +54,8 @@ fn targets(page: &str) -> Vec<String> {
 }
 
 fn in_line(text: &str) -> Vec<String> {
-    let plain: String = text.split('`').enumerate().map(|(at, part)| if at % 2 == 0 { part } else { "" }).collect();
+    let plain: String =
+        text.split('`').enumerate().map(|(at, part)| if at % 2 == 0 { part } else { "" }).collect();
     let behind = plain.split("](").skip(1);
     behind.filter_map(|rest| rest.split_once(')')).map(|(target, _)| target.to_owned()).collect()
 }
@@ -74,7 +75,9 @@ fn follow(page: &Path, target: &str, all: &BTreeMap<PathBuf, String>) -> Result<
         return Err("does not exist".to_owned());
     }
     match (&link.anchor, all.get(&link.file)) {
-        (Some(anchor), Some(text)) if !anchors(text).contains(anchor) => Err("has no such heading".to_owned()),
+        (Some(anchor), Some(text)) if !anchors(text).contains(anchor) => {
+            Err("has no such heading".to_owned())
+        }
         _ => Ok(link),
     }
 }
@@ -116,7 +119,8 @@ fn numbered(slug: &str, number: usize) -> String {
 
 #[test]
 fn anchors_are_made_as_people_link_them() {
-    let page = "# What it does, step by step\n\n## `notafter_build_info`\n\n## Same\n\n## Same\n\n## 它不做什么？\n";
+    let page =
+        "# What it does, step by step\n\n## `notafter_build_info`\n\n## Same\n\n## Same\n\n## 它不做什么？\n";
     let want = ["notafter_build_info", "same", "same-1", "what-it-does-step-by-step", "它不做什么"];
     assert_eq!(anchors(page), want.map(str::to_owned).into());
 }

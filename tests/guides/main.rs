@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // in a test, a panic is the message
 
 mod catalogue;
+mod clouds;
 mod configuration;
 mod languages;
 mod links;

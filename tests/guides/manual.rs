@@ -17,7 +17,9 @@ fn man_shows_every_section_without_a_complaint() {
     let Ok(shown) = man.output() else { return };
     let (text, complaints) = (String::from_utf8_lossy(&shown.stdout), String::from_utf8_lossy(&shown.stderr));
     assert!(shown.status.success() && complaints.is_empty(), "{complaints}");
-    for section in ["NAME", "SYNOPSIS", "COMMANDS", "OPTIONS OF CHECK", "EXIT STATUS", "SIGNALS", "FILES", "ENVIRONMENT"] {
+    for section in
+        ["NAME", "SYNOPSIS", "COMMANDS", "OPTIONS OF CHECK", "EXIT STATUS", "SIGNALS", "FILES", "ENVIRONMENT"]
+    {
         assert!(text.lines().any(|line| line == section), "{section}");
     }
 }

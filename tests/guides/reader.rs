@@ -44,7 +44,8 @@ impl Place {
 /// The example with every key that is commented out taken in.
 pub(super) fn example() -> Table {
     let text = fs::read_to_string("config.example.toml").unwrap();
-    let taken = |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line).to_owned();
+    let taken =
+        |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line).to_owned();
     text.lines().map(taken).collect::<Vec<_>>().join("\n").parse().unwrap()
 }
 
@@ -72,7 +73,12 @@ pub(super) fn places(document: &Table) -> Vec<Place> {
 fn walk(table: &Table, name: &str, steps: &[Step], found: &mut Vec<Place>) {
     for (key, value) in table {
         let steps = [steps, &[Step::Key(key.clone())]].concat();
-        found.push(Place { table: name.to_owned(), key: key.clone(), value: value.clone(), steps: steps.clone() });
+        found.push(Place {
+            table: name.to_owned(),
+            key: key.clone(),
+            value: value.clone(),
+            steps: steps.clone(),
+        });
         let path = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
         if let Some(inner) = value.as_table() {
             walk(inner, &path, &steps, found);
@@ -173,7 +179,8 @@ pub(super) fn takes(document: &Table, place: &Place) -> Takes {
     let limits = limits(&kind, &path, &answers);
     let mut without = document.clone();
     remove(&mut without, place);
-    let required = problems(&without).iter().any(|(key, message, _)| *key == path && message.ends_with("is missing"));
+    let required =
+        problems(&without).iter().any(|(key, message, _)| *key == path && message.ends_with("is missing"));
     Takes { kind, words, limits, required }
 }
 
@@ -199,7 +206,11 @@ fn kind(message: &str) -> &'static str {
     }
 }
 
-fn limits(kind: &str, path: &str, answers: &impl Fn(Value) -> Vec<(String, String, String)>) -> Option<String> {
+fn limits(
+    kind: &str,
+    path: &str,
+    answers: &impl Fn(Value) -> Vec<(String, String, String)>,
+) -> Option<String> {
     let extreme = match kind {
         "duration" => Value::from("99999d"),
         "whole number" => Value::from(i64::MIN),
@@ -217,8 +228,11 @@ pub(super) fn known_keys(document: &Table) -> BTreeMap<String, BTreeSet<String>>
     const PROBE: &str = "probe_that_is_no_key";
     let mut probed = document.clone();
     probe(&mut probed, PROBE);
-    let named: BTreeMap<String, String> =
-        places(&probed).into_iter().filter(|place| place.key == PROBE).map(|place| (place.path(), place.table)).collect();
+    let named: BTreeMap<String, String> = places(&probed)
+        .into_iter()
+        .filter(|place| place.key == PROBE)
+        .map(|place| (place.path(), place.table))
+        .collect();
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (key, _, hint) in problems(&probed) {
         if let (Some(table), Some((_, keys))) = (named.get(&key), hint.split_once("possible here: ")) {
@@ -232,7 +246,9 @@ fn probe(table: &mut Table, name: &str) {
     for (_, value) in table.iter_mut() {
         match value {
             Value::Table(inner) => probe(inner, name),
-            Value::Array(list) => list.iter_mut().filter_map(Value::as_table_mut).for_each(|inner| probe(inner, name)),
+            Value::Array(list) => {
+                list.iter_mut().filter_map(Value::as_table_mut).for_each(|inner| probe(inner, name))
+            }
             _ => {}
         }
     }

@@ -10,7 +10,8 @@ const HEAD: &str = "| Reason | What is the case | Passes by itself | What you ca
 fn table() -> String {
     let row = |why: &Refusal| {
         let passes = if why.passes() { "yes" } else { "" };
-        let cells = [format!("`{}`", why.code()), why.text().to_owned(), passes.to_owned(), why.advice().to_owned()];
+        let cells =
+            [format!("`{}`", why.code()), why.text().to_owned(), passes.to_owned(), why.advice().to_owned()];
         let cells = cells.map(|cell| format!(" {cell}").trim_end().to_owned() + " ");
         format!("|{}|\n", cells.join("|"))
     };
@@ -21,7 +22,8 @@ fn table() -> String {
 fn the_table_of_refusals_is_the_list_of_the_code() {
     let page = fs::read_to_string(PAGE).unwrap();
     let (before, rest) = page.split_once(HEAD).expect("the table has its head");
-    let written: String = rest.lines().take_while(|line| line.starts_with('|')).flat_map(|line| [line, "\n"]).collect();
+    let written: String =
+        rest.lines().take_while(|line| line.starts_with('|')).flat_map(|line| [line, "\n"]).collect();
     let want = table();
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         fs::write(PAGE, format!("{before}{HEAD}{want}{}", &rest[written.len()..])).unwrap();
