@@ -68,8 +68,10 @@ pub fn completions(shell: Shell, out: &mut dyn Write) -> io::Result<()> {
 pub fn man(out: &mut dyn Write) -> io::Result<()> {
     let mut command = Arguments::command();
     command.build();
-    let page =
-        Man::new(command.clone()).source(concat!("notafter ", env!("CARGO_PKG_VERSION"))).manual("notafter");
+    let page = Man::new(command.clone())
+        .title("NOTAFTER")
+        .source(concat!("notafter ", env!("CARGO_PKG_VERSION")))
+        .manual("notafter");
     page.render_title(out)?;
     page.render_name_section(out)?;
     page.render_synopsis_section(out)?;
@@ -120,8 +122,11 @@ fn commands(command: &Command) -> Roff {
 fn ending() -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["EXIT STATUS"]);
-    for paragraph in EXIT_CODES.lines() {
-        roff.text([roman(paragraph)]).control("PP", []);
+    for (number, paragraph) in EXIT_CODES.lines().enumerate() {
+        if number > 0 {
+            roff.control("PP", []);
+        }
+        roff.text([roman(paragraph)]);
     }
     for (section, entries) in [("SIGNALS", SIGNALS), ("FILES", FILES), ("ENVIRONMENT", ENVIRONMENT)] {
         roff.control("SH", [section]);

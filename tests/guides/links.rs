@@ -106,7 +106,7 @@ fn anchors(page: &str) -> BTreeSet<String> {
             .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
             .map(|c| if c == ' ' { '-' } else { c })
             .collect();
-        let number = (0..).find(|number| !found.contains(&numbered(&slug, *number)));
+        let number = (0..1000).find(|number| !found.contains(&numbered(&slug, *number)));
         found.insert(numbered(&slug, number.unwrap_or(0)));
     }
     found

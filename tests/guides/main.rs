@@ -6,6 +6,7 @@
 mod catalogue;
 mod clouds;
 mod configuration;
+mod examples;
 mod languages;
 mod links;
 mod manual;

@@ -247,7 +247,7 @@ fn probe(table: &mut Table, name: &str) {
         match value {
             Value::Table(inner) => probe(inner, name),
             Value::Array(list) => {
-                list.iter_mut().filter_map(Value::as_table_mut).for_each(|inner| probe(inner, name))
+                list.iter_mut().filter_map(Value::as_table_mut).for_each(|inner| probe(inner, name));
             }
             _ => {}
         }
