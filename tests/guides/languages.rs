@@ -20,7 +20,7 @@ fn uncommented(line: &str) -> String {
 
 #[test]
 fn headings_are_as_many_and_as_deep() {
-    let [english, chinese] = both(|text| pages::headings(text));
+    let [english, chinese] = both(pages::headings);
     let levels = |headings: &[(usize, String)]| headings.iter().map(|(level, _)| *level).collect::<Vec<_>>();
     assert_eq!(levels(&english), levels(&chinese), "{english:#?}\n{chinese:#?}");
     assert!(english.len() > 8);
@@ -38,7 +38,7 @@ fn commands_are_the_same() {
 
 #[test]
 fn tables_have_the_same_shape_and_name_the_same_things() {
-    let [english, chinese] = both(|text| pages::tables(text));
+    let [english, chinese] = both(pages::tables);
     assert_eq!(english, chinese);
     let [english, chinese] = both(|text| {
         let rows = text.lines().filter(|line| line.starts_with('|'));
