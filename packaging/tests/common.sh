@@ -25,8 +25,9 @@ listing() {
 
 # A systemctl that writes down what it is asked, as if systemd ran: started units count as active.
 fake_systemd() {
+  [ ! -e "$ROOT/usr/bin/systemctl" ] || fail "this Debian has a systemctl of its own"
   mkdir -p "$ROOT/run/systemd/system"
-  cat > "$ROOT/usr/local/bin/systemctl" << 'STUB'
+  cat > "$ROOT/usr/bin/systemctl" << 'STUB'
 #!/bin/sh
 echo "$*" >> /run/systemctl.log
 case " $* " in
@@ -36,7 +37,7 @@ case " $* " in
 *" stop "*) rm -f /run/active ;;
 esac
 STUB
-  chmod 755 "$ROOT/usr/local/bin/systemctl"
+  chmod 755 "$ROOT/usr/bin/systemctl"
   forget
 }
 
@@ -45,7 +46,7 @@ forget() { : > "$ROOT/run/systemctl.log"; }
 asked() { grep -oE '^(--[a-z-]+ )*(start|stop|restart) ' "$ROOT/run/systemctl.log" | sed 's/--[a-z-]* //g' | tr -d '\n' || true; }
 
 no_systemd() {
-  rm -rf "$ROOT/usr/local/bin/systemctl" "$ROOT/run/systemd" "$ROOT/run/systemctl.log" "$ROOT/run/active"
+  rm -rf "$ROOT/usr/bin/systemctl" "$ROOT/run/systemd" "$ROOT/run/systemctl.log" "$ROOT/run/active"
 }
 
 # An account that needs nothing from outside: its keys lie in files, and nothing listens where its cloud should be.
@@ -79,7 +80,8 @@ runs() {
   configure
   as_service notafter config > "$OUT/effective" || fail "the configuration is refused"
   ! grep -q some-secret "$OUT/effective" || fail "a secret is shown"
-  as_service notafter run > "$OUT/run.log" 2>&1 &
+  # not the function: the signal below must reach the program itself
+  chroot --userspec=notafter:notafter "$ROOT" notafter run > "$OUT/run.log" 2>&1 &
   daemon=$!
   for _ in $(seq 100); do as_service notafter status > "$OUT/status" 2>&1 && break; sleep 0.1; done
   grep -q '^store .* in use' "$OUT/status" || { cat "$OUT/run.log" "$OUT/status" >&2; kill "$daemon"; fail "the daemon does not answer"; }
