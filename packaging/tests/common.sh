@@ -25,9 +25,9 @@ listing() {
 
 # A systemctl that writes down what it is asked, as if systemd ran: started units count as active.
 fake_systemd() {
-  [ ! -e "$ROOT/usr/bin/systemctl" ] || fail "this Debian has a systemctl of its own"
+  [ ! -e "$ROOT/usr/sbin/systemctl" ] || fail "this Debian has a systemctl of its own"
   mkdir -p "$ROOT/run/systemd/system"
-  cat > "$ROOT/usr/bin/systemctl" << 'STUB'
+  cat > "$ROOT/usr/sbin/systemctl" << 'STUB'
 #!/bin/sh
 echo "$*" >> /run/systemctl.log
 case " $* " in
@@ -37,7 +37,7 @@ case " $* " in
 *" stop "*) rm -f /run/active ;;
 esac
 STUB
-  chmod 755 "$ROOT/usr/bin/systemctl"
+  chmod 755 "$ROOT/usr/sbin/systemctl"
   forget
 }
 
@@ -46,7 +46,7 @@ forget() { : > "$ROOT/run/systemctl.log"; }
 asked() { grep -oE '^(--[a-z-]+ )*(start|stop|restart) ' "$ROOT/run/systemctl.log" | sed 's/--[a-z-]* //g' | tr -d '\n' || true; }
 
 no_systemd() {
-  rm -rf "$ROOT/usr/bin/systemctl" "$ROOT/run/systemd" "$ROOT/run/systemctl.log" "$ROOT/run/active"
+  rm -rf "$ROOT/usr/sbin/systemctl" "$ROOT/run/systemd" "$ROOT/run/systemctl.log" "$ROOT/run/active"
 }
 
 # An account that needs nothing from outside: its keys lie in files, and nothing listens where its cloud should be.
