@@ -6,6 +6,7 @@ pub mod alerts;
 pub mod doctor;
 mod keep;
 pub mod poll;
+mod pulse;
 pub mod renewal;
 
 use std::collections::BTreeMap;
