@@ -195,7 +195,16 @@ impl Http {
         let concurrency = concurrency.max(1);
         let (in_flight, large) =
             (Arc::new(Semaphore::new(concurrency)), Arc::new(Semaphore::new(LARGE_AT_ONCE)));
-        Self { in_flight, concurrency, large, timeout, clock, telemetry, clients: Arc::default(), paces: Arc::default() }
+        Self {
+            in_flight,
+            concurrency,
+            large,
+            timeout,
+            clock,
+            telemetry,
+            clients: Arc::default(),
+            paces: Arc::default(),
+        }
     }
 
     /// The same with other limits, for accounts that are made anew: their paces go on.

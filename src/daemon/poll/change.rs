@@ -141,8 +141,7 @@ impl Poller {
                 self.adopt_scope(account, place, before);
             }
         }
-        let Some(list) =
-            before.lists.iter().find(|list| list.account == number && list.service == service)
+        let Some(list) = before.lists.iter().find(|list| list.account == number && list.service == service)
         else {
             return;
         };
@@ -170,8 +169,8 @@ impl Poller {
         let rate = self.accounts[account].account.provider.inspect_rate(&scope);
         let listing = self.add_lane(account, None, 1);
         let details = self.add_lane(account, Some(index), places(rate));
-        let refiltered =
-            view.listed_at.is_some() && view.filtered_by != self.accounts[account].account.filter.fingerprint();
+        let refiltered = view.listed_at.is_some()
+            && view.filtered_by != self.accounts[account].account.filter.fingerprint();
         self.by_scope.insert(Arc::clone(&scope), index);
         self.snapshot.scopes.insert(Arc::clone(&scope), Arc::clone(&view));
         self.scopes.push(ScopeState { gate: old.gate.clone(), scope, account, listing, details, ..*old });
