@@ -227,6 +227,7 @@ mod tests {
 
     fn status_now() -> Status {
         Status {
+            configuration: None,
             version: "1.2.3".to_owned(),
             started_at: Moment(in_seconds(-3 * 86_400)),
             clock: ClockStatus { now: Moment(moment()), timezone: "Asia/Shanghai".to_owned() },
