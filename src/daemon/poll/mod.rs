@@ -195,9 +195,10 @@ impl Poller {
             tokio::select! {
                 biased;
                 () = stop.requested() => break,
+                // before the results: where these never end, somebody would wait for ever
+                Some(change) = self.changes.recv() => self.change(change),
                 Some(done) = self.running.join_next_with_id() => self.take_in(done),
                 Some((scope, id)) = self.wishes.recv() => self.look_sooner(&scope, &id),
-                Some(change) = self.changes.recv() => self.change(change),
                 () = tokio::time::sleep_until(wake) => {}
             }
             self.housekeeping();
