@@ -15,6 +15,8 @@ use crate::domain::renewal;
 use crate::domain::resource::Resource;
 use crate::notifier::desk::{ChannelStatus, DeskError};
 
+use super::page::tongue::Tongue;
+
 /// The surroundings of one answer.
 #[derive(Clone, Copy)]
 pub struct PageContext<'a> {
@@ -36,6 +38,8 @@ pub struct PageContext<'a> {
     pub told: Option<&'a Telling>,
     /// What is renewed; `None`: this program watches only.
     pub renewals: Option<&'a renewal::board::Board>,
+    /// The language of pages.
+    pub tongue: Tongue,
 }
 
 /// How things stand with what is told, gathered for one answer.
@@ -50,6 +54,11 @@ pub struct Telling {
 }
 
 impl PageContext<'_> {
+    /// The same for a reader of this language.
+    pub fn speaking(self, tongue: Tongue) -> Self {
+        Self { tongue, ..self }
+    }
+
     /// Who owns a resource, where the account says which tag tells.
     pub fn owner<'r>(&self, scope: &Scope, resource: &'r Resource) -> Option<&'r str> {
         resource.tag((self.account)(&scope.account)?.owner_tag.as_deref()?)
@@ -94,6 +103,7 @@ pub(crate) mod testing {
             poll: &POLL,
             told: None,
             renewals: None,
+            tongue: Tongue::default(),
         }
     }
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::table::story;
 use super::times::Stamp;
+use super::why;
 use super::words::{Words, fill, number};
 use crate::domain::identity::Scope;
 use crate::domain::reason::{Failure, Reason};
@@ -55,6 +56,10 @@ pub struct Cause {
     pub age: Option<String>,
     /// The stable reason.
     pub reason: &'static str,
+    /// What that means.
+    pub meaning: &'static str,
+    /// What to do.
+    pub remedy: String,
     /// The story of the one that is blind for longest.
     pub text: String,
 }
@@ -89,6 +94,8 @@ pub struct ScopeFailure {
     pub ago: String,
     /// The stable reason.
     pub reason: &'static str,
+    /// What to do.
+    pub remedy: String,
     /// The story.
     pub text: String,
 }
@@ -201,6 +208,7 @@ fn cause(
             fill(words.since, &[&stamp.local.map_or(utc.clone(), |local| format!("{utc} ({local})"))])
         },
     );
+    let (meaning, remedy) = why::reason(failure.reason, words.locale);
     Cause {
         account: name(&scope.account),
         provider: name(&scope.provider),
@@ -208,6 +216,8 @@ fn cause(
         since: since_text,
         age: since.map(|since| words.ago(now - since)),
         reason: failure.reason.as_str(),
+        meaning,
+        remedy: fill(words.more.remedy, &[remedy]),
         text: story(&failure.text),
     }
 }
@@ -269,7 +279,13 @@ fn failures(view: &ScopeView, now: DateTime<Utc>, words: &'static Words) -> Vec<
         .into_iter()
         .filter_map(|(what, failure)| {
             let Failure { reason, text, at } = failure.as_ref()?;
-            Some(ScopeFailure { what, ago: words.ago(now - *at), reason: reason.as_str(), text: story(text) })
+            Some(ScopeFailure {
+                what,
+                ago: words.ago(now - *at),
+                reason: reason.as_str(),
+                remedy: fill(words.more.remedy, &[why::reason(*reason, words.locale).1]),
+                text: story(text),
+            })
         })
         .collect()
 }
