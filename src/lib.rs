@@ -15,6 +15,7 @@ pub mod telemetry;
 
 pub mod fields;
 pub mod http;
+pub mod tls;
 
 pub mod metrics;
 pub mod notifier;

@@ -18,6 +18,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("telemetry", 1),
     ("fields", 2),
     ("http", 2),
+    ("tls", 2),
     ("metrics", 3),
     ("notifier", 3),
     ("provider", 3),

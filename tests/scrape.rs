@@ -10,9 +10,12 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use notafter::config;
 use notafter::daemon::Daemon;
+use notafter::secret::Secret;
 use notafter::shutdown::Stop;
 use notafter::sim::alibaba::{Account, AlibabaCloud, Engine, Fleet, Instance, Key, Region, SslModel};
 use notafter::sim::demo::{Clouds, config_toml};
+use notafter::tls::TlsFiles;
+use rcgen::{CertificateParams, KeyPair};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
@@ -53,13 +56,16 @@ struct Running {
 
 impl Running {
     /// Begins, and waits until everything was read.
-    async fn begin() -> Self {
+    async fn begin(tls: Option<TlsFiles>, users: &[(&str, &str)]) -> Self {
         let cloud = AlibabaCloud::start(fleet(), Utc::now).await.expect("a simulated cloud");
         let clouds: Clouds = vec![Box::new(cloud.clone())];
-        let text = config_toml(&clouds, "127.0.0.1:9809");
+        let text = config_toml(&clouds, "127.0.0.1:9809", None);
         let mut config = config::parse(&text, "test").expect("a configuration");
         // Any free port, which a configuration cannot ask for: a port is part of a target's name.
         config.web.listen = vec!["127.0.0.1:0".parse().expect("an address")];
+        config.web.tls = tls;
+        config.web.users =
+            users.iter().map(|(name, hash)| ((*name).to_owned(), Secret::new(*hash))).collect();
         let daemon = Daemon::prepare(config, &|_| None).await.expect("a daemon");
         let (address, mut snapshots, stop) = (daemon.addresses()[0], daemon.snapshots(), Stop::new());
         tokio::spawn(daemon.run(stop.listener()));
@@ -128,11 +134,12 @@ impl Drop for Prometheus {
 }
 
 impl Prometheus {
-    fn begin(scraped: SocketAddr) -> Self {
+    /// `how`: further keys of the scrape configuration.
+    fn begin(scraped: SocketAddr, how: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let config = format!(
             "global: {{scrape_interval: 5s, scrape_timeout: 5s}}\n\
-             scrape_configs: [{{job_name: notafter, static_configs: [{{targets: ['{scraped}']}}]}}]\n"
+             scrape_configs: [{{job_name: notafter, {how}static_configs: [{{targets: ['{scraped}']}}]}}]\n"
         );
         std::fs::write(folder.path().join("prometheus.yml"), config).expect("written");
         // Port 0 is not understood, so a free one is looked for.
@@ -169,6 +176,17 @@ impl Prometheus {
         answer["data"]["result"].as_array().cloned().unwrap_or_default()
     }
 
+    /// Waits for the first scrape that went well.
+    async fn until_up(&self) {
+        let up = async {
+            while self.number("up").await != Some(1.0) {
+                sleep(Duration::from_millis(200)).await;
+            }
+        };
+        let scraped = timeout(PATIENCE, up).await.is_ok();
+        assert!(scraped, "the page was not scraped; Prometheus says:\n{}", self.log());
+    }
+
     async fn number(&self, expression: &str) -> Option<f64> {
         self.query(expression).await.first().map(value)
     }
@@ -196,16 +214,10 @@ fn value(sample: &Value) -> f64 {
 
 #[tokio::test]
 async fn prometheus_reads_every_certificate_and_complains_of_nothing() {
-    let daemon = Running::begin().await;
+    let daemon = Running::begin(None, &[]).await;
     let (scraped, heads) = listen_in(daemon.address).await;
-    let prometheus = Prometheus::begin(scraped);
-    let up = async {
-        while prometheus.number("up").await != Some(1.0) {
-            sleep(Duration::from_millis(200)).await;
-        }
-    };
-    let scraped = timeout(PATIENCE, up).await.is_ok();
-    assert!(scraped, "the page was not scraped; Prometheus says:\n{}", prometheus.log());
+    let prometheus = Prometheus::begin(scraped, "");
+    prometheus.until_up().await;
 
     let ends = daemon.ends();
     assert_eq!(ends.len(), 3 * 36);
@@ -242,5 +254,31 @@ async fn prometheus_reads_every_certificate_and_complains_of_nothing() {
     for head in heads {
         assert!(head.starts_with("http/1.1 200 ") && head.contains("\r\ncontent-encoding: gzip"), "{head}");
     }
+    assert_eq!(prometheus.complaints(), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn prometheus_reads_it_over_tls_with_a_name_and_a_password() {
+    // `wonderland`; made with libxcrypt.
+    const ALICE: (&str, &str) = ("alice", "$2y$10$7a3HDiVqxrYZYJTBRAXZ3uXGTMxb6.cpIzd8OJ1z4lVVw9tAoLyhO");
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = TlsFiles {
+        cert_file: folder.path().join("cert.pem"),
+        key_file: folder.path().join("key.pem"),
+        client_ca_file: None,
+    };
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(["127.0.0.1".to_owned()]).expect("an address");
+    std::fs::write(&files.cert_file, params.self_signed(&key).expect("signed").pem()).expect("written");
+    std::fs::write(&files.key_file, key.serialize_pem()).expect("written");
+    let how = format!(
+        "scheme: https, tls_config: {{ca_file: {}}}, basic_auth: {{username: alice, password: wonderland}}, ",
+        files.cert_file.display()
+    );
+    let daemon = Running::begin(Some(files), &[ALICE]).await;
+    let prometheus = Prometheus::begin(daemon.address, &how);
+    prometheus.until_up().await;
+    let count = prometheus.number("count(notafter_certificate_not_after_timestamp_seconds)").await;
+    assert_eq!(count, Some(108.0));
     assert_eq!(prometheus.complaints(), [] as [&str; 0]);
 }

@@ -334,6 +334,22 @@ async fn slow_clients_do_not_stop_a_scrape() {
 }
 
 #[tokio::test]
+async fn readers_that_do_not_read_make_room_for_others() {
+    let limits = Limits { connections: 4, stall: Duration::from_hours(1), ..Limits::default() };
+    let port = Port::open(limits, 60_000).await;
+    let mut slow = Vec::new();
+    for _ in 0..12 {
+        let mut stream = port.connect().await;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("asked");
+        slow.push(stream);
+        let healthy = timeout(Duration::from_secs(30), port.ask("GET", "/-/healthy", "")).await;
+        assert_eq!(healthy.expect("in time").status, 200);
+    }
+    let whole = port.ask("GET", "/metrics", "").await;
+    assert_eq!(whole.text().matches("\nnotafter_certificate_not_after_timestamp_seconds{").count(), 60_000);
+}
+
+#[tokio::test]
 async fn fifty_scrapers_at_once_cause_at_most_two_renderings() {
     let (snapshot, receiver) = watch::channel(Arc::new(snapshot(2000)));
     let (metrics, view) = (metrics(), view(&receiver));

@@ -16,6 +16,7 @@ mod poll;
 mod ready;
 mod scrape;
 mod serve;
+mod slow;
 mod start;
 mod table;
 mod x509;
@@ -35,7 +36,9 @@ fn main() {
         ["x509", ref rest @ ..] => x509::main(rest),
         ["start", ref rest @ ..] => start::main(rest),
         ["absorb", ref rest @ ..] => absorb::main(rest),
-        ["serve", resources] => serve::main(number(resources)),
+        ["slow", ref rest @ ..] => slow::main(rest),
+        ["serve", resources] => serve::main(number(resources), None),
+        ["serve", resources, cert, key] => serve::main(number(resources), Some((cert, key))),
         ["ready", plain, gzip] => ready::main(plain, gzip),
         ["cloud", resources] => cloud::main(number(resources)),
         ["api", resources] => api::main(number(resources)),

@@ -1,5 +1,6 @@
 //! The real web server over a snapshot of so many resources. Obeys lines: `change N` has N resources read anew and
-//! publishes, `renderings` and `allocations` answer with numbers.
+//! publishes, `renderings` and `allocations` answer with numbers. With a certificate and its key it speaks TLS and asks for
+//! a user: alice, wonderland.
 
 use std::io::{BufRead, stdin};
 use std::sync::Arc;
@@ -10,10 +11,14 @@ use notafter::domain::listing::Inspection;
 use notafter::domain::policy::PollPolicy;
 use notafter::domain::snapshot::Snapshot;
 use notafter::metrics::MetricsPage;
+use notafter::secret::Secret;
 use notafter::shutdown::Stop;
 use notafter::telemetry::Telemetry;
-use notafter::web::server::{self, Limits};
+use notafter::tls::{Tls, TlsFiles};
+use notafter::web::guard::Guard;
 use notafter::web::inside::Inside;
+use notafter::web::server::{self, Limits};
+use notafter::web::users::Users;
 use notafter::web::view::{View, ViewSettings};
 use notafter::web::{self, AppState};
 use tokio::runtime::Runtime;
@@ -22,7 +27,11 @@ use tokio::sync::watch;
 use crate::allocations;
 use crate::fleet::{self, Member};
 
-pub fn main(resources: usize) {
+/// Cost 10; made with libxcrypt.
+const ALICE: &str = "$2y$10$7a3HDiVqxrYZYJTBRAXZ3uXGTMxb6.cpIzd8OJ1z4lVVw9tAoLyhO";
+
+pub fn main(resources: usize, pair: Option<(&str, &str)>) {
+    let guard = guard(pair);
     let snapshot = fleet::snapshot(resources, Utc::now());
     let (publish, receiver) = watch::channel(Arc::new(snapshot.clone()));
     let telemetry = Arc::new(Telemetry::new());
@@ -36,12 +45,20 @@ pub fn main(resources: usize) {
         let view = view(receiver.clone());
         let state = AppState { snapshot: receiver, metrics: shown, now: Arc::new(Utc::now) };
         let app = web::router(state, Arc::new(view));
-        tokio::spawn(server::serve(listeners, app, Limits::default(), asked));
+        tokio::spawn(server::serve_guarded(listeners, app, guard, Limits::default(), asked));
         address
     });
     println!("{address}");
     obey(snapshot, &publish, &metrics, resources);
     drop(stop);
+}
+
+fn guard(pair: Option<(&str, &str)>) -> Guard {
+    let Some((cert, key)) = pair else { return Guard::default() };
+    let files = TlsFiles { cert_file: cert.into(), key_file: key.into(), client_ca_file: None };
+    let tls = Some(Arc::new(Tls::open(files).expect("a pair")));
+    let users = Arc::new(Users::new([("alice", &Secret::new(ALICE))]));
+    Guard { tls, users, only_tls: false }
 }
 
 fn view(snapshot: watch::Receiver<Arc<Snapshot>>) -> View {

@@ -8,6 +8,14 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
+/// The smallest one that so many of a hundred do not exceed.
+pub fn percentile(values: &[f64], percent: usize) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    let place = (values.len() * percent).div_ceil(100).saturating_sub(1);
+    values.get(place).copied().unwrap_or(f64::NAN)
+}
+
 /// Milliseconds, as all times of the tables.
 pub fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3

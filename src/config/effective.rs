@@ -12,10 +12,12 @@ use crate::domain::matcher::Matcher;
 use crate::domain::policy::{
     Digest, Hook, Hours, Quiet, RenewalMode, RenewalRule, Route, Thresholds, Window,
 };
-use crate::fields::show::{self, Entries, HIDDEN};
+use crate::fields::show::{self, Entries};
+use crate::secret::Secret;
+use crate::tls::TlsFiles;
 
 use super::times::day_name;
-use super::{Account, Channel, Config, StoreUrl, WebTls};
+use super::{Account, Channel, Config, StoreUrl};
 
 impl Config {
     /// The settings that are in effect.
@@ -95,7 +97,7 @@ impl Config {
 
     fn web(&self) -> Entries {
         let web = &self.web;
-        let users = || show::table(web.users.keys().map(|name| (name.as_str(), Value::from(HIDDEN))));
+        let users = || show::table(web.users.iter().map(|(name, hash)| (name.as_str(), hidden_hash(hash))));
         let socket = web.control_socket.as_ref().map(|path| text(path.display()));
         show::present([
             ("listen", Some(show::list(&web.listen))),
@@ -221,7 +223,14 @@ fn thresholds(Thresholds { info, warning, critical }: Thresholds) -> Value {
     show::table(limits.map(|(key, limit)| (key, show::duration(limit))))
 }
 
-fn tls(tls: &WebTls) -> Value {
+/// Kind and cost of a hash, with dots in place of the rest: that is a hash, too, and nobody's.
+fn hidden_hash(hash: &Secret) -> Value {
+    const COST_ENDS: usize = 7;
+    let head = hash.expose().get(..COST_ENDS).unwrap_or_default();
+    Value::from(format!("{head}{}", ".".repeat(53)))
+}
+
+fn tls(tls: &TlsFiles) -> Value {
     let client = tls.client_ca_file.as_ref().map(|path| ("client_ca_file", path));
     let files = [("cert_file", &tls.cert_file), ("key_file", &tls.key_file)].into_iter().chain(client);
     show::table(files.map(|(key, path)| (key, text(path.display()))))

@@ -1,4 +1,4 @@
-//! The edge: finds the file, reads it, tries its secrets.
+//! The edge: finds the file, reads it, tries its secrets and our own certificate.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::problem::{Position, Positions, Problem, Problems};
 use crate::secret::is_exposed;
+use crate::tls::Tls;
 
 use super::{Config, Reading, read};
 
@@ -43,7 +44,7 @@ pub enum LoadError {
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
-    /// Not wrong, but not good either: secret files that others can read.
+    /// Not wrong, but not good either: secret files and hashes that others can read.
     pub warnings: Problems,
 }
 
@@ -56,7 +57,7 @@ pub fn find_path(flag: Option<&Path>, env: &dyn Fn(&str) -> Option<String>) -> R
     named.or_else(usual).ok_or(LoadError::NotFound)
 }
 
-/// Reads and checks the file, tries every secret, and forgets the secrets again.
+/// Reads and checks the file, tries every secret and the files of our own TLS, and forgets all of them again.
 ///
 /// `env` answers for environment variables; systemd's `$CREDENTIALS_DIRECTORY` is one of them.
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, LoadError> {
@@ -70,6 +71,10 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded,
     }
     let mut warnings = Problems::new(&file_name);
     try_secrets(&mut reading, &mut warnings, env);
+    try_tls(&mut reading, &mut warnings);
+    if is_exposed(mode) {
+        warn_of_hashes(&reading, path, &mut warnings);
+    }
     match reading.config {
         Some(config) if reading.problems.is_empty() => Ok(Loaded { config, warnings }),
         _ => Err(reading.problems.into()),
@@ -127,5 +132,26 @@ fn try_secrets(reading: &mut Reading, warnings: &mut Problems, env: &dyn Fn(&str
         if let Some(text) = setting.source.warning() {
             warnings.push(problem(text));
         }
+    }
+}
+
+fn try_tls(reading: &mut Reading, warnings: &mut Problems) {
+    let Some(web) = reading.config.as_ref().map(|config| &config.web) else { return };
+    let Some(files) = web.tls.clone() else { return };
+    let problem = |text: String| Problem::new(web.positions.tls, "web.tls", format!("`web.tls`: {text}"));
+    match Tls::open(files) {
+        Ok(tls) => tls.warning().into_iter().for_each(|text| warnings.push(problem(text))),
+        Err(error) => reading.problems.push(problem(error.to_string())),
+    }
+}
+
+/// A hash is no password, but whoever can read it can try passwords as fast as his machine allows.
+fn warn_of_hashes(reading: &Reading, path: &Path, warnings: &mut Problems) {
+    let Some(web) = reading.config.as_ref().map(|config| &config.web) else { return };
+    if !web.users.is_empty() {
+        let path = path.display();
+        let text = "`web.users`: everybody on this machine can read the hashes, and guess passwords by them";
+        let problem = Problem::new(web.positions.users, "web.users", text);
+        warnings.push(problem.hint(format!("chmod o-rwx {path}")));
     }
 }

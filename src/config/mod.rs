@@ -22,7 +22,7 @@ pub use account::Account;
 pub use channel::{Channel, Locale};
 pub use file::{LoadError, Loaded, decode, find_path, load};
 pub use store::{Store, StoreUrl};
-pub use web::{Web, WebTls};
+pub use web::{Web, WebPositions};
 
 use toml::de::DeTable;
 

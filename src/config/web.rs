@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::fields::{Fault, Fields, Item, Plain, check_base};
-use crate::problem::quoted;
+use crate::problem::{Position, quoted};
 use crate::secret::Secret;
+use crate::tls::TlsFiles;
 
 use super::names::unique;
 
@@ -16,24 +17,24 @@ pub struct Web {
     /// Addresses to listen on; at least one.
     pub listen: Vec<SocketAddr>,
     /// TLS of our own; plain HTTP where there is none.
-    pub tls: Option<WebTls>,
+    pub tls: Option<TlsFiles>,
     /// Names and bcrypt hashes; where there are any, nearly every path asks for one.
     pub users: BTreeMap<String, Secret>,
+    /// Where `tls` and `users` are written.
+    pub positions: WebPositions,
     /// How others reach the page; links in messages begin with it.
     pub external_url: Option<String>,
     /// The socket of the commands; `None` is the usual place.
     pub control_socket: Option<PathBuf>,
 }
 
-/// Files of our own TLS.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebTls {
-    /// PEM, leaf first.
-    pub cert_file: PathBuf,
-    /// PEM.
-    pub key_file: PathBuf,
-    /// Who may connect at all: clients must show a certificate of one of these authorities.
-    pub client_ca_file: Option<PathBuf>,
+/// Where things stand in the file, for problems that show only with the files they name.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WebPositions {
+    /// Of `tls`.
+    pub tls: Position,
+    /// Of `users`.
+    pub users: Position,
 }
 
 /// Free in the community's list of exporter ports.
@@ -45,6 +46,7 @@ impl Default for Web {
             listen: vec![USUAL],
             tls: None,
             users: BTreeMap::new(),
+            positions: WebPositions::default(),
             external_url: None,
             control_socket: None,
         }
@@ -55,12 +57,15 @@ impl Default for Web {
 pub(super) fn read(fields: &mut Fields<'_>) -> Web {
     let listen = fields.list("listen", unique(listen)).unwrap_or_else(|| vec![USUAL]);
     let tls = fields.table("tls", tls);
-    fields.not_built("tls", None, "leave it out, and put a proxy that speaks TLS in front");
-    let users = fields.item("users").and_then(|item| item.map(user)).unwrap_or_default();
-    fields.not_built("users", None, "leave it out, and listen on 127.0.0.1 or behind a proxy that asks");
+    let users = fields.item("users").and_then(|item| item.map(user));
+    if users.as_ref().is_some_and(BTreeMap::is_empty) {
+        // written by somebody who wants to be asked
+        fields.problem("users", "must name at least one user", "leave the key out if everybody may look");
+    }
     let external_url = fields.parsed("external_url", external_url);
     let control_socket = fields.string("control_socket").map(PathBuf::from);
-    Web { listen, tls, users, external_url, control_socket }
+    let positions = WebPositions { tls: fields.position("tls"), users: fields.position("users") };
+    Web { listen, tls, users: users.unwrap_or_default(), positions, external_url, control_socket }
 }
 
 fn listen(text: &str) -> Result<SocketAddr, Fault> {
@@ -77,12 +82,12 @@ fn listen(text: &str) -> Result<SocketAddr, Fault> {
 
 const LISTEN: &str = "numbers only: \"127.0.0.1:9809\" for this machine, \"0.0.0.0:9809\" or \"[::]:9809\" for every address; ports are 1 to 65535";
 
-fn tls(fields: &mut Fields<'_>) -> Option<WebTls> {
+fn tls(fields: &mut Fields<'_>) -> Option<TlsFiles> {
     let example = "tls = { cert_file = \"PATH\", key_file = \"PATH\" }";
     let cert_file = fields.require("cert_file", example).string("cert_file").map(PathBuf::from);
     let key_file = fields.require("key_file", example).string("key_file").map(PathBuf::from);
     let client_ca_file = fields.string("client_ca_file").map(PathBuf::from);
-    Some(WebTls { cert_file: cert_file?, key_file: key_file?, client_ca_file })
+    Some(TlsFiles { cert_file: cert_file?, key_file: key_file?, client_ca_file })
 }
 
 fn user(name: &str, mut hash: Item<'_>) -> Option<Secret> {
@@ -93,23 +98,25 @@ fn user(name: &str, mut hash: Item<'_>) -> Option<Secret> {
     hash.parsed(bcrypt).map(Secret::new)
 }
 
+/// What a hash may cost to check: some seconds. Each step doubles it, and 31 would take days.
+const MOST: u32 = 16;
+
+const HASH: &str =
+    "htpasswd -nBC 10 \"\" | tr -d ':\\n' asks for the password and prints its hash (Debian: apache2-utils)";
+
 /// `$2y$`, two digits of cost, `$`, 53 characters. Not repeated: it may be the password itself.
 fn bcrypt(text: &str) -> Result<String, Fault> {
-    let parts: Vec<_> = text.split('$').collect();
-    let known = match parts[..] {
-        ["", kind, cost, rest] => {
-            ["2a", "2b", "2y"].contains(&kind)
-                && cost.len() == 2
-                && cost.parse().is_ok_and(|cost: u8| (4..=31).contains(&cost))
-                && rest.len() == 53
-                && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"./".contains(&byte))
-        }
-        _ => false,
-    };
-    if known {
-        return Ok(text.to_owned());
+    let kind = ["$2a$", "$2b$", "$2y$"].into_iter().any(|kind| text.starts_with(kind));
+    match text.parse::<bcrypt::HashParts>() {
+        Ok(parts) if kind && text.len() == 60 => match parts.get_cost() {
+            0..=MOST => Ok(text.to_owned()),
+            cost => {
+                let message = format!("has the cost {cost}: checking one password would take too long");
+                Err(Fault::new(message, format!("costs up to {MOST} are taken, 10 is usual: {HASH}")))
+            }
+        },
+        _ => Err(Fault::new("must be a bcrypt hash of the password", HASH)),
     }
-    Err(Fault::new("must be a bcrypt hash of the password", "htpasswd -nBC 10 NAME"))
 }
 
 fn external_url(text: &str) -> Result<String, Fault> {

@@ -22,7 +22,7 @@ pub use accounts::{AccountError, build_accounts};
 pub use alerts::ChannelError;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Web};
 use crate::domain::described::Described;
 use crate::domain::identity::Scope;
 use crate::domain::policy::{AlertPolicy, Thresholds};
@@ -34,10 +34,13 @@ use crate::provider::Provider;
 use crate::shutdown::{Shutdown, Stop};
 use crate::store;
 use crate::telemetry::Telemetry;
+use crate::tls::{Tls, TlsError};
 use crate::web::context::AccountInfo;
 use crate::web::control::{Socket, SocketError};
+use crate::web::guard::Guard;
 use crate::web::inside::{Alerting, Explainer, Inside, Pace, Renewing};
 use crate::web::server::{self, BindError, Limits};
+use crate::web::users::Users;
 use crate::web::view::{View, ViewSettings};
 use crate::web::{self, AppState};
 use alerts::{Channel, Delivery, Heartbeat, Words};
@@ -47,6 +50,8 @@ use renewal::Renewals;
 
 /// How often the pace of each call is carried to the metrics page.
 const RATES_EVERY: Duration = Duration::from_secs(5);
+/// How often the files of our own TLS are looked at. What changed is used after twice this time at most.
+const TLS_FILES_EVERY: Duration = Duration::from_secs(5);
 /// What is still under way when a stop is asked for gets this long.
 const GRACE: Duration = Duration::from_secs(4);
 
@@ -62,6 +67,9 @@ pub enum DaemonError {
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// Our own certificate cannot be shown.
+    #[error("[web] tls: {0}")]
+    Tls(#[from] TlsError),
     /// Another daemon has the control socket.
     #[error(transparent)]
     Control(#[from] SocketError),
@@ -78,6 +86,7 @@ pub struct Daemon {
     clock: Clock,
     view: Arc<View>,
     listeners: Vec<TcpListener>,
+    guard: Guard,
     /// `None`: none is configured, or it cannot be made.
     control: Option<Socket>,
     /// `None`: nothing is to be kept.
@@ -104,6 +113,7 @@ impl Daemon {
         let accounts = build_accounts(&config, &http, env).map_err(DaemonError::Accounts)?;
         let (channels, heartbeat) = channels(&config, env)?;
         let (words, rules) = (Words::of(&config), alerts::rules(&config));
+        let guard = guard(&config.web, &clock)?;
         let listeners = server::bind(&config.web.listen).await?;
         let control = control(config.web.control_socket.as_deref()).await?;
         let pace = pace(&accounts);
@@ -184,6 +194,7 @@ impl Daemon {
             clock,
             view,
             listeners,
+            guard,
             control,
             store,
             delivery,
@@ -250,7 +261,12 @@ impl Daemon {
             loops.spawn(named("the renewal loop", renewals.run(inner.listener())));
         }
         loops.spawn(named("the poll loop", self.poller.run(inner.listener())));
-        loops.spawn(named("the web server", server::serve(self.listeners, app, limits, inner.listener())));
+        if let Some(tls) = self.guard.tls.clone() {
+            let follow = tls.follow(TLS_FILES_EVERY, inner.listener());
+            loops.spawn(named("the loop that looks after our own certificate", follow));
+        }
+        let serve = server::serve_guarded(self.listeners, app, self.guard, limits, inner.listener());
+        loops.spawn(named("the web server", serve));
         loops.spawn(named("the rate loop", carry_rates(self.providers, self.metrics, inner.listener())));
         let ended = tokio::select! {
             () = stop.requested() => None,
@@ -267,6 +283,24 @@ impl Daemon {
             Some(Err(_)) => Err(DaemonError::LoopEnded("a loop")),
         }
     }
+}
+
+/// What stands before the web port, and a word about what it does not keep.
+fn guard(web: &Web, clock: &Clock) -> Result<Guard, TlsError> {
+    let tls = web.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
+    if let Some(ends) = tls.as_ref().and_then(|tls| tls.ends()).filter(|ends| *ends <= clock.now()) {
+        tracing::warn!(%ends, "the certificate of the web port has expired: nobody who verifies it gets an answer");
+    }
+    let open = web.listen.iter().find(|address| !address.ip().to_canonical().is_loopback());
+    if let (Some(address), None, false) = (open, &tls, web.users.is_empty()) {
+        tracing::warn!(
+            %address,
+            "passwords of users cross the network readable: set [web] tls, or listen on 127.0.0.1 behind a proxy with TLS"
+        );
+    }
+    let users = Users::new(web.users.iter().map(|(name, hash)| (name.as_str(), hash)));
+    let only_tls = Guard::may_insist(tls.is_some(), web.external_url.as_deref());
+    Ok(Guard { tls, users: Arc::new(users), only_tls })
 }
 
 /// The control socket. One that cannot be made is told, and the daemon goes on without it.

@@ -1,4 +1,7 @@
-//! Who may change something: whoever may open the control socket. The web port only shows.
+//! Who may change something: whoever may open the control socket, and on the web port whoever is known by name
+//! (`users`). A port without users only shows.
+
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
@@ -6,6 +9,7 @@ use axum::http::header::{HOST, ORIGIN};
 use axum::http::request::Parts;
 
 use super::refusal::Refusal;
+use super::users::UserName;
 use super::view::Shown;
 
 /// Who asks over the control socket: the system has checked who may, and does not say who it was.
@@ -14,20 +18,19 @@ pub(super) const CONTROL: &str = "control socket";
 /// By which way a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// The web port. Nobody is known there.
+    /// The web port. Who is known there has a name among the extensions of the request.
     Port,
     /// The control socket: the system has checked who may open it.
     Control,
 }
 
 /// The right to change something. A handler that takes it is not reached without.
-pub(super) struct MayChange;
+pub(super) struct MayChange(Arc<str>);
 
 impl MayChange {
-    /// Who asks, as far as is known.
-    #[allow(clippy::unused_self)] // with users it is the name of the one who asks
+    /// Who changes it: the name of the user, or `control socket`.
     pub(super) fn who(&self) -> &str {
-        CONTROL
+        &self.0
     }
 }
 
@@ -38,11 +41,12 @@ impl FromRequestParts<Shown> for MayChange {
         if is_foreign(&parts.headers) {
             return Err(Refusal::forbidden("a page of another site cannot change anything here"));
         }
-        match shown.access {
-            Access::Control => Ok(Self),
-            Access::Port => Err(Refusal::forbidden(
-                "changing something needs the control socket or an authenticated user: users are not built yet, \
-                 so use the command `notafter` on the machine of the daemon",
+        match (shown.access, parts.extensions.get::<UserName>()) {
+            (Access::Control, _) => Ok(Self(CONTROL.into())),
+            (Access::Port, Some(UserName(name))) => Ok(Self(Arc::clone(name))),
+            (Access::Port, None) => Err(Refusal::forbidden(
+                "changing something needs the control socket or an authenticated user, and no users are configured \
+                 under [web]: use the command `notafter` on the machine of the daemon",
             )),
         }
     }

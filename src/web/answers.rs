@@ -53,7 +53,7 @@ where
     B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     let request = request.map(|body| Limited::new(body, BODY));
-    let mut response = match timeout(BEGIN, unless_panicked(routes.call(request))).await {
+    let response = match timeout(BEGIN, unless_panicked(routes.call(request))).await {
         Ok(Ok(Ok(response))) => response,
         Ok(Err(_)) => {
             // The panic itself was told by the panic hook; the reader learns nothing of our inside.
@@ -62,11 +62,16 @@ where
         }
         Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "the answer took too long to begin"),
     };
+    Ok(dressed(response))
+}
+
+/// With the common headers.
+pub(super) fn dressed(mut response: Response) -> Response {
     response.headers_mut().reserve(HEADERS.len());
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }
-    Ok(response)
+    response
 }
 
 /// `/-/healthy`.

@@ -1,6 +1,8 @@
 //! The web port and the control socket: which path is answered by what, and nothing else.
 //!
-//! Answers are made from the snapshot and never cause a call to a cloud. `server` knows connections and no paths.
+//! `server` knows connections and no paths; before anything is answered, `guard` says who may come in.
+//!
+//! Answers are made from the snapshot and never cause a call to a cloud.
 //!
 //! - `GET /`, `/assets/…`, `/api/v1/…`: status page and lists (`view`)
 //! - `GET /resource`: the page of one resource (`detail`)
@@ -23,10 +25,13 @@ mod desk;
 mod detail;
 mod doorkeeper;
 mod form;
+pub mod guard;
+mod guesses;
 pub mod inside;
 pub mod json;
 pub mod members;
 pub mod page;
+pub mod peer;
 pub mod planned;
 pub mod query;
 pub mod refusal;
@@ -37,7 +42,9 @@ pub mod server;
 mod stall;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod users;
 pub mod view;
+mod visit;
 
 use std::fmt;
 use std::sync::Arc;
@@ -72,7 +79,7 @@ impl fmt::Debug for AppState {
     }
 }
 
-/// The whole web port: it shows, and changes nothing.
+/// The whole web port. What changes something is refused to those whom the guard did not name.
 pub fn router(state: AppState, view: Arc<View>) -> Router {
     routes(state, view, Access::Port)
 }

@@ -1,38 +1,53 @@
 //! Accepts connections, bounds what they may cost, and lets them end well.
 //!
-//! Knows no paths: it hands requests to a router. A connection has to bring a whole head in time (`head`), has to
-//! read what it is sent (`stall`), and needs one of a fixed number of places (`doorkeeper`). hyper's own HTTP/1
-//! connection is used and not the one that guesses the protocol: that one would wait for a silent client for ever.
+//! Knows no paths: it hands requests to a router, past the `guard`. A connection needs one of a fixed number of places
+//! (`doorkeeper`) from its first moment on, has to end its TLS handshake and to bring a whole head in time (`head`), a
+//! body too (`visit`), and has to read what it is sent (`stall`). hyper's own HTTP/1 connection is used and not the one
+//! that guesses the protocol: that one would wait for a silent client for ever.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::answers;
 use super::doorkeeper::{Doorkeeper, Visit};
+use super::guard::Guard;
+use super::peer::Peer;
 use super::stall::StallGuard;
+use super::visit::{Answered, Asked};
 use crate::shutdown::Shutdown;
+
+/// So many connections may wait to be accepted: whoever does not fit in tries again only after a second. The kernel has a
+/// limit of its own, usually the same.
+const BACKLOG: u32 = 4096;
 
 /// What a connection may cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// So many at once. Far below the number of files that a process may usually have open (1024).
     pub connections: usize,
-    /// A request's head has to be whole after this; an idle connection ends after it.
+    /// A request's head has to be whole after this, and before it the handshake; an idle connection ends after it.
     pub head: Duration,
+    /// A request's body has to be whole this long after its head.
+    pub body: Duration,
     /// Longest head, in bytes.
     pub head_bytes: usize,
     /// A reader has to take something of its answer within this.
@@ -46,6 +61,7 @@ impl Default for Limits {
         Self {
             connections: 512,
             head: Duration::from_secs(10),
+            body: Duration::from_secs(10),
             head_bytes: 16 * 1024,
             stall: Duration::from_secs(30),
             drain: Duration::from_secs(5),
@@ -64,19 +80,40 @@ pub struct BindError {
 }
 
 /// Takes all addresses, or none. Port 0 takes any free one; `local_addr` of the listener says which.
+#[allow(clippy::unused_async)] // only within a runtime can a listener be made
 pub async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, BindError> {
     let mut listeners = Vec::with_capacity(addresses.len());
     for &address in addresses {
-        let listener = TcpListener::bind(address).await.map_err(|source| BindError { address, source })?;
-        listeners.push(listener);
+        listeners.push(listen(address).map_err(|source| BindError { address, source })?);
     }
     Ok(listeners)
 }
 
-/// Answers until the shutdown is requested and the answers under way have ended, or had their time.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // The port of a daemon that has just ended can be taken at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Answers everybody, in plain text, until the shutdown is requested and the answers under way have ended, or had their
+/// time.
 pub async fn serve<L: Accept>(listeners: Vec<L>, app: Router, limits: Limits, shutdown: Shutdown) {
+    serve_guarded(listeners, app, Guard::default(), limits, shutdown).await;
+}
+
+/// The same behind a guard.
+pub async fn serve_guarded<L: Accept>(
+    listeners: Vec<L>,
+    app: Router,
+    guard: Guard,
+    limits: Limits,
+    shutdown: Shutdown,
+) {
     let house = Arc::new(House {
         app,
+        guard,
         door: Doorkeeper::new(limits.connections),
         limits,
         closed: CancellationToken::new(),
@@ -93,34 +130,35 @@ pub trait Accept: Send + Sync + 'static {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// Waits for the next one.
-    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    /// Waits for the next one, and says who it is.
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Peer)>> + Send;
 }
 
 impl Accept for TcpListener {
     type Stream = TcpStream;
 
-    async fn accept(&self) -> io::Result<TcpStream> {
-        let (stream, _) = Self::accept(self).await?;
+    async fn accept(&self) -> io::Result<(TcpStream, Peer)> {
+        let (stream, address) = Self::accept(self).await?;
         // The end of an answer shall not wait for the reader's acknowledgement of its beginning.
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "a connection keeps its delay");
         }
-        Ok(stream)
+        Ok((stream, Peer::of(address.ip())))
     }
 }
 
 impl Accept for UnixListener {
     type Stream = UnixStream;
 
-    async fn accept(&self) -> io::Result<UnixStream> {
-        Self::accept(self).await.map(|(stream, _)| stream)
+    async fn accept(&self) -> io::Result<(UnixStream, Peer)> {
+        Self::accept(self).await.map(|(stream, _)| (stream, Peer::LOCAL))
     }
 }
 
 /// What all connections share.
 struct House {
     app: Router,
+    guard: Guard,
     door: Arc<Doorkeeper>,
     limits: Limits,
     /// The time for answers under way is over.
@@ -137,7 +175,8 @@ async fn accept(listener: impl Accept, house: Arc<House>, shutdown: Shutdown) {
         };
         match next {
             Ok((stream, visit)) => {
-                tokio::spawn(converse(stream, visit, graceful.watcher(), Arc::clone(&house)));
+                let guest = Guest { visit, watcher: graceful.watcher(), shutdown: shutdown.clone() };
+                tokio::spawn(guest.converse(stream, Arc::clone(&house)));
             }
             Err(error) => {
                 // Out of files, usually. It passes, or somebody reads the log.
@@ -151,34 +190,89 @@ async fn accept(listener: impl Accept, house: Arc<House>, shutdown: Shutdown) {
 }
 
 /// The connection comes before the place, so that a silent visitor leaves only for somebody who is really there.
-async fn next<L: Accept>(listener: &L, door: &Arc<Doorkeeper>) -> io::Result<(L::Stream, Visit)> {
-    let stream = listener.accept().await?;
-    Ok((stream, door.place().await))
+async fn next<L: Accept>(listener: &L, door: &Arc<Doorkeeper>) -> io::Result<(L::Stream, Arc<Visit>)> {
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, door.place(peer).await))
 }
 
-async fn converse<S>(stream: S, visit: Visit, watcher: Watcher, house: Arc<House>)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let limits = &house.limits;
-    let leave = visit.asked_to_leave();
-    let service = service_fn(|request| {
-        visit.speaks();
-        answers::answer(house.app.clone(), request)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
-        .max_buf_size(limits.head_bytes)
-        .serve_connection(TokioIo::new(StallGuard::new(stream, limits.stall)), service);
-    tokio::select! {
-        ended = watcher.watch(connection) => {
-            if let Err(error) = ended {
-                debug!(%error, "a connection ended early");
-            }
+/// One connection, beside its stream.
+struct Guest {
+    visit: Arc<Visit>,
+    watcher: Watcher,
+    shutdown: Shutdown,
+}
+
+impl Guest {
+    async fn converse<S>(self, stream: S, house: Arc<House>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let leave = self.visit.asked_to_leave();
+        let stream = StallGuard::new(stream, house.limits.stall).telling(Arc::clone(&self.visit));
+        tokio::select! {
+            () = self.shake_hands(stream, Arc::clone(&house)) => {}
+            () = leave.cancelled() => debug!("a connection that was waited for had to make room for another one"),
+            () = house.closed.cancelled() => {}
         }
-        () = leave.cancelled() => debug!("a silent connection had to leave for another one"),
-        () = house.closed.cancelled() => {}
+    }
+
+    /// A handshake is waited for here, in the task of its connection, so that it holds up nobody else.
+    async fn shake_hands<S>(self, stream: S, house: Arc<House>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Some(tls) = &house.guard.tls else { return self.talk(stream, house).await };
+        let handshake = timeout(house.limits.head, TlsAcceptor::from(tls.current()).accept(stream));
+        let shaken = tokio::select! {
+            shaken = handshake => shaken,
+            () = self.shutdown.requested() => return,
+        };
+        match shaken {
+            Ok(Ok(stream)) => self.talk(stream, house).await,
+            Ok(Err(error)) => debug!(peer = %self.visit.peer(), %error, "a TLS handshake failed"),
+            Err(_) => debug!(peer = %self.visit.peer(), "a TLS handshake took too long"),
+        }
+    }
+
+    async fn talk<S>(self, stream: S, house: Arc<House>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { visit, watcher, .. } = self;
+        let limits = &house.limits;
+        let service = service_fn(|request| house.answer(request, Arc::clone(&visit)));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.head)
+            .max_buf_size(limits.head_bytes)
+            .serve_connection(TokioIo::new(stream), service);
+        if let Err(error) = watcher.watch(connection).await {
+            debug!(%error, "a connection ended early");
+        }
+    }
+}
+
+impl House {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        visit: Arc<Visit>,
+    ) -> Result<Response<Answered<Body>>, Infallible> {
+        let (head, body) = request.into_parts();
+        let (body, late) = Asked::new(body, Arc::clone(&visit), self.limits.body);
+        let mut request = Request::from_parts(head, body);
+        let answer = match self.guard.admit(&mut request, visit.peer()).await {
+            Ok(()) => answers::answer(self.app.clone(), request).await?,
+            Err(outside) => answers::dressed(outside),
+        };
+        let answer = match late {
+            Some(late) if late.is_given_up() => answers::dressed(answers::problem(
+                StatusCode::REQUEST_TIMEOUT,
+                "the body of the request did not come in time",
+            )),
+            _ => answer,
+        };
+        Ok(self.guard.announce(answer).map(|body| Answered::new(body, visit)))
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
+
+use super::doorkeeper::Visit;
 
 /// A stream that fails when nothing of what is written can be sent for a given time.
 ///
@@ -16,6 +19,8 @@ use tokio::time::{Instant, Sleep, sleep};
 pub(super) struct StallGuard<I> {
     stream: I,
     limit: Duration,
+    /// Who is to know when the other side reads and when it does not.
+    visit: Option<Arc<Visit>>,
     /// Kept from one wait to the next: a large page waits for its reader many times.
     alarm: Option<Pin<Box<Sleep>>>,
     /// A write waits, and the alarm runs.
@@ -24,18 +29,26 @@ pub(super) struct StallGuard<I> {
 
 impl<I> StallGuard<I> {
     pub(super) fn new(stream: I, limit: Duration) -> Self {
-        Self { stream, limit, alarm: None, stalled: false }
+        Self { stream, limit, visit: None, alarm: None, stalled: false }
+    }
+
+    /// Tells of the other side's reading.
+    pub(super) fn telling(self, visit: Arc<Visit>) -> Self {
+        Self { visit: Some(visit), ..self }
     }
 
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.stalled = false;
+            if std::mem::take(&mut self.stalled) {
+                self.visit.iter().for_each(|visit| visit.reads());
+            }
             return written;
         }
         let limit = self.limit;
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep(limit)));
         if !std::mem::replace(&mut self.stalled, true) {
             alarm.as_mut().reset(Instant::now() + limit);
+            self.visit.iter().for_each(|visit| visit.does_not_read());
         }
         ready!(alarm.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the other side does not read")))
@@ -73,7 +86,11 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for StallGuard<I> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        self.watch(cx, flushed)
+        let flushed = self.watch(cx, flushed);
+        if matches!(flushed, Poll::Ready(Ok(()))) {
+            self.visit.iter().for_each(|visit| visit.has_all());
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

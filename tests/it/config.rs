@@ -241,6 +241,48 @@ fn a_secret_file_that_others_can_read_is_only_warned_of() {
 }
 
 #[test]
+fn our_own_certificate_is_tried_and_open_hashes_are_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    fs::write(at("cert.pem"), params.self_signed(&key).unwrap().pem()).unwrap();
+    fs::write(at("key.pem"), key.serialize_pem()).unwrap();
+    let hash = format!("$2y$10${}", ".".repeat(53));
+    let (cert, key, users) = (at("cert.pem"), at("key.pem"), format!("users = {{ alice = \"{hash}\" }}"));
+    let text = |key: &Path| {
+        let tls = format!("tls = {{ cert_file = \"{}\", key_file = \"{}\" }}", cert.display(), key.display());
+        format!("{ACCOUNT}[web]\n{tls}\n{users}\n")
+    };
+    let load = |text: &str| {
+        fs::write(at("config.toml"), text).unwrap();
+        config::load(&at("config.toml"), &keys)
+    };
+    let set =
+        |name: &str, mode: u32| fs::set_permissions(at(name), fs::Permissions::from_mode(mode)).unwrap();
+    load(&text(&key)).unwrap();
+    set("key.pem", 0o644);
+    set("config.toml", 0o644);
+    let warnings = load(&text(&key)).unwrap().warnings.to_string();
+    for want in
+        [":7:7: `web.tls`: key file ", "chmod o-rwx", ":8:9: `web.users`: everybody on this machine can read"]
+    {
+        assert!(warnings.contains(want), "{want}: {warnings}");
+    }
+    set("key.pem", 0o600);
+    set("config.toml", 0o600);
+    assert!(load(&text(&key)).unwrap().warnings.is_empty());
+    for (name, key, want) in [
+        ("nothing there", at("nothing.pem"), ":7:7: `web.tls`: "),
+        ("no key", cert.clone(), "no private key in it"),
+    ] {
+        let error = load(&text(&key)).unwrap_err().to_string();
+        assert!(error.contains(want) && error.contains(&key.display().to_string()), "{name}: {error}");
+        assert!(!error.contains(&hash), "{name}: {error}");
+    }
+}
+
+#[test]
 fn the_file_is_looked_for_in_this_order() {
     let flag = Path::new("/flag.toml");
     let env = |name: &str| (name == "NOTAFTER_CONFIG").then(|| "/env.toml".to_owned());
