@@ -35,6 +35,7 @@ texts! {
     timeline: "What is planned, on a timeline", "续期计划时间线";
     timeline_explained: "Bars are windows, the line ends where the certificate does. The table below says the same.",
         "色块为续期窗口，线条止于证书到期之时。下表列出相同内容。";
+    scopes_well: "Read well, with resources: {}", "读取正常且有资源：{} 个范围";
     remedy: "What to do: {}.", "处理办法：{}。";
 
     back: "Overview", "总览";
@@ -63,7 +64,7 @@ texts! {
     other_source: "By the other source", "另一来源的日期";
     dates_agree: "{}: the same but for rounding", "{}（仅取整差异）";
     dates_differ: "{}: {} apart; the earlier one counts for clients that verify", "{}（相差 {}；对校验的客户端以较早者为准）";
-    one_source: "it says nothing", "没有日期";
+    one_source: "no date from there", "未提供日期";
     next_stage: "Next stage", "下一级别";
     from: "{} from {}", "{}，自 {}";
     common_name: "Common name", "通用名称";
@@ -93,7 +94,6 @@ texts! {
     owner: "Owner", "负责人";
     tags: "Tags", "标签";
     labels: "Labels of the account", "账号标签";
-    project: "Project", "项目";
     looks: "Looks", "查看";
     last_good_look: "Last good look", "最近成功查看";
     last_look: "Last look", "最近查看";
@@ -101,7 +101,6 @@ texts! {
     look_due: "{}, in {}", "{}，{}后";
     look_now: "now", "即刻";
     with_listing: "with the next listing of its scope", "随范围的下次列举";
-    scope_listed: "Scope listed", "范围列举于";
     failed_looks: "Failed looks in a row", "连续失败次数";
 
     told: "Who is told", "通知对象";

@@ -24,7 +24,7 @@ pub(super) const NAME: usize = 80;
 /// Stories are cut behind so many.
 pub(super) const STORY: usize = 300;
 /// The most rows of each table.
-const ROWS: usize = 25;
+const ROWS: usize = 10;
 
 /// All that the page says of renewals.
 #[derive(Debug)]

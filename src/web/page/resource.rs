@@ -195,7 +195,7 @@ fn shown(reading: &Reading<'_>, key: &ResourceKey, now: DateTime<Utc>, context: 
         failure: resource.failure.as_deref().map(|failure| failure_view(failure, now, w)),
         certificates: certificates(scope, resource, now, context),
         facts: facts(scope, resource, context),
-        looks: looks(scope, resource, now, context),
+        looks: looks(resource, now, context),
         told,
         told_note,
         renewal: renewal(key, now, context),
@@ -288,7 +288,7 @@ fn tls(state: TlsState, m: &'static MoreWords) -> &'static str {
     }
 }
 
-fn looks(scope: &Scope, resource: &Resource, now: DateTime<Utc>, context: &PageContext<'_>) -> Vec<Fact> {
+fn looks(resource: &Resource, now: DateTime<Utc>, context: &PageContext<'_>) -> Vec<Fact> {
     let (w, m) = (context.tongue.words, context.tongue.words.more);
     let at = |at: DateTime<Utc>| format!("{}, {}", minute(at, context), w.ago(now - at));
     let mut rows = Facts(Vec::new());
@@ -306,10 +306,6 @@ fn looks(scope: &Scope, resource: &Resource, now: DateTime<Utc>, context: &PageC
     if resource.failures_in_a_row > 0 {
         rows.say(m.failed_looks, &resource.failures_in_a_row.to_string());
     }
-    rows.say(w.account, &format!("{} ({})", scope.account, scope.provider));
-    rows.say(w.service, &scope.service);
-    rows.say(w.region, &scope.region);
-    rows.say(m.project, &scope.project);
     rows.0
 }
 
@@ -354,7 +350,11 @@ fn renewal(key: &ResourceKey, now: DateTime<Utc>, context: &PageContext<'_>) -> 
     let w = context.tongue.words;
     let mut mine = entries(context.renewals?).filter(|entry| entry.resource() == Some(key));
     let entry = mine.next()?;
-    Some(RenewalView { row: renewal_row(&entry, now, context, w), facts: renewal_facts(&entry, context, w) })
+    let r = w.renewal;
+    let mut facts = renewal_facts(&entry, context, w);
+    // the page says where it is already
+    facts.retain(|fact| ![r.resource, r.account, r.service, r.region, r.project].contains(&fact.label));
+    Some(RenewalView { row: renewal_row(&entry, now, context, w), facts })
 }
 
 #[cfg(test)]

@@ -33,8 +33,12 @@ pub struct Scopes {
     pub causes: Vec<Cause>,
     /// "and 3 more causes"
     pub more_causes: Option<String>,
-    /// Blind ones first, then those to come, then those that have resources.
+    /// Blind ones first, then those to come.
     pub rows: Vec<ScopeRow>,
+    /// Those that are read well and have resources.
+    pub well: Vec<ScopeRow>,
+    /// How many of those there are.
+    pub well_text: Option<String>,
     /// "212 scopes are read well and have no resources."
     pub empty: Option<String>,
     /// "40 more scopes are in the API."
@@ -116,13 +120,17 @@ pub fn scopes(
     let more_causes = causes.len().saturating_sub(CAUSES);
     causes.truncate(CAUSES);
     let shown = sorted.len() - empty;
-    let rows = sorted[..shown.min(SCOPES)].iter();
+    let row = |(scope, view): &(&Scope, &ScopeView)| scope_row(scope, view, now, context, words);
+    let (troubled, well) = sorted[..shown.min(SCOPES)].split_at((blind + pending).min(SCOPES));
+    let used = shown - blind - pending;
     Scopes {
         blind,
         pending,
         causes,
         more_causes: (more_causes > 0).then(|| words.more_blind.of(more_causes)),
-        rows: rows.map(|(scope, view)| scope_row(scope, view, now, context, words)).collect(),
+        rows: troubled.iter().map(row).collect(),
+        well: well.iter().map(row).collect(),
+        well_text: (!well.is_empty()).then(|| fill(words.more.scopes_well, &[&number(used)])),
         empty: (empty > 0).then(|| words.empty_scopes.of(empty)),
         more: (shown > SCOPES).then(|| words.more_scopes.of(shown - SCOPES)),
     }
