@@ -59,7 +59,7 @@ impl Running {
     async fn begin(tls: Option<TlsFiles>, users: &[(&str, &str)]) -> Self {
         let cloud = AlibabaCloud::start(fleet(), Utc::now).await.expect("a simulated cloud");
         let clouds: Clouds = vec![Box::new(cloud.clone())];
-        let text = config_toml(&clouds, "127.0.0.1:9809");
+        let text = config_toml(&clouds, "127.0.0.1:9809", None);
         let mut config = config::parse(&text, "test").expect("a configuration");
         // Any free port, which a configuration cannot ask for: a port is part of a target's name.
         config.web.listen = vec!["127.0.0.1:0".parse().expect("an address")];

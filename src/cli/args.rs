@@ -288,6 +288,9 @@ pub struct Demo {
     /// Also write the configuration of the simulated accounts to this file, to try `check` and `explain` on them
     #[arg(long, value_name = "FILE")]
     pub write_config: Option<PathBuf>,
+    /// Have the page ask for a name and a password, so that renewals can be ordered there too
+    #[arg(long)]
+    pub login: bool,
 }
 
 /// Arguments of `plan`.

@@ -77,7 +77,7 @@ pub(super) fn rebuild_accounts(
             settings: account.settings.as_ref(),
             regions: account.regions.as_deref(),
             projects: account.projects.as_deref(),
-            tags_needed: tags_needed(account),
+            tags_needed: tags_needed(account) || renewal_needs_tags(config),
             rate_limit: account.rate_limit,
             proxy: account.proxy.as_ref().map(ProxyUrl::expose),
             http,
@@ -106,6 +106,12 @@ pub(super) fn rebuild_accounts(
 /// Without tags its filters cannot be decided.
 fn tags_needed(account: &config::Account) -> bool {
     let mut labels = account.include.iter().chain(&account.exclude).flat_map(Matcher::labels);
+    labels.any(|label| matches!(label, Label::Tag(_)))
+}
+
+/// Without tags nobody knows what may be renewed.
+fn renewal_needs_tags(config: &Config) -> bool {
+    let mut labels = config.renewal.allow.iter().flat_map(|rule| rule.matcher.labels());
     labels.any(|label| matches!(label, Label::Tag(_)))
 }
 

@@ -158,7 +158,15 @@ async fn silences(house: &House, item: &Value) {
 /// A daemon that renews nothing says so, whichever way it is asked.
 async fn renewal_that_is_off(house: &House, item: &Value) {
     let id = item["resource_id"].as_str().unwrap();
-    let plan = house.says(&["plan"]).await;
+    let mut plan = house.says(&["plan"]).await;
+    // it plans every few seconds
+    for _ in 0..100 {
+        if plan.out.contains(id) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        plan = house.says(&["plan"]).await;
+    }
     assert_eq!(plan.code, 0, "{plan:?}");
     assert!(plan.out.starts_with("mode off: nothing is renewed\n") && plan.out.contains(id), "{plan:?}");
     let json = house.says(&["plan", "--format", "json"]).await;

@@ -93,7 +93,7 @@ impl House {
         let clouds = demo::start(30, 7, Utc::now()).await.unwrap();
         let (folder, receiver) = (tempfile::tempdir().unwrap(), Receiver::start().await);
         let port = StdListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let text = demo::config_toml(&clouds, &format!("127.0.0.1:{port}"))
+        let text = demo::config_toml(&clouds, &format!("127.0.0.1:{port}"), None)
             + &format!("control_socket = '{}'\n", folder.path().join("control.sock").display())
             + &format!("[store]\nurl = 'sqlite:{}'\n", folder.path().join("notafter.db").display())
             + &format!(

@@ -31,8 +31,8 @@ impl Demo {
     /// Begins with the clouds and the pace of `notafter demo`.
     pub(crate) async fn begin() -> Self {
         let clouds = demo::start(200, 7, Utc::now()).await.expect("simulated clouds");
-        let mut config =
-            config::parse(&demo::config_toml(&clouds, "127.0.0.1:9809"), "demo").expect("a configuration");
+        let mut config = config::parse(&demo::config_toml(&clouds, "127.0.0.1:9809", None), "demo")
+            .expect("a configuration");
         config.web.listen = vec!["127.0.0.1:0".parse().expect("an address")];
         let daemon = Daemon::prepare(config, &|_| None).await.expect("a daemon");
         let (address, stop) = (daemon.addresses()[0], Stop::new());

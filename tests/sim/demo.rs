@@ -75,7 +75,7 @@ async fn most_is_well_and_there_is_trouble_of_each_kind() {
 async fn the_configuration_names_every_account_and_the_port() {
     let cloud = AlibabaCloud::start(demo(), noon).await.unwrap();
     let clouds: Vec<Box<dyn Simulated>> = vec![Box::new(cloud.clone())];
-    let config: toml::Table = config_toml(&clouds, "127.0.0.1:9809").parse().unwrap();
+    let config: toml::Table = config_toml(&clouds, "127.0.0.1:9809", None).parse().unwrap();
     let accounts = config["account"].as_array().unwrap();
     let names: Vec<_> = accounts.iter().map(|account| account["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["prod-cn", "prod-intl", "staging", "data-platform", "legacy"]);
@@ -180,12 +180,12 @@ async fn life_throttles_now_and_then() {
 async fn every_cloud_takes_part_and_the_configuration_is_a_good_one() {
     let clouds = start(USUAL_SIZE, 1, noon()).await.unwrap();
     assert_eq!(clouds.iter().map(|cloud| cloud.resources()).sum::<usize>(), USUAL_SIZE);
-    let text = config_toml(&clouds, "127.0.0.1:9809");
+    let text = config_toml(&clouds, "127.0.0.1:9809", None);
     let config = notafter::config::parse(&text, "demo").unwrap_or_else(|problems| panic!("{problems}"));
     let providers: BTreeSet<_> = config.accounts.iter().map(|account| account.provider.name).collect();
     assert_eq!(providers, BTreeSet::from(["alibaba", "huawei", "ucloud"]));
     assert_eq!(config.web.external_url.as_deref(), Some("http://127.0.0.1:9809"));
-    let any_port = config_toml(&clouds, "127.0.0.1:0");
+    let any_port = config_toml(&clouds, "127.0.0.1:0", None);
     assert!(!any_port.contains("external_url"), "nobody knows the port");
 }
 
@@ -205,7 +205,8 @@ impl Show {
         let clouds: Vec<Box<dyn Simulated>> = vec![Box::new(cloud.clone())];
         let inboxes = Inboxes::start(Some("http://127.0.0.1:9809/")).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let text = config_toml(&clouds, "127.0.0.1:9809") + &inboxes.config_toml(&folder.path().join("db"));
+        let text =
+            config_toml(&clouds, "127.0.0.1:9809", None) + &inboxes.config_toml(&folder.path().join("db"));
         let mut config =
             notafter::config::parse(&text, "demo").unwrap_or_else(|problems| panic!("{problems}"));
         config.web.listen = vec!["127.0.0.1:0".parse().unwrap()];

@@ -34,7 +34,28 @@ struct Show {
     clouds: Clouds,
     inboxes: Inboxes,
     daemon: Daemon,
+    login: Option<Login>,
     _folder: Folder,
+}
+
+/// A user of the demonstration, with a password of this run.
+struct Login {
+    password: String,
+    hash: String,
+}
+
+impl Login {
+    fn new() -> Result<Self, String> {
+        let mut random = [0_u8; 9];
+        aws_lc_rs::rand::fill(&mut random).map_err(|_| "the system has no randomness for a password")?;
+        let password = hex::encode(random);
+        let hash = bcrypt::hash(&password, 10).map_err(|error| error.to_string())?;
+        Ok(Self { password, hash })
+    }
+
+    fn users(&self) -> String {
+        format!("{{ demo = \"{}\" }}", self.hash)
+    }
 }
 
 async fn prepare(demo: &Demo) -> Result<Show, Exit> {
@@ -46,7 +67,11 @@ async fn prepare(demo: &Demo) -> Result<Show, Exit> {
         started.map_err(|error| failed(&format!("the simulated receivers cannot start: {error}")))?;
     let folder = Folder::make()
         .map_err(|error| failed(&format!("no folder for what is kept while the demo runs: {error}")))?;
-    let text = simulated::config_toml(&clouds, &listen) + &inboxes.config_toml(&folder.0.join("notafter.db"));
+    let login = if demo.login { Some(Login::new().map_err(|error| failed(&error))?) } else { None };
+    let users = login.as_ref().map(Login::users);
+    let text = simulated::config_toml(&clouds, &listen, users.as_deref())
+        + &inboxes.config_toml(&folder.0.join("notafter.db"))
+        + simulated::renewal_toml();
     if let Some(path) = &demo.write_config {
         write_for_owner(path, &text).map_err(|error| failed(&format!("{}: {error}", path.display())))?;
     }
@@ -54,12 +79,12 @@ async fn prepare(demo: &Demo) -> Result<Show, Exit> {
     config.web.control_socket = Some(folder.0.join("control.sock"));
     let host = Host { explainer: Some(explainer), ..Host::default() };
     let daemon = Daemon::prepare_in(host, config, &environment).await.map_err(|error| failed(&error))?;
-    Ok(Show { clouds, inboxes, daemon, _folder: folder })
+    Ok(Show { clouds, inboxes, daemon, login, _folder: folder })
 }
 
 impl Show {
     async fn run(self, demo: &Demo) -> Exit {
-        let Self { clouds, inboxes, daemon, _folder } = self;
+        let Self { clouds, inboxes, daemon, login, _folder } = self;
         for address in daemon.addresses() {
             println!(
                 "Simulated clouds with {} resources. Open http://{address}/ ; metrics are at http://{address}/metrics\n\
@@ -69,8 +94,15 @@ impl Show {
                 inboxes.page_url()
             );
         }
+        if let Some(login) = &login {
+            println!("Log in as `demo` with the password {}", login.password);
+        }
         if let Some(socket) = daemon.control_socket() {
-            println!("Try: notafter --socket {} status", socket.display());
+            let socket = socket.display();
+            println!(
+                "Try: notafter --socket {socket} status\n\
+                 Or renew one: notafter --socket {socket} renewals list, then notafter --socket {socket} renew RESOURCE_ID --now"
+            );
         }
         until_stopped(daemon, |stop| drop(tokio::spawn(keep_changing(clouds, stop)))).await
     }

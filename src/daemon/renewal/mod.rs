@@ -49,6 +49,8 @@ const SOONEST: Duration = Duration::from_secs(2);
 const LATEST: Duration = Duration::from_secs(20);
 /// A large fleet is planned no more than this share of the time.
 const SHARE: u32 = 20;
+/// And hardly ever where all that comes of it is to be looked at.
+const SHARE_WHEN_OFF: u32 = 200;
 /// A stop waits this long for the answer to a call that was made.
 const LAST_ANSWER: Duration = Duration::from_secs(3);
 
@@ -124,6 +126,8 @@ struct Course {
     work: JoinSet<Done>,
     /// Scopes whose counters exist.
     counted: BTreeSet<Scope>,
+    /// Grows with each jump of the clock.
+    epoch: u32,
     /// Wall and monotonic time of the last round.
     before: Option<(DateTime<Utc>, Instant)>,
     /// Why nothing is begun, as told in the log.
@@ -249,7 +253,7 @@ impl Renewals {
             let more = self.round().await;
             let pause = match self.context.policy.mode {
                 _ if more => SOONEST,
-                RenewalMode::Off => LATEST,
+                RenewalMode::Off => (began.elapsed() * SHARE_WHEN_OFF).clamp(SOONEST, LATEST),
                 _ => (began.elapsed() * SHARE).clamp(SOONEST, LATEST),
             };
             tokio::select! {

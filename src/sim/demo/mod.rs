@@ -58,14 +58,25 @@ pub async fn start(resources: usize, seed: u64, now: DateTime<Utc>) -> io::Resul
 /// A configuration with every account of the clouds, serving on `listen` (`127.0.0.1:9809`).
 ///
 /// It holds the keys in clear, so a file with it must be for its owner only.
-pub fn config_toml(clouds: &[Box<dyn Simulated>], listen: &str) -> String {
+///
+/// `users` is the value of the key `users`, where the page is to ask who it is.
+pub fn config_toml(clouds: &[Box<dyn Simulated>], listen: &str, users: Option<&str>) -> String {
     let size = clouds.iter().map(|cloud| cloud.resources()).sum();
     let mut toml = String::from("# Simulated clouds on loopback: nothing in here is real.\n\n");
     toml.push_str(pace(size));
     toml.extend(clouds.iter().map(|cloud| cloud.accounts(size)));
     let external =
         status_page(listen).map_or_else(String::new, |url| format!("external_url = {}\n", quoted(&url)));
-    toml + &format!("\n[web]\nlisten = [{}]\n{external}", quoted(listen))
+    let users = users.map_or_else(String::new, |users| format!("users = {users}\n"));
+    toml + &format!("\n[web]\nlisten = [{}]\n{users}{external}", quoted(listen))
+}
+
+/// What may be renewed in the demonstration: nothing by itself, and a person may order it at any time.
+pub fn renewal_toml() -> &'static str {
+    "\n[renewal]\nmode = \"approve\"\nannounce = \"1m\"\nmax_in_progress = 2\nmax_per_day = 50\n\n\
+     [[renewal.allow]]\nmatch = 'cloud_service=\"redis\"'\n\
+     window = { timezone = \"Asia/Shanghai\", days = [\"tue\", \"wed\", \"thu\"], from = \"02:00\", to = \"05:00\" }\n\n\
+     [[renewal.allow]]\nmatch = 'cloud_service=\"mongodb\"'\nwindow = \"cloud\"\n"
 }
 
 /// Where the page is for others, unless the system is to choose the port.

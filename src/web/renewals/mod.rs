@@ -24,7 +24,7 @@ use super::page::order::OrderQuery;
 use super::query::nothing;
 use super::refusal::Refusal;
 use super::view::{Shown, headers, list, read_only};
-use crate::domain::renewal::attempt::{Attempt, ResourceKey};
+use crate::domain::renewal::attempt::ResourceKey;
 use crate::domain::renewal::show::show;
 use crate::visible::{is_invisible, shortened, visible};
 
@@ -193,17 +193,9 @@ fn read<T: DeserializeOwned + Default>(body: &Bytes) -> Result<T, Refusal> {
 
 fn answered(shown: &Shown, status: StatusCode, ordered: Ordered) -> Response {
     match ordered {
-        Ok(attempt) => {
-            told(&attempt);
-            (status, list(&AttemptMember::new(&attempt, (shown.view.now)()))).into_response()
-        }
+        Ok(attempt) => (status, list(&AttemptMember::new(&attempt, (shown.view.now)()))).into_response(),
         Err(error) => not_ordered(&error),
     }
-}
-
-fn told(attempt: &Attempt) {
-    let (id, state) = (&*attempt.id, attempt.state.as_str());
-    tracing::info!(id, state, resource = %attempt.key.resource, "a person decided about a renewal");
 }
 
 fn status_of(error: &OrderError) -> StatusCode {

@@ -11,7 +11,7 @@ use axum::http::header::{LOCATION, ORIGIN};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
-use super::{Answer, no_resource, person, renewing, status_of, told, unknown};
+use super::{Answer, no_resource, person, renewing, status_of, unknown};
 use crate::web::access::{CONTROL, MayChange};
 use crate::web::form::Filled;
 use crate::web::inside::Renewing;
@@ -83,10 +83,7 @@ pub(super) async fn decide(
         _ => return Err(Refusal::bad_request("the form says neither approve nor reject")),
     };
     match ordered {
-        Ok(attempt) => {
-            told(&attempt);
-            Ok(back_to(&attempt.id, attempt.changed_at.timestamp_millis()))
-        }
+        Ok(attempt) => Ok(back_to(&attempt.id, attempt.changed_at.timestamp_millis())),
         Err(error) => again(&shown, id, viewer, status_of(&error), Notice::Refused(error)).await,
     }
 }
@@ -140,7 +137,6 @@ pub(super) async fn order(may: MayChange, State(shown): State<Shown>, body: Byte
     let (status, notice) = if fresh {
         match desk.order(key, &by, filled.field("now") == "yes").await {
             Ok(attempt) => {
-                told(&attempt);
                 return Ok(back_to(&attempt.id, attempt.changed_at.timestamp_millis()));
             }
             Err(error) => (status_of(&error), Notice::Refused(error)),
