@@ -115,6 +115,11 @@ impl House {
         panic!("never heard {word}, only {heard:?}; log:\n{}", self.log());
     }
 
+    /// Hears what there is, as a manager always does: one that does not read makes the daemon wait.
+    pub(crate) fn hear_once(&self) {
+        drop(self.manager.recv(&mut [0; 1024]));
+    }
+
     /// What a command says, and its exit code.
     pub(crate) fn says(&self, words: &[&str]) -> (String, Option<i32>) {
         let output = self.command(words).output().unwrap();
