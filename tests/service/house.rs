@@ -45,7 +45,7 @@ impl House {
     pub(crate) async fn new(resources: usize) -> Self {
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
         let clouds = demo::start(resources, 7, Utc::now()).await.unwrap();
-        let text = demo::config_toml(&clouds, "127.0.0.1:0");
+        let text = demo::config_toml(&clouds, "127.0.0.1:0", None);
         let (accounts, _) = text.split_once("[web]").unwrap();
         let folder = tempfile::tempdir().unwrap();
         let manager = UnixDatagram::bind(folder.path().join("notify")).unwrap();
