@@ -76,11 +76,11 @@ pub fn scopes<'s>(
 }
 
 /// The rows that are wanted, what ends first; never more than `limit`.
-pub(super) fn first_certificates<'s>(
-    snapshot: &'s Snapshot,
+pub(super) fn first_certificates(
+    snapshot: &Snapshot,
     limit: usize,
     wanted: impl Fn(&Row<'_>) -> bool,
-) -> Vec<Row<'s>> {
+) -> Vec<Row<'_>> {
     let candidates = rows(snapshot).filter(|row| wanted(row)).map(|row| (Sort::NotAfter.key(&row), row));
     first(candidates, limit).0.into_iter().map(|(_, row)| row).collect()
 }

@@ -215,7 +215,7 @@ fn stamp(at: DateTime<Utc>) -> String {
 
 /// Nothing in an address of ours needs more than to stay within its line.
 fn uri(address: &str) -> String {
-    address.chars().filter(|character| character.is_ascii_graphic()).collect()
+    address.chars().filter(char::is_ascii_graphic).collect()
 }
 
 /// Lines as the format wants them.

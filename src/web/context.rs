@@ -58,6 +58,7 @@ pub struct Telling {
 
 impl PageContext<'_> {
     /// The same for a reader of this language.
+    #[must_use]
     pub fn speaking(self, tongue: Tongue) -> Self {
         Self { tongue, ..self }
     }

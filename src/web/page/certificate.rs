@@ -65,10 +65,8 @@ fn view(
 ) -> CertificateView {
     let (w, m) = (context.tongue.words, context.tongue.words.more);
     let (kind, end) = (Kind::of(row, context, now), certificate.not_after);
-    let left = match end > now {
-        true => fill(m.left, &[&w.length(end - now)]),
-        false => fill(m.over, &[&w.ago(now - end)]),
-    };
+    let left =
+        if end > now { fill(m.left, &[&w.length(end - now)]) } else { fill(m.over, &[&w.ago(now - end)]) };
     CertificateView {
         class: kind.as_str(),
         stage: w.kinds[kind as usize],

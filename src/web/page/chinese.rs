@@ -43,7 +43,7 @@ pub const CHINESE: Words = Words {
     scopes_of_account: "{} / {} 个范围",
     more_blind: every("另有 {} 个原因"),
     weeks: "未来一年",
-    weeks_explained: "按到期所在的周统计证书",
+    weeks_explained: "按到期所在的周统计证书。",
     later: every("{} 张在此之后到期。"),
     week_from: "{} 起的一周",
     ends_next: "即将到期",

@@ -40,8 +40,8 @@ impl Tongue {
 
     /// By the query of the address, else by the header `Accept-Language`.
     pub fn read(query: Option<&str>, accepted: &str) -> Self {
-        let said = pairs(query).flatten().filter(|(name, _)| name == "lang");
-        let said = said.filter_map(|(_, value)| locale_of(&value)).next();
+        let mut said = pairs(query).flatten().filter(|(name, _)| name == "lang");
+        let said = said.find_map(|(_, value)| locale_of(&value));
         said.map_or_else(|| Self::of(preferred(accepted), false), |locale| Self::of(locale, true))
     }
 

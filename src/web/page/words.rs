@@ -205,7 +205,7 @@ pub const ENGLISH: Words = Words {
     more_blind: Counted { one: "and {} more cause", many: "and {} more causes" },
 
     weeks: "The year ahead",
-    weeks_explained: "Certificates by the week in which they end",
+    weeks_explained: "Certificates by the week in which they end.",
     later: Counted { one: "{} ends later.", many: "{} end later." },
     week_from: "week from {}",
 
