@@ -11,7 +11,7 @@ use axum::http::header::{LOCATION, ORIGIN};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
-use super::{Answer, no_resource, person, renewing, status_of, unknown};
+use super::{Answer, ledger, no_resource, person, renewing, status_of, unknown};
 use crate::web::access::{CONTROL, MayChange};
 use crate::web::form::Filled;
 use crate::web::inside::Renewing;
@@ -53,9 +53,11 @@ pub(super) async fn show(
 /// The page of one renewal, where there is one, or will be in a moment.
 async fn page_of(shown: &Shown, id: String, viewer: Viewer, asked: Asked, notice: Option<Notice>) -> Answer {
     let seal = Arc::clone(&shown.seal);
+    let ledger = ledger(shown, &id).await;
     let page = shown.make(move |_, now, context| {
         let token = |parts: &[&str]| seal.token(parts);
-        let reading = Reading { id: &id, viewer: &viewer, asked: &asked, token: &token };
+        let ledger = ledger.as_deref();
+        let reading = Reading { id: &id, ledger, viewer: &viewer, asked: &asked, token: &token };
         let page = renewal_page(&reading, notice, now, context);
         page.map(|page| page.render()).ok_or_else(|| unknown(&id))
     });
