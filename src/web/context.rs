@@ -14,6 +14,7 @@ use crate::domain::policy::{PollPolicy, Thresholds};
 use crate::domain::renewal;
 use crate::domain::resource::Resource;
 use crate::notifier::desk::{ChannelStatus, DeskError};
+use crate::web::inside::Reading;
 
 /// The surroundings of one answer.
 #[derive(Clone, Copy)]
@@ -36,6 +37,8 @@ pub struct PageContext<'a> {
     pub told: Option<&'a Telling>,
     /// What is renewed; `None`: this program watches only.
     pub renewals: Option<&'a renewal::board::Board>,
+    /// How the last reading of the configuration ended; `None`: nobody says.
+    pub reading: Option<&'a Reading>,
 }
 
 /// How things stand with what is told, gathered for one answer.
@@ -94,6 +97,7 @@ pub(crate) mod testing {
             poll: &POLL,
             told: None,
             renewals: None,
+            reading: None,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::daemon::{explainer, until_stopped};
 use super::{Exit, environment, failed};
 use crate::cli::args::Demo;
 use crate::config;
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, Host};
 use crate::shutdown::Shutdown;
 use crate::sim::demo::{self as simulated, Clouds, Inboxes, status_page};
 
@@ -77,9 +77,8 @@ async fn prepare(demo: &Demo) -> Result<Show, Exit> {
     }
     let mut config = config::parse(&text, "demo").map_err(|problems| failed(&problems))?;
     config.web.control_socket = Some(folder.0.join("control.sock"));
-    let explainer = explainer(&config);
-    let daemon = Daemon::prepare(config, &environment).await.map_err(|error| failed(&error))?;
-    daemon.explains_with(explainer);
+    let host = Host { explainer: Some(explainer), ..Host::default() };
+    let daemon = Daemon::prepare_in(host, config, &environment).await.map_err(|error| failed(&error))?;
     Ok(Show { clouds, inboxes, daemon, login, _folder: folder })
 }
 

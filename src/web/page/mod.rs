@@ -30,6 +30,7 @@ use self::times::Stamp;
 use self::words::{ENGLISH, Words, fill, number};
 use crate::domain::hash::stable_hash;
 use crate::domain::snapshot::Snapshot;
+use crate::visible::visible;
 
 use super::context::PageContext;
 
@@ -108,7 +109,7 @@ pub fn page(snapshot: &Snapshot, query: &PageQuery, now: DateTime<Utc>, context:
         uptime: fill(w.up_for, &[&w.length(now - context.started_at)]),
         now: Stamp::new(now, context.timezone),
         zone: (context.timezone != chrono_tz::Tz::UTC).then(|| context.timezone.name()),
-        news: news(&survey, &scopes, snapshot, w),
+        news: news(&survey, &scopes, snapshot, w).into_iter().chain(refused(now, context, w)).collect(),
         tiles: tiles(&survey, &scopes, w),
         weeks: weeks(&survey, now, w),
         later: w.later.of(survey.later),
@@ -152,6 +153,13 @@ fn news(survey: &Survey<'_>, scopes: &Scopes, snapshot: &Snapshot, words: &Words
     }
     news.extend(lateness(snapshot, words));
     news
+}
+
+/// That what is written in the file is not what is used, and why.
+fn refused(now: DateTime<Utc>, context: &PageContext<'_>, words: &Words) -> Option<News> {
+    let (at, problems) = context.reading?.refused.as_ref()?;
+    let text = fill(words.reload_refused, &[&words.length(now - *at), &visible(problems)]);
+    Some(News { class: "blind", text })
 }
 
 /// Polling that is minutes behind is worth a sentence; seconds are the ordinary case.
