@@ -19,6 +19,7 @@ use super::Exit;
 use super::logging::{Levels, LogFormat};
 use crate::domain::duration::{parse_duration, show_duration};
 use crate::domain::matcher::{LabelSet, Matcher};
+use crate::domain::person::is_taken;
 
 /// Version of the package and the revision it was built from (`build.rs`).
 pub static VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -330,6 +331,13 @@ pub struct Order {
     /// Who orders it; it is written down
     #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "")]
     pub by: String,
+}
+
+impl Order {
+    /// Who it is, as far as that says anything: a command that the daemon's own user runs is run by somebody else.
+    pub fn who(&self) -> Option<&str> {
+        Some(self.by.trim()).filter(|by| !by.is_empty() && !is_taken(by))
+    }
 }
 
 /// What can be done with renewals.

@@ -192,7 +192,7 @@ mod tests {
         let mut text = list(&all);
         for entry in entries(&board) {
             let item = RenewalItem::new(&entry, moment());
-            let history = entry.attempt.map(history).unwrap_or_default();
+            let history = history(entry.attempt, None);
             text.extend(["----\n", &detail(&RenewalDetail { item, history })]);
         }
         assert_expected("renewals.txt", &text);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use crate::domain::person::is_taken;
 use crate::fields::{Fault, Fields, Item, Plain, check_base};
 use crate::problem::{Position, quoted};
 use crate::secret::Secret;
@@ -93,6 +94,11 @@ fn tls(fields: &mut Fields<'_>) -> Option<TlsFiles> {
 fn user(name: &str, mut hash: Item<'_>) -> Option<Secret> {
     if name.is_empty() || name.contains(|c: char| c == ':' || c.is_whitespace() || c.is_control()) {
         hash.refuse("is not the name of a user", "no blanks and no colon");
+        return None;
+    }
+    if is_taken(name) {
+        let hint = "give the user another name: what is written down as done by it is done by a program";
+        hash.refuse("is a word that notafter uses for itself", hint);
         return None;
     }
     hash.parsed(bcrypt).map(Secret::new)

@@ -19,6 +19,7 @@ pub mod listing;
 pub mod matcher;
 pub mod nearest;
 pub mod pace;
+pub mod person;
 pub mod policy;
 pub mod reason;
 pub mod renewal;

@@ -12,7 +12,8 @@ use super::refusal::Refusal;
 use super::users::UserName;
 use super::view::Shown;
 
-/// Who asks over the control socket: the system has checked who may, and does not say who it was.
+/// Who asks over the control socket: the system has checked who may, and does not say who it was. What somebody says there
+/// of themselves is followed by this in brackets; no user of the web port has a name with blanks.
 pub(super) const CONTROL: &str = "control socket";
 
 /// By which way a request came.

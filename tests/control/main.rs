@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // in a test, a panic is the message
 
+mod demo;
 mod support;
 
 use std::fs;

@@ -10,6 +10,7 @@ mod common;
 #[path = "../year/dice.rs"]
 mod dice;
 mod estate;
+mod kill;
 mod month;
 #[path = "../cloud/support.rs"]
 #[allow(dead_code)]

@@ -144,7 +144,7 @@ async fn decide(client: &Client, id: &str, order: &Order, now: Option<bool>) -> 
     if let Some(exit) = unless_agreed(&item, order.yes, question) {
         return Ok(exit);
     }
-    let mut body = json!({"by": order.by});
+    let mut body = json!({"by": order.who()});
     if now == Some(true) {
         body["now"] = true.into();
     }
@@ -200,7 +200,7 @@ async fn ordered(client: &Client, renew: &Renew) -> Done {
     let body = json!({
         "resource_id": item.resource_id, "cloud_provider": item.cloud_provider, "cloud_account": item.cloud_account,
         "cloud_project": item.cloud_project, "cloud_region": item.cloud_region, "cloud_service": item.cloud_service,
-        "by": renew.order.by, "now": renew.now,
+        "by": renew.order.who(), "now": renew.now,
     });
     let attempt: AttemptMember = client.json(Method::POST, RENEWALS, Some(body.to_string())).await?;
     let said = format!("{}: {}", visible(&attempt.id), renewing::outcome(&attempt));

@@ -4,6 +4,12 @@
 //! anything: condition, rights, money, parameters, pace. Codes that tell of a failure inside the cloud ([`INSIDE`]) leave that
 //! open, whatever their status, and so does a server error with a code that nobody wrote down: only reading can tell then. The
 //! classes are those of the vendor's documents. Pure.
+//!
+//! A status alone promises nothing: gateways and proxies answer 4xx too, some of them after our request went on to the cloud
+//! (408, 425 and 499 say little else). So it takes a code in the cloud's own form. One that is written down below is the
+//! cloud's word whatever the status. One that nobody wrote down counts as its word only with the `RequestId` that every answer
+//! of the cloud has, and not with a status that means "too late": to call something lost that was refused costs 40 minutes
+//! of reading, the other way round somebody is told that nothing happens while a database restarts.
 
 use reqwest::StatusCode;
 
@@ -118,6 +124,9 @@ const PERMANENT: &[&str] = &[
 /// Beginnings of codes that belong together: a parameter that is missing, other calls of the family.
 const PERMANENT_PREFIXES: &[&str] = &["Missing", "ColdData."];
 
+/// What these statuses mean is that somebody on the way did not wait, whoever words it.
+const TOO_LATE: &[u16] = &[408, 425, 499];
+
 /// What became of a call that was answered with an error.
 pub(super) fn outcome(status: StatusCode, error: CallError) -> Sent {
     match error.code.as_deref().and_then(|code| class(code, status, &error)) {
@@ -140,7 +149,11 @@ fn class(code: &str, status: StatusCode, error: &CallError) -> Option<Class> {
         () if is_known(RETRY) || matches!(error.kind, CallErrorKind::Throttled(_)) => Some(Class::Retry),
         () if is_known(PERMANENT) || errors::is_about_the_instance(code) => Some(Class::Permanent),
         () if PERMANENT_PREFIXES.iter().any(|prefix| code.starts_with(prefix)) => Some(Class::Permanent),
-        () => status.is_client_error().then_some(Class::Person),
+        () => {
+            let is_its_word = error.request_id.as_deref().is_some_and(|id| !id.is_empty());
+            let refuses = status.is_client_error() && !TOO_LATE.contains(&status.as_u16());
+            (is_its_word && refuses).then_some(Class::Person)
+        }
     }
 }
 
@@ -224,6 +237,9 @@ mod tests {
             (permanent, Some(Class::Permanent)),
             (open, None),
             ("Nobody.WroteThisDown 400, Nobody.WroteThisDown 404", Some(Class::Person)),
+            ("Nobody.WroteThisDown 408, Nobody.WroteThisDown 425, Nobody.WroteThisDown 499", None),
+            ("ServerBusy 408, IncorrectDBInstanceState 499", Some(Class::Retry)),
+            ("TimeoutRetryLater 408, InternalError 499", None),
         ] {
             for (name, status) in codes.split(", ").map(|one| one.split_once(' ').expect("code and status")) {
                 assert_eq!(code(status.parse().expect("a status"), name), want, "{name} {status}");
@@ -246,6 +262,17 @@ mod tests {
             ("a gateway", 502, "<html>"),
             ("a gateway that knows no better", 404, "<html>"),
             ("a gateway that is asked too often", 429, "slow down"),
+            ("a gateway that did not wait", 408, "upstream request timeout"),
+            ("a gateway whose client went away", 499, ""),
+            ("too early", 425, "{}"),
+            ("a proxy that refuses in JSON", 403, r#"{"error":"blocked"}"#),
+            ("with a code of its own", 400, r#"{"code":"bad_request","message":"m"}"#),
+            (
+                "with a number for a code",
+                404,
+                r#"{"code":404,"message":"no Route matched with those values"}"#,
+            ),
+            ("with an empty id", 400, r#"{"Code":"Nobody.WroteThisDown","RequestId":""}"#),
             ("nothing", 500, ""),
             ("nothing, well", 200, ""),
             ("a redirect", 302, ""),

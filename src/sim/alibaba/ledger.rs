@@ -1,4 +1,4 @@
-//! What was called: the last calls one by one, and all of them counted.
+//! What was called: the last calls one by one, those that change something without end, and all of them counted.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -81,6 +81,7 @@ pub type CallKind = (Text, Cow<'static, str>, Text);
 #[derive(Default)]
 pub(super) struct Ledger {
     last: VecDeque<Call>,
+    changes: Vec<Call>,
     counts: BTreeMap<CallKind, Count>,
 }
 
@@ -96,6 +97,9 @@ impl Ledger {
             Outcome::Faulted(_) => &mut count.faulted,
         };
         *counter += 1;
+        if !call.parameters.is_empty() {
+            self.changes.push(call.clone());
+        }
         if self.last.len() == KEPT {
             self.last.pop_front();
         }
@@ -105,6 +109,11 @@ impl Ledger {
     /// The last calls, oldest first.
     pub(super) fn last(&self) -> Vec<Call> {
         self.last.iter().cloned().collect()
+    }
+
+    /// Every call that changes something, oldest first.
+    pub(super) fn changes(&self) -> Vec<Call> {
+        self.changes.clone()
     }
 
     /// How often each call was made.

@@ -167,6 +167,11 @@ impl AlibabaCloud {
         locked(&self.cloud.ledger).last()
     }
 
+    /// Every call that changes something, whatever came of it, oldest first; none is ever dropped.
+    pub fn changes(&self) -> Vec<Call> {
+        locked(&self.cloud.ledger).changes()
+    }
+
     /// How often each key made each call in each region.
     pub fn counts(&self) -> BTreeMap<CallKind, Count> {
         locked(&self.cloud.ledger).counts()

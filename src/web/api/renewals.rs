@@ -20,6 +20,7 @@ use crate::domain::identity::CertRole;
 use crate::domain::matcher::{Label, LabelSet, Matcher};
 use crate::domain::renewal::attempt::{Approval, Attempt, Class, ResourceKey, State};
 use crate::domain::renewal::board::Board;
+use crate::domain::renewal::ledger;
 use crate::domain::renewal::method::{Begins, Call, Restarts};
 use crate::domain::renewal::plan::Decision;
 use crate::domain::renewal::refusal;
@@ -196,10 +197,15 @@ pub fn of_board(board: &Board, now: DateTime<Utc>) -> List<RenewalItem> {
     List { items: entries(board).map(|entry| RenewalItem::new(&entry, now)).collect(), next: None }
 }
 
-/// One of them, with its history.
-pub fn renewal(id: &str, now: DateTime<Utc>, context: &PageContext<'_>) -> Option<RenewalDetail> {
+/// One of them, with its history; `ledger` is what is written down of it, the oldest first, where that can be read.
+pub fn renewal(
+    id: &str,
+    ledger: Option<&[ledger::Entry]>,
+    now: DateTime<Utc>,
+    context: &PageContext<'_>,
+) -> Option<RenewalDetail> {
     let found = entry(context.renewals?, id)?;
-    let history = found.attempt.map(history).unwrap_or_default();
+    let history = history(found.attempt, ledger);
     Some(RenewalDetail { item: RenewalItem::new(&found, now), history })
 }
 
@@ -383,8 +389,30 @@ fn class_word(class: Class) -> &'static str {
     }
 }
 
-/// What an attempt itself remembers of its way, the oldest first.
-pub fn history(attempt: &Attempt) -> Vec<EntryMember> {
+/// What happened to an attempt, the oldest first: as it is written down, else what the attempt itself remembers.
+pub fn history(attempt: Option<&Attempt>, ledger: Option<&[ledger::Entry]>) -> Vec<EntryMember> {
+    match ledger {
+        Some(ledger) => ledger.iter().map(EntryMember::new).collect(),
+        None => attempt.map(remembered).unwrap_or_default(),
+    }
+}
+
+impl EntryMember {
+    fn new(entry: &ledger::Entry) -> Self {
+        let ledger::Entry { at, state, who, rule, request_id, text, .. } = entry;
+        Self {
+            at: Moment(*at),
+            state: state.to_string(),
+            who: who.to_string(),
+            rule: rule.to_string(),
+            request_id: known(request_id),
+            text: known(text),
+        }
+    }
+}
+
+/// Its first time and its last, which is all that there is room for.
+fn remembered(attempt: &Attempt) -> Vec<EntryMember> {
     let entry = |at: DateTime<Utc>, state: &str, who: &str| EntryMember {
         at: Moment(at),
         state: state.to_owned(),

@@ -261,7 +261,7 @@ fn the_openapi_document_has_every_field_of_renewals() {
         |id: &str| list["items"].as_array().unwrap().iter().find(|item| item["resource_id"] == id).unwrap();
     let approved = of("r-approved");
     let id = approved["id"].as_str().unwrap();
-    let detail = serde_json::to_value(renewal(id, moment(), &context).unwrap()).unwrap();
+    let detail = serde_json::to_value(renewal(id, None, moment(), &context).unwrap()).unwrap();
     for (schema, value) in [
         ("RenewalList", &list),
         ("Renewal", approved),

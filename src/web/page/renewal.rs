@@ -12,9 +12,10 @@ use super::times::Stamp;
 use super::why;
 use super::words::{Words, fill};
 use crate::domain::renewal::attempt::{Attempt, State};
+use crate::domain::renewal::ledger;
 use crate::domain::renewal::plan::Step;
 use crate::visible::shortened;
-use crate::web::api::renewals::history;
+use crate::web::api::renewals::{EntryMember, history};
 use crate::web::context::PageContext;
 use crate::web::inside::OrderError;
 use crate::web::planned::{Entry, entry};
@@ -128,6 +129,8 @@ pub fn about(entry: &Entry<'_>) -> [String; 3] {
 pub struct Reading<'a> {
     /// The id that was asked for.
     pub id: &'a str,
+    /// What is written down of it, the oldest first; `None`: that cannot be read.
+    pub ledger: Option<&'a [ledger::Entry]>,
     /// Who looks.
     pub viewer: &'a Viewer,
     /// What else was asked for.
@@ -143,7 +146,7 @@ pub fn renewal_page(
     now: DateTime<Utc>,
     context: &PageContext<'_>,
 ) -> Option<RenewalPage> {
-    let Reading { id, viewer, asked, token } = *reading;
+    let Reading { id, ledger, viewer, asked, token } = *reading;
     let w = context.tongue.words;
     let found = context.renewals.and_then(|board| entry(board, id));
     let expected =
@@ -166,7 +169,7 @@ pub fn renewal_page(
         chip: Some((row.class, row.state)),
         why: row.why,
         facts: facts(&found, context, w),
-        history: found.attempt.map(|attempt| told(attempt, context, r)).unwrap_or_default(),
+        history: told(history(found.attempt, ledger), context, r),
         form: (may && open).then(|| form(&found, viewer, token, context)),
         command: (!may && !waits && open).then(|| format!("notafter renewals approve {}", found.id())),
         ..empty(&found.id(), now, context)
@@ -278,16 +281,16 @@ fn of_attempt(attempt: &Attempt, facts: &mut Facts, context: &PageContext<'_>, r
     }
 }
 
-fn told(attempt: &Attempt, context: &PageContext<'_>, r: &RenewalWords) -> Vec<HistoryRow> {
+fn told(history: Vec<EntryMember>, context: &PageContext<'_>, r: &RenewalWords) -> Vec<HistoryRow> {
     let short = |text: &str| shortened(text, STORY).into_owned();
-    let row = |entry: crate::web::api::renewals::EntryMember| HistoryRow {
+    let row = |entry: EntryMember| HistoryRow {
         at: Stamp::new(entry.at.0, context.timezone),
         state: r.attempt_word(&entry.state).to_owned(),
         who: short(&entry.who),
         text: short(&entry.text.unwrap_or_default()),
         request_id: short(&entry.request_id.unwrap_or_default()),
     };
-    history(attempt).into_iter().map(row).collect()
+    history.into_iter().map(row).collect()
 }
 
 fn form(

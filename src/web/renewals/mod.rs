@@ -24,7 +24,9 @@ use super::page::order::OrderQuery;
 use super::query::nothing;
 use super::refusal::Refusal;
 use super::view::{Shown, headers, list, read_only};
+use crate::domain::person::is_taken;
 use crate::domain::renewal::attempt::ResourceKey;
+use crate::domain::renewal::ledger::Entry;
 use crate::domain::renewal::show::show;
 use crate::visible::{is_invisible, shortened, visible};
 
@@ -32,6 +34,8 @@ mod pages;
 
 /// Names of people are no longer, in characters.
 const LONGEST: usize = 100;
+/// So much of what happened to an attempt is shown, the latest.
+const HISTORY: usize = 500;
 
 /// All of them.
 pub(super) fn routes() -> Router<Shown> {
@@ -58,8 +62,9 @@ async fn show_renewal(
     RawQuery(query): RawQuery,
 ) -> Answer {
     nothing(query.as_deref())?;
+    let ledger = ledger(&shown, &id).await;
     let found = shown.make(move |_, now, context| {
-        renewal(&id, now, context).map(|found| list(&found)).ok_or_else(|| unknown(&id))
+        renewal(&id, ledger.as_deref(), now, context).map(|found| list(&found)).ok_or_else(|| unknown(&id))
     });
     found.await
 }
@@ -142,7 +147,8 @@ async fn order(may: MayChange, State(shown): State<Shown>, body: Bytes) -> Answe
     }
 }
 
-/// Who orders: over the control socket whoever they say they are, else the user that was asked for.
+/// Who orders: the user that was asked for, or over the control socket whoever they say they are, and that it was there
+/// that they said so.
 fn person(may: &MayChange, given: Option<&str>) -> Result<String, Refusal> {
     let given = given.map(str::trim).filter(|given| !given.is_empty());
     let who = may.who();
@@ -152,12 +158,33 @@ fn person(may: &MayChange, given: Option<&str>) -> Result<String, Refusal> {
             "`by` is a name of at most {LONGEST} characters that can be seen"
         )));
     }
-    if who != CONTROL && given != who {
+    if is_taken(given) {
         return Err(Refusal::bad_request(
-            "`by` is another name than that of the user who asks: leave it out",
+            "`by` is a word that notafter uses for itself: say who you are, or leave it out",
         ));
     }
-    Ok(given.to_owned())
+    match who {
+        CONTROL => Ok(format!("{given} ({CONTROL})")),
+        _ if given == who => Ok(given.to_owned()),
+        _ => Err(Refusal::bad_request("`by` is another name than that of the user who asks: leave it out")),
+    }
+}
+
+/// What is written down of an attempt, the oldest first. `None`: it cannot be read now, or there is nothing.
+async fn ledger(shown: &Shown, id: &str) -> Option<Vec<Entry>> {
+    let handle = shown.view.inside.store.as_ref()?;
+    let store = handle.store()?;
+    match store.entries(Some(id), HISTORY, None).await {
+        Ok(mut entries) => {
+            entries.reverse();
+            Some(entries).filter(|entries| !entries.is_empty())
+        }
+        Err(error) => {
+            tracing::warn!(%error, "what is written down of a renewal cannot be read; shown is what its attempt remembers");
+            handle.report(&store, error);
+            None
+        }
+    }
 }
 
 fn renewing(shown: &Shown) -> Result<&Renewing, Refusal> {

@@ -11,7 +11,7 @@ use axum::http::header::{LOCATION, ORIGIN};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
-use super::{Answer, no_resource, person, renewing, status_of, unknown};
+use super::{Answer, ledger, no_resource, person, renewing, status_of, unknown};
 use crate::web::access::{CONTROL, MayChange};
 use crate::web::form::Filled;
 use crate::web::inside::Renewing;
@@ -62,9 +62,11 @@ async fn page_of(
     notice: Option<Notice>,
 ) -> Answer {
     let seal = Arc::clone(&shown.seal);
+    let ledger = ledger(shown, &id).await;
     let page = shown.make(move |_, now, context| {
         let token = |parts: &[&str]| seal.token(parts);
-        let reading = Reading { id: &id, viewer: &viewer, asked: &asked, token: &token };
+        let ledger = ledger.as_deref();
+        let reading = Reading { id: &id, ledger, viewer: &viewer, asked: &asked, token: &token };
         let page = renewal_page(&reading, notice, now, &context.speaking(tongue));
         page.map(|page| page.render()).ok_or_else(|| unknown(&id))
     });

@@ -10,8 +10,10 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::domain::policy::RenewalMode;
 use crate::domain::renewal::attempt::{By, State as AttemptState};
+use crate::domain::renewal::ledger::Change;
 use crate::domain::renewal::refusal::Refusal as Reason;
 use crate::domain::testing::moment;
+use crate::store::{self, Committed, Handle, Store};
 use crate::web::access::Access;
 use crate::web::inside::Inside;
 use crate::web::testing::renewals::{FakeDesk, Garden, garden};
@@ -42,10 +44,14 @@ impl Told {
 
 impl House {
     fn new(access: Access, garden: Garden) -> Self {
+        Self::with_store(access, garden, None)
+    }
+
+    fn with_store(access: Access, garden: Garden, store: Option<Handle>) -> Self {
         let snapshot = watch::channel(Arc::new(garden.snapshot.clone())).1;
         let settings = watch::channel(Arc::new(ViewSettings::default())).1;
         let desk = FakeDesk::new(garden);
-        let inside = Inside { renewing: Some(desk.renewing()), ..Inside::default() };
+        let inside = Inside { renewing: Some(desk.renewing()), store, ..Inside::default() };
         let now = Box::new(moment);
         let (version, started_at) = ("1.2.3", moment());
         let view = View { snapshot, settings, now, version, started_at, timeline_start: moment(), inside };
@@ -82,6 +88,47 @@ impl House {
     }
 }
 
+#[tokio::test]
+async fn the_history_is_what_was_written_down_and_without_the_store_what_the_attempt_remembers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite:{}", folder.path().join("notafter.db").display());
+    let kept = Arc::new(Store::open(&url).await.expect("a store"));
+    let (holder, handle) = store::handle();
+    holder.show(Some(Arc::clone(&kept)));
+    let garden = garden();
+    let is_asked = |attempt: &&crate::domain::renewal::attempt::Attempt| {
+        &*attempt.key.resource.resource_id == "r-asked" && attempt.number == 1
+    };
+    let attempt = garden.attempts.iter().find(is_asked).expect("announced").clone();
+    let house = House::with_store(Access::Control, garden, Some(handle));
+    let states = |told: Told| {
+        let history = told.json()["history"].as_array().expect("a list").clone();
+        let word = |entry: &Value| format!("{} by {}: {}", entry["state"], entry["who"], entry["text"]);
+        history.iter().map(word).collect::<Vec<_>>()
+    };
+    let path = format!("/api/v1/renewals/{}", attempt.id);
+    let remembered = states(house.get(&path).await);
+    assert_eq!(remembered, [r#""announced" by "rule": null"#], "nothing is written down yet");
+    // announced, held back by a hook, announced anew: more than an attempt can remember
+    let first = Change::new(None, attempt.clone(), "rule", "");
+    let held = Change::new(Some(&first.attempt), attempt.clone(), "hook", "backup <b> is running");
+    let again = Change::new(Some(&held.attempt), attempt, "rule", "");
+    for change in [first, held, again] {
+        let written = kept.commit_renewals(&[change], &[], moment()).await.expect("written");
+        assert_eq!(written, Committed::Done);
+    }
+    let all = [
+        r#""announced" by "rule": null"#,
+        r#""announced" by "hook": "backup <b> is running""#,
+        r#""announced" by "rule": null"#,
+    ];
+    assert_eq!(states(house.get(&path).await), all);
+    let page = house.get(&path.replace("/api/v1", "")).await.body;
+    assert!(page.contains("backup &#60;b&#62; is running"), "{page}");
+    holder.show(None);
+    assert_eq!(states(house.get(&path).await), remembered, "the store is away");
+}
+
 fn control() -> House {
     House::new(Access::Control, garden())
 }
@@ -93,7 +140,7 @@ async fn programs_approve_reject_and_order() {
     let body = r#"{"by": "alice", "now": true}"#;
     let told = house.ask(Method::POST, &format!("/api/v1/renewals/{id}/approve"), body).await;
     assert_eq!((told.status, told.json()["state"].as_str()), (200, Some("approved")), "{}", told.body);
-    assert_eq!(told.json()["approval"]["by"], "alice");
+    assert_eq!(told.json()["approval"]["by"], "alice (control socket)");
     let detail = house.get(&format!("/api/v1/renewals/{id}")).await.json();
     assert_eq!((&detail["attempt"]["state"], &detail["can_approve"]), (&"approved".into(), &false.into()));
     let told = house.ask(Method::POST, &format!("/api/v1/renewals/{id}/reject"), "").await;
@@ -104,9 +151,9 @@ async fn programs_approve_reject_and_order() {
     assert_eq!(
         house.orders(),
         [
-            format!("approve {id} by alice, at once true"),
+            format!("approve {id} by alice (control socket), at once true"),
             format!("reject {id} by control socket"),
-            "order r-tried by bob, at once false".to_owned()
+            "order r-tried by bob (control socket), at once false".to_owned()
         ]
     );
 }
@@ -147,6 +194,11 @@ async fn what_is_not_understood_orders_nothing() {
     for (path, body, status) in [
         ("/api/v1/renewals/ren_1/approve", r#"{"when": "now"}"#, 400),
         ("/api/v1/renewals/ren_1/approve", r#"{"by": "a\u202eb"}"#, 400),
+        ("/api/v1/renewals/ren_1/approve", r#"{"by": "a\nb"}"#, 400),
+        ("/api/v1/renewals/ren_1/approve", r#"{"by": "Rule"}"#, 400),
+        ("/api/v1/renewals/ren_1/reject", r#"{"by": " hook "}"#, 400),
+        ("/api/v1/renewals", r#"{"resource_id": "r-early", "by": "cloud"}"#, 400),
+        ("/api/v1/renewals", r#"{"resource_id": "r-early", "by": "notafter"}"#, 400),
         ("/api/v1/renewals/ren_1/approve", &odd, 400),
         ("/api/v1/renewals/ren_1/reject", r#"{"now": true}"#, 400),
         ("/api/v1/renewals", "", 400),
@@ -206,7 +258,7 @@ async fn a_form_counts_once_and_only_for_what_was_seen() {
         assert_eq!(told.status, 409, "{name}: {}", told.body);
         assert!(told.body.contains("Something changed since this page was shown"), "{name}");
     }
-    assert_eq!(house.orders(), [format!("approve {id} by alice, at once true")]);
+    assert_eq!(house.orders(), [format!("approve {id} by alice (control socket), at once true")]);
     let token = house.get(&path).await.hidden("token");
     let told = house.ask(Method::POST, &path, &format!("token={token}&by=&what=reject")).await;
     assert_eq!(told.status, 303, "{}", told.body);
@@ -242,7 +294,7 @@ async fn one_resource_is_ordered_by_hand_from_its_page() {
     let body = format!("resource=r-tried&account=prod&token={token}&by=alice&what=order");
     let told = house.ask(Method::POST, "/renewals/order", &body).await;
     assert_eq!(told.status, 303, "{}", told.body);
-    assert_eq!(house.orders(), ["order r-tried by alice, at once false"]);
+    assert_eq!(house.orders(), ["order r-tried by alice (control socket), at once false"]);
     assert_eq!(house.ask(Method::POST, "/renewals/order", &body).await.status, 409, "a form counts once");
     assert_eq!(house.get("/renewals/order?resource=r-none").await.status, 404);
     let off = house.get("/renewals/order?resource=r-off").await;
