@@ -143,7 +143,7 @@ mod tests {
         let reading = Reading { used_since: moment(), refused: None };
         let service = Service {
             notify: Notify::from_env(&|_| Some(path.display().to_string())),
-            watchdog: Some(Duration::from_secs(60)),
+            watchdog: Some(Duration::from_mins(1)),
             pulses: Pulses::default(),
             snapshots: watch::Sender::new(Arc::new(snapshot())).subscribe(),
             reading: watch::Sender::new(Arc::new(reading)).subscribe(),

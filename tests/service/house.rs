@@ -15,7 +15,7 @@ use notafter::sim::demo::{self, Clouds};
 use tempfile::TempDir;
 
 /// Longer than anything takes on a busy machine.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_mins(1);
 
 pub(crate) struct House {
     pub(crate) folder: TempDir,

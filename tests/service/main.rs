@@ -268,10 +268,10 @@ async fn a_message_that_waited_is_delivered_once_after_reloads() {
         while let Ok((mut stream, _)) = listener.accept().await {
             let (failing, received) = (Arc::clone(&failing), Arc::clone(&received));
             tokio::spawn(async move {
-                let (mut text, mut part) = (String::new(), [0; 65536]);
+                let (mut text, mut piece) = (String::new(), vec![0; 65536]);
                 while !is_whole(&text) {
-                    match stream.read(&mut part).await {
-                        Ok(length @ 1..) => text.push_str(&String::from_utf8_lossy(&part[..length])),
+                    match stream.read(&mut piece).await {
+                        Ok(length @ 1..) => text.push_str(&String::from_utf8_lossy(&piece[..length])),
                         _ => return,
                     }
                 }

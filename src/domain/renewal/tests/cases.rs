@@ -230,42 +230,14 @@ fn times() -> Vec<Case> {
 }
 
 fn instances() -> Vec<Case> {
+    let mut cases = readings();
+    cases.extend(conditions());
+    cases
+}
+
+/// What was read for the renewal, or not.
+fn readings() -> Vec<Case> {
     vec![
-        ("locked", Refusal::Locked, |f| f.change("redis", "r-1", |r| r.facts.locked = true)),
-        ("stopped", Refusal::NotRunning, |f| {
-            f.change("redis", "r-1", |r| r.facts.status = "Inactive".into());
-        }),
-        ("a word of the future", Refusal::NotRunning, |f| {
-            f.change("redis", "r-1", |r| r.facts.status = "".into());
-        }),
-        ("its TLS is changing", Refusal::UnderWayElsewhere, |f| {
-            f.change("redis", "r-1", |r| r.facts.status = "SSLModifying".into());
-        }),
-        ("it restarts", Refusal::Changing, |f| {
-            f.change("redis", "r-1", |r| r.facts.status = "Restarting".into());
-        }),
-        ("its primary restarts", Refusal::GroupBusy, |f| {
-            replica_of_busy_primary(f);
-            f.change("redis", "r-0", |r| r.facts.status = "Restarting".into());
-        }),
-        ("its primary does not run", Refusal::GroupBusy, |f| {
-            replica_of_busy_primary(f);
-            f.change("redis", "r-0", |r| r.facts.status = "Inactive".into());
-        }),
-        ("its primary is being renewed", Refusal::GroupBusy, |f| {
-            replica_of_busy_primary(f);
-            let open = f.attempt("redis", "r-0", 1, By::Rule, State::Accepted { request_id: "R".into() });
-            f.attempts.push(open);
-        }),
-        ("its primary begins now", Refusal::GroupBusy, |f| {
-            replica_of_busy_primary(f);
-            f.read("redis", "r-0", f.now + TimeDelta::days(9));
-            f.announce("redis", "r-0");
-        }),
-        ("read long ago", Refusal::StaleReading, |f| {
-            let at = f.now - minutes(61);
-            f.change_reading("redis", "r-1", |reading| reading.at = at);
-        }),
         ("not read for it just now", Refusal::StaleReading, |f| f.now += minutes(3)),
         ("read at a time that is still to come", Refusal::StaleReading, |f| {
             let at = f.now + minutes(1);
@@ -304,6 +276,46 @@ fn instances() -> Vec<Case> {
         ("tried under another name of the account", Refusal::AlreadyTried, |f| {
             f.attempts[0].state = State::Unknown;
             f.attempts[0].key.resource.account = "prod-before".into();
+        }),
+    ]
+}
+
+fn conditions() -> Vec<Case> {
+    vec![
+        ("locked", Refusal::Locked, |f| f.change("redis", "r-1", |r| r.facts.locked = true)),
+        ("stopped", Refusal::NotRunning, |f| {
+            f.change("redis", "r-1", |r| r.facts.status = "Inactive".into());
+        }),
+        ("a word of the future", Refusal::NotRunning, |f| {
+            f.change("redis", "r-1", |r| r.facts.status = "".into());
+        }),
+        ("its TLS is changing", Refusal::UnderWayElsewhere, |f| {
+            f.change("redis", "r-1", |r| r.facts.status = "SSLModifying".into());
+        }),
+        ("it restarts", Refusal::Changing, |f| {
+            f.change("redis", "r-1", |r| r.facts.status = "Restarting".into());
+        }),
+        ("its primary restarts", Refusal::GroupBusy, |f| {
+            replica_of_busy_primary(f);
+            f.change("redis", "r-0", |r| r.facts.status = "Restarting".into());
+        }),
+        ("its primary does not run", Refusal::GroupBusy, |f| {
+            replica_of_busy_primary(f);
+            f.change("redis", "r-0", |r| r.facts.status = "Inactive".into());
+        }),
+        ("its primary is being renewed", Refusal::GroupBusy, |f| {
+            replica_of_busy_primary(f);
+            let open = f.attempt("redis", "r-0", 1, By::Rule, State::Accepted { request_id: "R".into() });
+            f.attempts.push(open);
+        }),
+        ("its primary begins now", Refusal::GroupBusy, |f| {
+            replica_of_busy_primary(f);
+            f.read("redis", "r-0", f.now + TimeDelta::days(9));
+            f.announce("redis", "r-0");
+        }),
+        ("read long ago", Refusal::StaleReading, |f| {
+            let at = f.now - minutes(61);
+            f.change_reading("redis", "r-1", |reading| reading.at = at);
         }),
         ("listed long ago", Refusal::StaleReading, |f| {
             f.now += minutes(61);
