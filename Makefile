@@ -1,7 +1,7 @@
 # The habits of the house. `make test` is what a newcomer runs; `make check` is what a commit must pass.
 CARGO ?= cargo
 
-.PHONY: demo test check fmt clippy tools bench
+.PHONY: demo test check fmt clippy tools bench packages
 
 demo:
 	$(CARGO) run --release -- demo
@@ -25,6 +25,12 @@ fmt:
 
 clippy:
 	$(CARGO) clippy --all-targets -- -D warnings
+
+# target/debian and target/rpm
+packages:
+	packaging/build
+	packaging/deb
+	packaging/rpm
 
 bench:
 	bench/run

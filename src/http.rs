@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::error::Error as _;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -62,6 +62,27 @@ pub struct Http {
     clock: Clock,
     telemetry: Arc<Telemetry>,
     clients: Arc<Mutex<HashMap<(Route, Waits), Client>>>,
+    /// Of every way out that is in use: one that is made anew for the same account goes on at the same pace.
+    paces: Arc<Mutex<HashMap<Way, Weak<Paces>>>>,
+}
+
+/// Paces by region and call.
+type Paces = Mutex<HashMap<(Arc<str>, &'static str), Pace>>;
+
+/// What two ways out have in common that share their paces.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Way {
+    provider: Arc<str>,
+    account: Arc<str>,
+    route: Route,
+    /// In bits.
+    rate_limit: Option<u64>,
+}
+
+impl fmt::Debug for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Way").field("account", &self.account).finish_non_exhaustive()
+    }
 }
 
 /// How a client reaches the other side; one client per distinct route, because each loads the system's roots.
@@ -107,7 +128,7 @@ pub struct AccountHttp {
     /// For one call, connect to last byte.
     timeout: Duration,
     rate_limit: Option<f64>,
-    paces: Mutex<HashMap<(Arc<str>, &'static str), Pace>>,
+    paces: Arc<Paces>,
     /// How far the local clock is ahead of the other side's, in milliseconds, by the last answer that told a date.
     clock_ahead_ms: AtomicI64,
     /// After a refused key nothing is sent until then: calls that waited for their turn must not use it too.
@@ -174,7 +195,23 @@ impl Http {
         let concurrency = concurrency.max(1);
         let (in_flight, large) =
             (Arc::new(Semaphore::new(concurrency)), Arc::new(Semaphore::new(LARGE_AT_ONCE)));
-        Self { in_flight, concurrency, large, timeout, clock, telemetry, clients: Arc::default() }
+        Self {
+            in_flight,
+            concurrency,
+            large,
+            timeout,
+            clock,
+            telemetry,
+            clients: Arc::default(),
+            paces: Arc::default(),
+        }
+    }
+
+    /// The same with other limits, for accounts that are made anew: their paces go on.
+    #[must_use]
+    pub fn with_limits(&self, timeout: Duration, concurrency: usize) -> Self {
+        let other = Self::new(timeout, concurrency, self.clock.clone(), Arc::clone(&self.telemetry));
+        Self { paces: Arc::clone(&self.paces), ..other }
     }
 
     /// The way out for one account.
@@ -216,6 +253,9 @@ impl Http {
         route: Route,
         rate_limit: Option<f64>,
     ) -> Result<AccountHttp, String> {
+        let rate = rate_limit.map(f64::to_bits);
+        let (to, from) = (Arc::clone(provider), Arc::clone(account));
+        let way = Way { provider: to, account: from, route: route.clone(), rate_limit: rate };
         Ok(AccountHttp {
             client: self.client(route.clone(), waits)?,
             route,
@@ -224,12 +264,20 @@ impl Http {
             account: Arc::clone(account),
             timeout: waits.whole,
             rate_limit,
-            paces: Mutex::default(),
+            paces: self.paces_of(way),
             clock_ahead_ms: AtomicI64::new(NO_DATE),
             silent_until: Mutex::default(),
             share: Semaphore::new(self.concurrency.div_ceil(2)),
             answered: AtomicBool::new(false),
         })
+    }
+
+    fn paces_of(&self, way: Way) -> Arc<Paces> {
+        let mut known = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, paces| paces.strong_count() > 0);
+        let paces = known.get(&way).and_then(Weak::upgrade).unwrap_or_default();
+        known.insert(way, Arc::downgrade(&paces));
+        paces
     }
 
     fn client(&self, route: Route, waits: Waits) -> Result<Client, String> {

@@ -101,6 +101,10 @@ pub enum Command {
     Doctor(Doctor),
     /// Show how the running daemon fares: scopes, store, channels, messages that wait
     Status(Status),
+    /// Have the running daemon read its configuration again
+    ///
+    /// All of it is used, or nothing: what is wrong is printed, and the daemon goes on as before. Ends with 78 then.
+    Reload,
     /// Keep alerts quiet for a while: add, list and end silences of the running daemon
     #[command(subcommand)]
     Silence(Silence),

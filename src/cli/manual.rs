@@ -8,7 +8,53 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use super::args::{Arguments, CONFIG_FILES, EXIT_CODES};
+use super::args::{Arguments, EXIT_CODES};
+
+/// Names with what they mean, as a section of the page lists them.
+type Entries = &'static [(&'static str, &'static str)];
+
+const SIGNALS: Entries = &[
+    ("SIGTERM, SIGINT", "End run and demo in good order."),
+    (
+        "SIGHUP",
+        "Not used yet: a line in the log says so. Restart to read the configuration again; nothing is lost by it.",
+    ),
+];
+
+const FILES: Entries = &[
+    (
+        "/etc/notafter/config.toml",
+        "Configuration, where neither --config nor $NOTAFTER_CONFIG names another.",
+    ),
+    ("config.toml", "Configuration, where the one before does not exist either."),
+    (
+        "$STATE_DIRECTORY/notafter.db, else notafter.db",
+        "What outlives the process, where [store] url names nothing else: what is known, what was told, messages that wait, \
+         renewals. Holds no keys.",
+    ),
+    (
+        "$RUNTIME_DIRECTORY/control.sock, else /run/notafter/control.sock",
+        "Control socket of the running daemon, where neither --socket nor [web] control_socket names another. Whoever may open it \
+         may silence, send, approve and order renewals.",
+    ),
+];
+
+const ENVIRONMENT: Entries = &[
+    ("NOTAFTER_CONFIG", "Configuration file, as with --config."),
+    ("STATE_DIRECTORY, RUNTIME_DIRECTORY", "Set by systemd: folders of the store and of the control socket."),
+    (
+        "CREDENTIALS_DIRECTORY",
+        "Set by systemd: folder of the secrets that are written { credential = \"NAME\" }.",
+    ),
+    ("HTTPS_PROXY, NO_PROXY", "Between here and clouds and channels, where no proxy is configured for them."),
+    (
+        "ALIBABA_CLOUD_*, UCLOUD_*, HUAWEICLOUD_SDK_*",
+        "Read as the SDKs of the clouds do, only where an account says credentials = { source = \"default\" }.",
+    ),
+    ("JOURNAL_STREAM", "Set by systemd; lines then carry a priority instead of a time."),
+    ("NO_COLOR", "Where it is not empty, nothing is coloured."),
+    ("USER", "Who silences, approves, rejects and orders, where --author or --by does not say."),
+];
 
 /// Writes the completion script for a shell.
 pub fn completions(shell: Shell, out: &mut dyn Write) -> io::Result<()> {
@@ -22,8 +68,10 @@ pub fn completions(shell: Shell, out: &mut dyn Write) -> io::Result<()> {
 pub fn man(out: &mut dyn Write) -> io::Result<()> {
     let mut command = Arguments::command();
     command.build();
-    let page =
-        Man::new(command.clone()).source(concat!("notafter ", env!("CARGO_PKG_VERSION"))).manual("notafter");
+    let page = Man::new(command.clone())
+        .title("NOTAFTER")
+        .source(concat!("notafter ", env!("CARGO_PKG_VERSION")))
+        .manual("notafter");
     page.render_title(out)?;
     page.render_name_section(out)?;
     page.render_synopsis_section(out)?;
@@ -74,23 +122,20 @@ fn commands(command: &Command) -> Roff {
 fn ending() -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["EXIT STATUS"]);
-    for paragraph in EXIT_CODES.lines() {
-        roff.text([roman(paragraph)]).control("PP", []);
+    for (number, paragraph) in EXIT_CODES.lines().enumerate() {
+        if number > 0 {
+            roff.control("PP", []);
+        }
+        roff.text([roman(paragraph)]);
     }
-    roff.control("SH", ["FILES"]);
-    for file in CONFIG_FILES {
-        roff.control("TP", []).text([bold(file)]).text([roman(
-            "Configuration, where --config does not name another; the first that exists counts.",
-        )]);
+    for (section, entries) in [("SIGNALS", SIGNALS), ("FILES", FILES), ("ENVIRONMENT", ENVIRONMENT)] {
+        roff.control("SH", [section]);
+        for (name, meaning) in entries {
+            roff.control("TP", []).text([bold(*name)]).text([roman(*meaning)]);
+        }
     }
-    roff.control("SH", ["ENVIRONMENT"]);
-    for (name, meaning) in [
-        ("NOTAFTER_CONFIG", "Configuration file, as with --config."),
-        ("JOURNAL_STREAM", "Set by systemd; lines then carry a priority instead of a time."),
-        ("NO_COLOR", "Where it is not empty, nothing is coloured."),
-    ] {
-        roff.control("TP", []).text([bold(name)]).text([roman(meaning)]);
-    }
+    roff.control("SH", ["SEE ALSO"]);
+    roff.text([bold("prometheus"), roman("(1), "), bold("systemd.exec"), roman("(5)")]);
     roff
 }
 
@@ -98,6 +143,7 @@ fn ending() -> Roff {
 mod tests {
     use clap::ValueEnum as _;
 
+    use super::super::args::CONFIG_FILES;
     use super::*;
 
     #[test]
@@ -124,9 +170,15 @@ mod tests {
             "--config",
             "--warning",
             "--resources",
+            ".SH SIGNALS",
+            ".SH FILES",
+            "/etc/notafter/config.toml",
+            "control.sock",
+            "CREDENTIALS_DIRECTORY",
             "OPTIONS OF SILENCE ADD",
             "--comment",
         ];
+        wanted.extend(CONFIG_FILES);
         let command = Arguments::command();
         wanted.extend(command.get_subcommands().map(Command::get_name));
         for text in wanted {

@@ -6,9 +6,19 @@ use super::renewing;
 use super::text::{left, plural, utc};
 use crate::visible::visible;
 use crate::web::api::notifications::TestedItem;
+use crate::web::api::reload::ReloadItem;
 use crate::web::api::silences::SilenceItem;
-use crate::web::api::status::{AlertsStatus, ChannelItem, FailingScope, Status, StoreStatus};
+use crate::web::api::status::{
+    AlertsStatus, ChannelItem, ConfigurationStatus, FailingScope, Status, StoreStatus,
+};
 use crate::web::json::{List, Moment};
+
+/// A configuration that is used from now on.
+pub(super) fn reloaded(done: &ReloadItem) -> String {
+    let (accounts, channels) = (plural(done.accounts, "account"), plural(done.channels, "channel"));
+    let warnings = done.warnings.iter().map(|line| format!("{}\n", visible(line)));
+    format!("{}read again and in use: {accounts}, {channels}\n", warnings.collect::<String>())
+}
 
 /// How the daemon fares.
 pub(super) fn status(status: &Status) -> String {
@@ -20,6 +30,7 @@ pub(super) fn status(status: &Status) -> String {
         utc(status.started_at.0)
     )];
     lines.push(row("clock", &format!("{}, messages also in {}", utc(now), visible(&status.clock.timezone))));
+    lines.extend(status.configuration.iter().flat_map(configuration));
     lines.push(row("scopes", &scopes(status)));
     lines.extend(status.failing.iter().map(|scope| failing(scope, now)));
     lines.push(row("store", &store(&status.store)));
@@ -32,6 +43,16 @@ pub(super) fn status(status: &Status) -> String {
     lines.push(row("renewals", &renewals));
     lines.extend(under_way);
     lines.join("\n") + "\n"
+}
+
+/// Said only when the last one that was read is not used.
+fn configuration(status: &ConfigurationStatus) -> Vec<String> {
+    let Some(at) = &status.refused_at else { return Vec::new() };
+    let since = utc(status.used_since.0);
+    let first = format!("THE LAST RELOAD WAS REFUSED ({}); the one read {since} is used", utc(at.0));
+    let problems = status.problems.iter().flat_map(|problems| problems.lines());
+    let problems = problems.map(|line| format!("  {}", visible(line)));
+    std::iter::once(row("config", &first)).chain(problems).collect()
 }
 
 fn row(word: &str, text: &str) -> String {
@@ -206,6 +227,7 @@ mod tests {
 
     fn status_now() -> Status {
         Status {
+            configuration: None,
             version: "1.2.3".to_owned(),
             started_at: Moment(in_seconds(-3 * 86_400)),
             clock: ClockStatus { now: Moment(moment()), timezone: "Asia/Shanghai".to_owned() },

@@ -37,7 +37,12 @@ pub struct Account {
     pub proxy: Option<ProxyUrl>,
     /// What only its cloud understands: credentials, roles, addresses.
     pub settings: Box<dyn AccountSettings>,
+    /// The same number as long as the same is written about how the cloud is asked, and with what keys.
+    pub mark: u64,
 }
+
+/// Keys that have no bearing on how the cloud is asked.
+const ASIDE: [&str; 5] = ["services", "include", "exclude", "labels", "owner_tag"];
 
 /// Reads every account.
 pub(super) fn read_all(fields: &mut Fields<'_>) -> Vec<Account> {
@@ -46,6 +51,7 @@ pub(super) fn read_all(fields: &mut Fields<'_>) -> Vec<Account> {
 }
 
 fn read(number: usize, names: &mut Names, fields: &mut Fields<'_>) -> Option<Account> {
+    let mark = fields.fingerprint(&ASIDE);
     let name = names.claim("account", number, fields);
     let kind = provider(fields);
     let services = services(fields, kind);
@@ -71,6 +77,7 @@ fn read(number: usize, names: &mut Names, fields: &mut Fields<'_>) -> Option<Acc
         rate_limit,
         proxy,
         settings: settings?,
+        mark,
     })
 }
 

@@ -24,6 +24,8 @@ pub use file::{LoadError, Loaded, decode, find_path, load};
 pub use store::{Store, StoreUrl};
 pub use web::{Web, WebPositions};
 
+use std::path::PathBuf;
+
 use toml::de::DeTable;
 
 use crate::domain::policy::{AlertPolicy, PollPolicy, RenewalPolicy, Route};
@@ -69,6 +71,12 @@ pub fn parse(text: &str, file_name: &str) -> Result<Config, Problems> {
         Some(config) if problems.is_empty() => Ok(config),
         _ => Err(problems),
     }
+}
+
+/// Where a configuration says that the control socket is, also if something else in it is wrong; `None`: nobody can
+/// tell.
+pub fn control_socket(text: &str) -> Option<Option<PathBuf>> {
+    read(text, "").config.map(|config| config.web.control_socket)
 }
 
 /// All that was found in a text, also where something is wrong.

@@ -9,7 +9,7 @@ use crate::domain::hash::stable_hash;
 use crate::domain::matcher::{Label, Matcher};
 use crate::fields::{ProxyUrl, SecretSetting};
 use crate::http::Http;
-use crate::provider::{BuildError, Order};
+use crate::provider::{BuildError, Order, Provider};
 
 /// An account that cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,33 @@ pub struct AccountError {
     pub source: BuildError,
 }
 
+/// How an account was made that is in use.
+#[derive(Debug, Clone)]
+pub(super) struct Made {
+    name: Arc<str>,
+    /// What was written about it then, as one number.
+    mark: u64,
+    tags_needed: bool,
+    provider: Arc<dyn Provider>,
+}
+
+impl Made {
+    /// How these accounts were made from this configuration.
+    pub(super) fn of_all(config: &Config, accounts: &[Account]) -> Vec<Self> {
+        let made = |(account, configured): (&Account, &config::Account)| Self {
+            name: Arc::clone(&account.name),
+            mark: configured.mark,
+            tags_needed: tags_needed(configured),
+            provider: Arc::clone(&account.provider),
+        };
+        accounts.iter().zip(&config.accounts).map(made).collect()
+    }
+
+    fn is_still(&self, account: &config::Account) -> bool {
+        *self.name == *account.name && self.mark == account.mark && self.tags_needed == tags_needed(account)
+    }
+}
+
 /// Makes every account. `env` answers for environment variables, systemd's `$CREDENTIALS_DIRECTORY` among them.
 ///
 /// # Errors
@@ -29,6 +56,16 @@ pub fn build_accounts(
     config: &Config,
     http: &Http,
     env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<Account>, Vec<AccountError>> {
+    rebuild_accounts(config, http, env, &[])
+}
+
+/// The same; an account about which the same is written as when it was made stays what it is, with all that it learnt.
+pub(super) fn rebuild_accounts(
+    config: &Config,
+    http: &Http,
+    env: &dyn Fn(&str) -> Option<String>,
+    made: &[Made],
 ) -> Result<Vec<Account>, Vec<AccountError>> {
     let credentials = env("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let secret = |setting: &SecretSetting| setting.load(env, credentials.as_deref());
@@ -40,14 +77,18 @@ pub fn build_accounts(
             settings: account.settings.as_ref(),
             regions: account.regions.as_deref(),
             projects: account.projects.as_deref(),
-            tags_needed: tags_needed(account),
+            tags_needed: tags_needed(account) || renewal_needs_tags(config),
             rate_limit: account.rate_limit,
             proxy: account.proxy.as_ref().map(ProxyUrl::expose),
             http,
             secret: &secret,
             env,
         };
-        let provider = account.provider.build.map_or(Err(BuildError::NotBuilt), |build| build(&order));
+        let known = made.iter().find(|made| made.is_still(account));
+        let provider = match known {
+            Some(made) => Ok(Arc::clone(&made.provider)),
+            None => account.provider.build.map_or(Err(BuildError::NotBuilt), |build| build(&order)),
+        };
         match provider {
             Ok(provider) => built.push(Account {
                 name,
@@ -65,6 +106,12 @@ pub fn build_accounts(
 /// Without tags its filters cannot be decided.
 fn tags_needed(account: &config::Account) -> bool {
     let mut labels = account.include.iter().chain(&account.exclude).flat_map(Matcher::labels);
+    labels.any(|label| matches!(label, Label::Tag(_)))
+}
+
+/// Without tags nobody knows what may be renewed.
+fn renewal_needs_tags(config: &Config) -> bool {
+    let mut labels = config.renewal.allow.iter().flat_map(|rule| rule.matcher.labels());
     labels.any(|label| matches!(label, Label::Tag(_)))
 }
 

@@ -100,6 +100,12 @@ impl<K> DueList<K> {
         Some((lane, entry.due, entry.key))
     }
 
+    /// A look of this lane is under way that was not taken here; it ends with [`DueList::finish`].
+    pub fn occupy(&mut self, lane: LaneId) {
+        self.lanes[lane.0].under_way += 1;
+        self.index(lane);
+    }
+
     /// A look that was taken has ended.
     pub fn finish(&mut self, lane: LaneId) {
         let state = &mut self.lanes[lane.0];

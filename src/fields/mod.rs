@@ -19,6 +19,7 @@ pub use secret::{SecretSetting, no_check};
 pub use text::Fault;
 pub use url::{Endpoint, Plain, ProxyUrl, check_base, check_url};
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
@@ -133,6 +134,14 @@ impl<'a> Fields<'a> {
         self
     }
 
+    /// A number that stays the same as long as the same is written in this table, leaving out the keys `without`. For
+    /// comparisons within one process: secrets go into it.
+    pub fn fingerprint(&self, without: &[&str]) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        hash_table(self.table, without, &mut hasher);
+        hasher.finish()
+    }
+
     /// Whether `key` is there, whatever its value.
     pub fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
@@ -233,6 +242,36 @@ fn kind_of(value: &DeValue<'_>) -> &'static str {
 /// The table behind a value, with the offset that stands for it.
 fn table_of<'a>(value: &'a DeValue<'a>, span: &Range<usize>) -> Option<(&'a DeTable<'a>, usize)> {
     value.as_table().map(|table| (table, span.start))
+}
+
+/// Keys in order, whatever their order in the file; each value behind a mark of its kind.
+fn hash_table(table: &DeTable<'_>, without: &[&str], hasher: &mut DefaultHasher) {
+    let pairs = table.iter().map(|(key, value)| (key.get_ref().as_ref(), value.get_ref()));
+    let mut pairs: Vec<(&str, &DeValue<'_>)> = pairs.filter(|(key, _)| !without.contains(key)).collect();
+    pairs.sort_by_key(|(key, _)| *key);
+    pairs.len().hash(hasher);
+    for (key, value) in pairs {
+        key.hash(hasher);
+        hash_value(value, hasher);
+    }
+}
+
+fn hash_value(value: &DeValue<'_>, hasher: &mut DefaultHasher) {
+    match value {
+        DeValue::String(text) => ("string", text.as_ref()).hash(hasher),
+        DeValue::Integer(number) => ("integer", number.to_string()).hash(hasher),
+        DeValue::Float(number) => ("float", number.to_string()).hash(hasher),
+        DeValue::Boolean(value) => ("boolean", value).hash(hasher),
+        DeValue::Datetime(at) => ("datetime", at.to_string()).hash(hasher),
+        DeValue::Array(values) => {
+            ("array", values.len()).hash(hasher);
+            values.iter().for_each(|value| hash_value(value.get_ref(), hasher));
+        }
+        DeValue::Table(table) => {
+            "table".hash(hasher);
+            hash_table(table, &[], hasher);
+        }
+    }
 }
 
 #[cfg(test)]

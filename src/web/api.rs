@@ -11,6 +11,7 @@
 
 pub mod alerts;
 pub mod notifications;
+pub mod reload;
 pub mod renewals;
 pub mod silences;
 pub mod status;

@@ -15,9 +15,11 @@ use serde_json::json;
 use super::access::MayChange;
 use super::api::alerts::{AlertsQuery, alerts};
 use super::api::notifications::{NotificationsQuery, TestedItem, notifications};
+use super::api::reload::ReloadItem;
 use super::api::silences::{NewSilence, SilenceItem, SilencesQuery, silences};
 use super::api::status::{StoreStatus, status};
 use super::inside::Asked;
+use super::inside::ReloadRefused;
 use super::json::List;
 use super::query::Given;
 use super::refusal::Refusal;
@@ -37,6 +39,7 @@ pub(super) fn routes() -> Router<Shown> {
         .route("/api/v1/notifications/{id}/discard", post(discard))
         .route("/api/v1/silences", get(show_silences).post(add_silence))
         .route("/api/v1/silences/{id}", delete(end_silence))
+        .route("/-/reload", post(reload))
 }
 
 type Answer = Result<Response, Refusal>;
@@ -130,6 +133,16 @@ async fn test(_: MayChange, State(shown): State<Shown>, body: Bytes) -> Answer {
     let wanted: Wanted = if body.is_empty() { Wanted::default() } else { read(&body)? };
     let tested = shown.view.inside.alerting()?.desk.test(wanted.channel.as_deref()).await.map_err(refused)?;
     Ok(list(&List { items: tested.into_iter().map(TestedItem::from).collect::<Vec<_>>(), next: None }))
+}
+
+async fn reload(may: MayChange, State(shown): State<Shown>) -> Answer {
+    let nobody = || Refusal::conflict("nothing can be read again here");
+    let reload = Arc::clone(shown.view.inside.reload.as_ref().ok_or_else(nobody)?);
+    let done = reload.reload(may.who()).await.map_err(|refused| match refused {
+        ReloadRefused::Wrong(problems) => Refusal::unusable(problems),
+        ReloadRefused::Stopping => Refusal::unavailable(refused.to_string()),
+    })?;
+    Ok(list(&ReloadItem::from(done)))
 }
 
 async fn show_silences(State(shown): State<Shown>, RawQuery(query): RawQuery) -> Answer {

@@ -14,6 +14,7 @@ use crate::domain::policy::{PollPolicy, Thresholds};
 use crate::domain::renewal;
 use crate::domain::resource::Resource;
 use crate::notifier::desk::{ChannelStatus, DeskError};
+use crate::web::inside::Reading;
 
 use super::page::tongue::Tongue;
 
@@ -38,6 +39,8 @@ pub struct PageContext<'a> {
     pub told: Option<&'a Telling>,
     /// What is renewed; `None`: this program watches only.
     pub renewals: Option<&'a renewal::board::Board>,
+    /// How the last reading of the configuration ended; `None`: nobody says.
+    pub reading: Option<&'a Reading>,
     /// The language of pages.
     pub tongue: Tongue,
 }
@@ -104,6 +107,7 @@ pub(crate) mod testing {
             poll: &POLL,
             told: None,
             renewals: None,
+            reading: None,
             tongue: Tongue::default(),
         }
     }

@@ -43,6 +43,47 @@ pub struct Inside {
     pub explain: OnceLock<Explainer>,
     /// What is renewed; `None`: this program watches only.
     pub renewing: Option<Renewing>,
+    /// Whether the configuration that is used is the one that was read last; `None`: nobody says.
+    pub reading: Option<watch::Receiver<Arc<Reading>>>,
+    /// Reads the configuration again; `None`: it was not read from a file.
+    pub reload: Option<Arc<dyn Reload>>,
+}
+
+/// How the last reading of the configuration ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// When the configuration that is used was read.
+    pub used_since: DateTime<Utc>,
+    /// When a later one was refused, and why; `None`: the last one that was read is used.
+    pub refused: Option<(DateTime<Utc>, Box<str>)>,
+}
+
+/// Reads the configuration again.
+pub trait Reload: Send + Sync {
+    /// Has it read and used, all of it or nothing. `by`: who wants it. What is answered are words for that person.
+    fn reload<'a>(&'a self, by: &'a str) -> BoxFuture<'a, Result<Reloaded, ReloadRefused>>;
+}
+
+/// A configuration that is used from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reloaded {
+    /// How many accounts there are.
+    pub accounts: usize,
+    /// How many channels.
+    pub channels: usize,
+    /// Not wrong, but not good either; empty or lines.
+    pub warnings: String,
+}
+
+/// Why nothing is different.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReloadRefused {
+    /// The configuration cannot be used. All that is wrong with it.
+    #[error("{0}")]
+    Wrong(String),
+    /// Nobody reads it at the moment.
+    #[error("the daemon is stopping")]
+    Stopping,
 }
 
 /// What is renewed, and who takes orders.

@@ -37,6 +37,11 @@ impl Refusal {
         Self { status: StatusCode::CONFLICT, detail: detail.into() }
     }
 
+    /// Understood, and what it is about cannot be used.
+    pub fn unusable(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail: detail.into() }
+    }
+
     /// Not at the moment.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, detail: detail.into() }

@@ -21,6 +21,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -82,6 +83,11 @@ pub struct BindError {
 /// Takes all addresses, or none. Port 0 takes any free one; `local_addr` of the listener says which.
 #[allow(clippy::unused_async)] // only within a runtime can a listener be made
 pub async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, BindError> {
+    listen_on(addresses)
+}
+
+/// The same for those who are within a runtime already.
+pub fn listen_on(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, BindError> {
     let mut listeners = Vec::with_capacity(addresses.len());
     for &address in addresses {
         listeners.push(listen(address).map_err(|source| BindError { address, source })?);
@@ -111,18 +117,40 @@ pub async fn serve_guarded<L: Accept>(
     limits: Limits,
     shutdown: Shutdown,
 ) {
-    let house = Arc::new(House {
-        app,
-        guard,
-        door: Doorkeeper::new(limits.connections),
-        limits,
-        closed: CancellationToken::new(),
-    });
+    let (_shown, served) = watch::channel(Arc::new(Served { app, guard }));
+    let port = Port::new(served, limits);
     let mut loops = JoinSet::new();
     for listener in listeners {
-        loops.spawn(accept(listener, Arc::clone(&house), shutdown.clone()));
+        let (port, shutdown) = (port.clone(), shutdown.clone());
+        loops.spawn(async move { port.serve(listener, shutdown).await });
     }
     loops.join_all().await;
+}
+
+/// What answers on a port.
+pub struct Served {
+    /// The routes.
+    pub app: Router,
+    /// What stands before them.
+    pub guard: Guard,
+}
+
+/// All listeners of a port: they share the places for connections, and what answers. What answers may be replaced at any
+/// time: the next request is answered by the new one, also on connections that are open. Clones are the same port.
+#[derive(Clone)]
+pub struct Port(Arc<House>);
+
+impl Port {
+    /// A port that nobody listens for yet.
+    pub fn new(served: watch::Receiver<Arc<Served>>, limits: Limits) -> Self {
+        let door = Doorkeeper::new(limits.connections);
+        Self(Arc::new(House { served, door, limits }))
+    }
+
+    /// Accepts connections until asked to stop and the answers under way have ended, or had their time.
+    pub async fn serve<L: Accept>(&self, listener: L, shutdown: Shutdown) {
+        accept(listener, Arc::clone(&self.0), shutdown).await;
+    }
 }
 
 /// Where connections come from.
@@ -157,16 +185,13 @@ impl Accept for UnixListener {
 
 /// What all connections share.
 struct House {
-    app: Router,
-    guard: Guard,
+    served: watch::Receiver<Arc<Served>>,
     door: Arc<Doorkeeper>,
     limits: Limits,
-    /// The time for answers under way is over.
-    closed: CancellationToken,
 }
 
 async fn accept(listener: impl Accept, house: Arc<House>, shutdown: Shutdown) {
-    let graceful = GracefulShutdown::new();
+    let (graceful, closed) = (GracefulShutdown::new(), CancellationToken::new());
     loop {
         let next = tokio::select! {
             biased;
@@ -175,7 +200,8 @@ async fn accept(listener: impl Accept, house: Arc<House>, shutdown: Shutdown) {
         };
         match next {
             Ok((stream, visit)) => {
-                let guest = Guest { visit, watcher: graceful.watcher(), shutdown: shutdown.clone() };
+                let (watcher, shutdown, closed) = (graceful.watcher(), shutdown.clone(), closed.clone());
+                let guest = Guest { visit, watcher, shutdown, closed };
                 tokio::spawn(guest.converse(stream, Arc::clone(&house)));
             }
             Err(error) => {
@@ -186,7 +212,7 @@ async fn accept(listener: impl Accept, house: Arc<House>, shutdown: Shutdown) {
         }
     }
     drop(listener);
-    drain(graceful, &house).await;
+    drain(graceful, &house.limits, &closed).await;
 }
 
 /// The connection comes before the place, so that a silent visitor leaves only for somebody who is really there.
@@ -200,6 +226,8 @@ struct Guest {
     visit: Arc<Visit>,
     watcher: Watcher,
     shutdown: Shutdown,
+    /// The time for answers under way is over.
+    closed: CancellationToken,
 }
 
 impl Guest {
@@ -207,12 +235,12 @@ impl Guest {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let leave = self.visit.asked_to_leave();
+        let (leave, closed) = (self.visit.asked_to_leave(), self.closed.clone());
         let stream = StallGuard::new(stream, house.limits.stall).telling(Arc::clone(&self.visit));
         tokio::select! {
             () = self.shake_hands(stream, Arc::clone(&house)) => {}
             () = leave.cancelled() => debug!("a connection that was waited for had to make room for another one"),
-            () = house.closed.cancelled() => {}
+            () = closed.cancelled() => {}
         }
     }
 
@@ -221,7 +249,8 @@ impl Guest {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Some(tls) = &house.guard.tls else { return self.talk(stream, house).await };
+        let tls = house.now().guard.tls.clone();
+        let Some(tls) = tls else { return self.talk(stream, house).await };
         let handshake = timeout(house.limits.head, TlsAcceptor::from(tls.current()).accept(stream));
         let shaken = tokio::select! {
             shaken = handshake => shaken,
@@ -253,6 +282,11 @@ impl Guest {
 }
 
 impl House {
+    /// What answers now.
+    fn now(&self) -> Arc<Served> {
+        Arc::clone(&self.served.borrow())
+    }
+
     async fn answer(
         &self,
         request: Request<Incoming>,
@@ -261,8 +295,9 @@ impl House {
         let (head, body) = request.into_parts();
         let (body, late) = Asked::new(body, Arc::clone(&visit), self.limits.body);
         let mut request = Request::from_parts(head, body);
-        let answer = match self.guard.admit(&mut request, visit.peer()).await {
-            Ok(()) => answers::answer(self.app.clone(), request).await?,
+        let served = self.now();
+        let answer = match served.guard.admit(&mut request, visit.peer()).await {
+            Ok(()) => answers::answer(served.app.clone(), request).await?,
             Err(outside) => answers::dressed(outside),
         };
         let answer = match late {
@@ -272,17 +307,17 @@ impl House {
             )),
             _ => answer,
         };
-        Ok(self.guard.announce(answer).map(|body| Answered::new(body, visit)))
+        Ok(served.guard.announce(answer).map(|body| Answered::new(body, visit)))
     }
 }
 
-async fn drain(graceful: GracefulShutdown, house: &House) {
+async fn drain(graceful: GracefulShutdown, limits: &Limits, closed: &CancellationToken) {
     let open = graceful.count();
     tokio::select! {
         () = graceful.shutdown() => {}
-        () = sleep(house.limits.drain) => {
+        () = sleep(limits.drain) => {
             warn!(open, "answers under way are cut off");
-            house.closed.cancel();
+            closed.cancel();
         }
     }
 }

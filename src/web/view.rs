@@ -95,6 +95,7 @@ impl View {
         // cloned out, so that no lock is held while the answer is made
         let (snapshot, settings) = (Arc::clone(&self.snapshot.borrow()), Arc::clone(&self.settings.borrow()));
         let renewing = self.inside.renewing.as_ref();
+        let reading = self.inside.reading.as_ref().map(|reading| Arc::clone(&reading.borrow()));
         let board = renewing.map(|renewing| Arc::clone(&renewing.board.borrow()));
         let context = PageContext {
             version: self.version,
@@ -106,6 +107,7 @@ impl View {
             poll: &settings.poll,
             told,
             renewals: board.as_deref(),
+            reading: reading.as_deref(),
             tongue: Tongue::default(),
         };
         answer(&snapshot, (self.now)(), &context)

@@ -1,32 +1,73 @@
 //! `run`: the daemon.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::look::labels;
-use super::signals::stop_at_signals;
-use super::{Exit, environment, failed};
+use super::signals::listen_to_signals;
+use super::{Exit, environment, failed, refused, run_async, with_newline};
+use crate::cli::args::Global;
 use crate::cli::explain::{self, Alerts, Known};
-use crate::config::Config;
-use crate::daemon::Daemon;
+use crate::config::{self, Config, LoadError, Loaded};
+use crate::daemon::{Daemon, Host, Source};
 use crate::shutdown::{Shutdown, Stop};
+use crate::systemd;
 use crate::web::control;
 use crate::web::inside::Explainer;
 
-/// Runs until asked to stop.
-pub(super) async fn run(mut config: Config) -> Exit {
+/// Reads the configuration and runs until asked to stop.
+pub(super) fn run_with(global: &Global) -> Exit {
+    let path = match config::find_path(global.config.as_deref(), &environment) {
+        Ok(path) => path,
+        Err(error) => return refused(&error),
+    };
+    let loaded = match read(&path) {
+        Ok(loaded) => loaded,
+        Err(error) => return refused(&error),
+    };
+    if !loaded.warnings.is_empty() {
+        eprint!("{}", with_newline(&loaded.warnings.to_string()));
+    }
+    // before the runtime begins its threads: it changes the environment
+    let sockets = match systemd::web_sockets(&environment) {
+        Ok(sockets) => sockets,
+        Err(error) => return failed(&error),
+    };
+    let host = Host {
+        source: Some(source(path)),
+        explainer: Some(explainer),
+        notify: systemd::Notify::from_env(&environment),
+        watchdog: systemd::watchdog(&environment),
+        sockets,
+    };
+    run_async(run(host, loaded.config))
+}
+
+/// The configuration, with the control socket where it is.
+fn read(path: &Path) -> Result<Loaded, LoadError> {
+    let mut loaded = config::load(path, &environment)?;
+    let socket = control::place(loaded.config.web.control_socket.as_deref(), &environment);
+    loaded.config.web.control_socket = Some(socket);
+    Ok(loaded)
+}
+
+/// The same file again, wherever the process is by then.
+fn source(path: PathBuf) -> Source {
+    let path = std::path::absolute(&path).unwrap_or(path);
+    Source { read: Arc::new(move || read(&path)), env: environment }
+}
+
+async fn run(host: Host, config: Config) -> Exit {
     let accounts = config.accounts.len();
-    let socket = control::place(config.web.control_socket.as_deref(), &environment);
-    config.web.control_socket = Some(socket);
-    let explainer = explainer(&config);
-    let daemon = match Daemon::prepare(config, &environment).await {
+    let daemon = match Daemon::prepare_in(host, config, &environment).await {
         Ok(daemon) => daemon,
         Err(error) => return failed(&error),
     };
-    daemon.explains_with(explainer);
     for address in daemon.addresses() {
         tracing::info!(%address, accounts, version = env!("CARGO_PKG_VERSION"), "serving");
     }
-    until_stopped(daemon, |_| {}).await
+    Box::pin(until_stopped(daemon, |_| {})).await
 }
 
 /// Makes explanations out of what the daemon knows and what is configured.
@@ -58,7 +99,7 @@ pub(super) fn explainer(config: &Config) -> Explainer {
 pub(super) async fn until_stopped(daemon: Daemon, beside: impl FnOnce(Shutdown)) -> Exit {
     let stop = Stop::new();
     let (asked, asked_too) = (stop.listener(), stop.listener());
-    if let Err(error) = stop_at_signals(stop) {
+    if let Err(error) = listen_to_signals(stop, daemon.reloads()) {
         return failed(&error);
     }
     beside(asked_too);

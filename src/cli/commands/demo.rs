@@ -12,7 +12,7 @@ use super::daemon::{explainer, until_stopped};
 use super::{Exit, environment, failed};
 use crate::cli::args::Demo;
 use crate::config;
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, Host};
 use crate::shutdown::Shutdown;
 use crate::sim::demo::{self as simulated, Clouds, Inboxes, status_page};
 
@@ -24,7 +24,7 @@ const SEED: u64 = 20_261_122;
 /// Runs simulated clouds and receivers on loopback and the daemon in between.
 pub(super) async fn demo(demo: &Demo) -> Exit {
     match prepare(demo).await {
-        Ok(show) => show.run(demo).await,
+        Ok(show) => Box::pin(show.run(demo)).await,
         Err(exit) => exit,
     }
 }
@@ -77,9 +77,8 @@ async fn prepare(demo: &Demo) -> Result<Show, Exit> {
     }
     let mut config = config::parse(&text, "demo").map_err(|problems| failed(&problems))?;
     config.web.control_socket = Some(folder.0.join("control.sock"));
-    let explainer = explainer(&config);
-    let daemon = Daemon::prepare(config, &environment).await.map_err(|error| failed(&error))?;
-    daemon.explains_with(explainer);
+    let host = Host { explainer: Some(explainer), ..Host::default() };
+    let daemon = Daemon::prepare_in(host, config, &environment).await.map_err(|error| failed(&error))?;
     Ok(Show { clouds, inboxes, daemon, login, _folder: folder })
 }
 
@@ -105,7 +104,7 @@ impl Show {
                  Or renew one: notafter --socket {socket} renewals list, then notafter --socket {socket} renew RESOURCE_ID --now"
             );
         }
-        until_stopped(daemon, |stop| drop(tokio::spawn(keep_changing(clouds, stop)))).await
+        Box::pin(until_stopped(daemon, |stop| drop(tokio::spawn(keep_changing(clouds, stop))))).await
     }
 }
 

@@ -43,7 +43,7 @@ fn execute(arguments: &Arguments) -> Exit {
         Command::Completions { shell } => written(|out| manual::completions(*shell, out)),
         Command::Man => written(manual::man),
         Command::Config => with_config(global, |config| printed(&config.effective(), Exit::Ok)),
-        Command::Run => with_config(global, |config| run_async(daemon::run(config))),
+        Command::Run => daemon::run_with(global),
         Command::Check(check) => {
             with_config(global, |config| run_async(look::check(config, check, progress)))
         }
@@ -59,6 +59,7 @@ fn execute(arguments: &Arguments) -> Exit {
         Command::Status(status) => {
             with_socket(global, |socket| run_async(talk::status(socket, status.format)))
         }
+        Command::Reload => with_any_socket(global, |socket| run_async(talk::reload(socket))),
         Command::Silence(silence) => with_socket(global, |socket| run_async(talk::silence(socket, silence))),
         Command::Notify(Notify::Test { channel }) => {
             match run_asked(global, |socket| talk::test(socket, channel.as_deref())) {
@@ -93,6 +94,18 @@ fn with_socket(global: &Global, work: impl FnOnce(PathBuf) -> Exit) -> Exit {
     match (read(), &global.config) {
         (Err(error), Some(_)) => refused(&error),
         (read, _) => work(control::place(read.ok().flatten().as_deref(), &environment)),
+    }
+}
+
+/// The same for a configuration that may be wrong, as long as it says where the socket is.
+fn with_any_socket(global: &Global, work: impl FnOnce(PathBuf) -> Exit) -> Exit {
+    let path = config::find_path(global.config.as_deref(), &environment);
+    let text = path.ok().and_then(|path| std::fs::read_to_string(path).ok());
+    match text.as_deref().map(config::control_socket) {
+        Some(Some(socket)) if global.socket.is_none() => {
+            work(control::place(socket.as_deref(), &environment))
+        }
+        _ => with_socket(global, work),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{TimeDelta, Utc};
-use hyper::Method;
+use hyper::{Method, StatusCode};
 use tokio::sync::watch;
 
 use super::{Exit, environment, failed, printed};
@@ -20,6 +20,7 @@ use crate::notifier::desk::Desk as _;
 use crate::store;
 use crate::telemetry::Telemetry;
 use crate::web::api::notifications::TestedItem;
+use crate::web::api::reload::ReloadItem;
 use crate::web::api::silences::{NewSilence, SilenceItem};
 use crate::web::api::status::Status;
 use crate::web::json::List;
@@ -36,6 +37,22 @@ pub(super) async fn status(socket: PathBuf, format: TextFormat) -> Exit {
             let status: Result<Status, _> = client.json(Method::GET, STATUS, None).await;
             shown(status.map(|status| tell::status(&status)))
         }
+    }
+}
+
+/// Has the daemon read its configuration again.
+pub(super) async fn reload(socket: PathBuf) -> Exit {
+    let answer: Result<ReloadItem, _> = Client::at(&socket).json(Method::POST, "/-/reload", None).await;
+    match answer {
+        Ok(done) => printed(&tell::reloaded(&done), Exit::Ok),
+        Err(ClientError::Refused { status: StatusCode::UNPROCESSABLE_ENTITY, detail }) => {
+            eprintln!(
+                "{}\nnothing is different: the daemon goes on with the configuration from before",
+                detail.trim_end()
+            );
+            Exit::Config
+        }
+        Err(error) => failed(&error),
     }
 }
 

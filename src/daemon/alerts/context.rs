@@ -68,8 +68,8 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(channel: Channel) -> Self {
-        Self { channel, health: Mutex::default(), wake: Notify::new(), probe: AtomicBool::new(false) }
+    pub(super) fn with_health(channel: Channel, health: Health) -> Self {
+        Self { channel, health: Mutex::new(health), wake: Notify::new(), probe: AtomicBool::new(false) }
     }
 
     pub(super) fn name(&self) -> &str {

@@ -11,6 +11,7 @@ mod channels;
 mod context;
 mod courier;
 mod heartbeat;
+mod heir;
 mod layout;
 mod monitor;
 mod office;
@@ -36,9 +37,11 @@ pub use chance::{chance, event_id, silence_id};
 pub use channels::{Channel, ChannelError, build_channels, leaks, unused};
 pub use context::Words;
 pub use heartbeat::Heartbeat;
+pub use heir::Estate;
 pub use office::Office;
 pub use replica::RESEND;
 
+use super::pulse::Pulse;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::alert::decide::AccountWords;
@@ -53,7 +56,7 @@ use crate::web::inside::RenewalOf;
 use context::{Context, Line};
 use courier::Courier;
 use outbox::{Away, Outbox};
-use pace::Pace;
+use pace::{Pace, Robots};
 use replica::Teller;
 use watch::{Board, Rules, States, Watch};
 
@@ -86,6 +89,7 @@ pub struct Parts {
 pub struct Delivery {
     context: Arc<Context>,
     paces: Arc<[Pace]>,
+    robots: Robots,
     states: value::Sender<Arc<States>>,
     heartbeat: Option<Heartbeat>,
     metrics: Arc<MetricsPage>,
@@ -98,42 +102,69 @@ pub struct Delivery {
     renewal: RenewalOf,
     /// What to tell is decided here too, and not by a test.
     decides: bool,
+    pulse: Pulse,
 }
 
 impl Delivery {
     /// Nothing runs yet, and every series of every channel exists.
     pub fn new(parts: Parts) -> Self {
-        let outbox = Arc::new(parts.store.clone());
-        Self { decides: true, ..Self::with_outbox(parts, outbox) }
+        Self::after(parts, Estate::default())
     }
 
-    fn with_outbox(parts: Parts, outbox: Arc<dyn Outbox>) -> Self {
+    /// The same in the place of one that has ended: what it knew goes on.
+    pub fn after(parts: Parts, estate: Estate) -> Self {
+        let outbox = Arc::new(parts.store.clone());
+        Self { decides: true, ..Self::with_outbox(parts, outbox, estate) }
+    }
+
+    fn with_outbox(parts: Parts, outbox: Arc<dyn Outbox>, estate: Estate) -> Self {
         let Parts { channels, words, mut rules, heartbeat, snapshots, store, metrics, telemetry, clock } =
             parts;
         rules.routing.channels = channels.iter().map(Channel::rules).collect();
-        let paces = Pace::of_all(&channels, &clock).into();
-        let lines: Vec<_> = channels.into_iter().map(|channel| Arc::new(Line::new(channel))).collect();
+        let (paces, robots) = Pace::of_all(&channels, &clock, &estate.robots);
+        let now = clock.now();
+        let line = |channel: Channel| {
+            let health = estate.health_of(&channel.name, now);
+            Arc::new(Line::with_health(channel, health))
+        };
+        let lines: Vec<_> = channels.into_iter().map(line).collect();
         for line in &lines {
             telemetry.preset_channel(line.name());
         }
         let changed = Notify::new();
         let context = Arc::new(Context { words, snapshots, clock, telemetry, outbox, lines, changed });
-        metrics.show_channels(monitor::numbers(&context, &crate::store::Counts::new()));
+        if estate.is_empty() {
+            metrics.show_channels(monitor::numbers(&context, &crate::store::Counts::new()));
+        }
+        let Estate { states, rules: shown, board, ask, written, .. } = estate;
+        shown.send_replace(Arc::new(rules));
         Self {
             context,
-            paces,
-            states: value::Sender::default(),
+            paces: paces.into(),
+            robots,
+            states,
             heartbeat,
             metrics,
             store,
-            rules: value::Sender::new(Arc::new(rules)),
-            board: value::Sender::default(),
-            ask: Arc::default(),
-            written: Arc::default(),
+            rules: shown,
+            board,
+            ask,
+            written,
             renewals: None,
             renewal: Arc::new(watch::by_hand),
             decides: false,
+            pulse: Pulse::default(),
         }
+    }
+
+    /// Each turn of the loop that decides is a beat of this pulse.
+    pub fn beats(&mut self, pulse: Pulse) {
+        self.pulse = pulse;
+    }
+
+    /// What goes on in the next one, once this one has ended.
+    pub fn estate(&self) -> Estate {
+        Estate::of(self)
     }
 
     /// What the configuration says, as the decision sees it.
@@ -216,6 +247,7 @@ impl Delivery {
                 written,
                 renewals: self.renewals,
                 renewal: self.renewal,
+                pulse: self.pulse,
             };
             tasks.spawn(watch.run(stop.clone()));
         }

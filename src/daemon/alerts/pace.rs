@@ -17,10 +17,18 @@ pub(super) struct Pace {
     clock: Clock,
 }
 
+/// The paces of robots, with the limits that they were made for.
+pub(super) type Robots = HashMap<u64, (Vec<(u64, u32)>, Pace)>;
+
 impl Pace {
-    /// One for each of these channels, in their order.
-    pub(super) fn of_all(channels: &[Channel], clock: &Clock) -> Vec<Self> {
-        let mut robots: HashMap<u64, Self> = HashMap::new();
+    /// One for each of these channels, in their order, and by robot. One that is in `known` with the same limits goes on.
+    pub(super) fn of_all(channels: &[Channel], clock: &Clock, known: &Robots) -> (Vec<Self>, Robots) {
+        let mut robots = Robots::new();
+        let limits = |robot: u64| -> Vec<(u64, u32)> {
+            let of = |channel: &&Channel| matches!(&channel.sender, Sender::Messages(messenger) if messenger.robot() == robot);
+            let limits = channels.iter().filter(of);
+            limits.map(|channel| (channel.per_minute.to_bits(), channel.burst)).collect()
+        };
         let pace = |channel: &Channel| {
             let Channel { per_minute, burst, .. } = *channel;
             let fresh = || Self {
@@ -28,11 +36,16 @@ impl Pace {
                 clock: clock.clone(),
             };
             let Sender::Messages(messenger) = &channel.sender else { return fresh() };
-            let pace = robots.entry(messenger.robot()).or_insert_with(fresh).clone();
+            let robot = messenger.robot();
+            let (_, pace) = robots.entry(robot).or_insert_with(|| {
+                let limits = limits(robot);
+                let same = known.get(&robot).filter(|(known, _)| *known == limits);
+                (limits, same.map_or_else(fresh, |(_, pace)| pace.clone()))
+            });
             pace.lock().slow_down(per_minute, burst);
-            pace
+            pace.clone()
         };
-        channels.iter().map(pace).collect()
+        (channels.iter().map(pace).collect(), robots)
     }
 
     /// How long to wait for a token; zero: there is one.

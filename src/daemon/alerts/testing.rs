@@ -444,7 +444,7 @@ impl Rig {
             telemetry: Arc::clone(&self.telemetry),
             clock: self.clock.clone(),
         };
-        let delivery = Delivery::with_outbox(parts, Arc::clone(&self.outbox) as _);
+        let delivery = Delivery::with_outbox(parts, Arc::clone(&self.outbox) as _, super::Estate::default());
         let (office, states, stop) = (delivery.office(), delivery.states(), Stop::new());
         let task = tokio::spawn(delivery.run(stop.listener()));
         Running { office, states, stop, task }

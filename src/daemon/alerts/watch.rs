@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::chance::event_id;
 use crate::clock::Clock;
+use crate::daemon::pulse::Pulse;
 pub use crate::domain::alert::board::{Board, Rules};
 use crate::domain::alert::decide::{self, Decision, Renewal, Seen, Waiting, World};
 use crate::domain::alert::memory::Memory;
@@ -64,6 +65,8 @@ pub(super) struct Watch {
     pub(super) renewals: Option<watch::Receiver<Arc<renewal::board::Board>>>,
     /// The same for single certificates.
     pub(super) renewal: RenewalOf,
+    /// Beats at every turn.
+    pub(super) pulse: Pulse,
 }
 
 /// What goes from one evaluation to the next.
@@ -130,8 +133,11 @@ struct Answer {
 impl Watch {
     /// Runs until asked to stop.
     pub(super) async fn run(mut self, stop: Shutdown) {
-        let mut course = Course::default();
+        // what waited for company goes on waiting from when it began, also where another one wrote the board
+        let waiting = self.board.borrow().waiting.clone();
+        let mut course = Course { waiting, ..Course::default() };
         loop {
+            self.pulse.beat();
             let began = Instant::now();
             self.evaluate(&mut course).await;
             let pause = (began.elapsed() * SHARE).clamp(SOONEST, LATEST);

@@ -5,6 +5,7 @@
 //! dropped at any moment: nothing in here changes anything at a cloud.
 
 mod account;
+mod change;
 mod key;
 mod leave;
 mod look;
@@ -19,9 +20,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
 pub use account::{Account, Filter};
+pub use change::{Change, Changes};
 pub use plan::Mode;
 
 use account::AccountState;
@@ -29,6 +31,7 @@ use look::{Done, Look};
 use plan::ScopeState;
 use regions::RegionsState;
 
+use super::pulse::Pulse;
 use crate::clock::Clock;
 use crate::domain::due::{DueList, LaneId};
 use crate::domain::gate::Admission;
@@ -83,6 +86,10 @@ pub struct Poller {
     wishes: mpsc::Receiver<(Scope, Box<str>)>,
     /// Keeps the other end open, and is handed out.
     wished: Wishes,
+    changes: mpsc::Receiver<Change>,
+    /// Keeps the other end open, and is handed out.
+    changing: Changes,
+    pulse: Pulse,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -98,6 +105,7 @@ struct Started {
     lane: LaneId,
     look: Look,
     at: Duration,
+    task: AbortHandle,
 }
 
 impl Poller {
@@ -124,9 +132,13 @@ impl Poller {
         mut restored: Snapshot,
     ) -> Self {
         let (ear, wishes) = mpsc::channel(WISHES);
+        let (changing, changes) = change::channel();
         let mut poller = Self {
             wishes,
             wished: Wishes(ear),
+            changes,
+            changing,
+            pulse: Pulse::default(),
             clock,
             policy,
             telemetry,
@@ -161,9 +173,20 @@ impl Poller {
         self.wished.clone()
     }
 
+    /// For those who read the configuration again.
+    pub fn changes(&self) -> Changes {
+        self.changing.clone()
+    }
+
+    /// Each turn of the loop is a beat of this pulse.
+    pub fn beats(&mut self, pulse: Pulse) {
+        self.pulse = pulse;
+    }
+
     /// Polls until asked to stop; in mode [`Mode::Once`] until everything had its look.
     pub async fn run(mut self, stop: Shutdown) {
         loop {
+            self.pulse.beat();
             self.start_what_is_due();
             if self.mode.is_once() && self.running.is_empty() && self.due.next_at().is_none() {
                 break;
@@ -172,6 +195,8 @@ impl Poller {
             tokio::select! {
                 biased;
                 () = stop.requested() => break,
+                // before the results: where these never end, somebody would wait for ever
+                Some(change) = self.changes.recv() => self.change(change),
                 Some(done) = self.running.join_next_with_id() => self.take_in(done),
                 Some((scope, id)) = self.wishes.recv() => self.look_sooner(&scope, &id),
                 () = tokio::time::sleep_until(wake) => {}
@@ -235,7 +260,7 @@ impl Poller {
                 self.running.spawn(look::detail(provider, scope, Arc::clone(id)))
             }
         };
-        self.under_way.insert(task.id(), Started { lane, look, at: now });
+        self.under_way.insert(task.id(), Started { lane, look, at: now, task });
     }
 
     /// Takes in this result and all others that are there already, so that one publication serves many.

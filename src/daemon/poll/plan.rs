@@ -55,13 +55,13 @@ pub(super) struct ScopeState {
     pub scope: Arc<Scope>,
     pub gate: Gate,
     pub account: usize,
-    listing: LaneId,
+    pub listing: LaneId,
     pub details: LaneId,
     /// When its key was refused last.
     pub refused_at: Option<Duration>,
     /// When it is listed next; a planned listing for another time is out of date.
     pub next_listing: Duration,
-    too_large_told: bool,
+    pub too_large_told: bool,
     /// What speaks for it that it is gone.
     pub absence: Absence,
     /// It is gone. Its place is kept for looks that still come back, and for itself, should it come back.
@@ -74,22 +74,32 @@ impl Poller {
     /// What was known of its scopes is taken out of `restored`.
     pub(super) fn add_account(&mut self, account: Account, restored: &mut Snapshot) {
         let index = self.accounts.len();
+        self.preset(&account);
+        let services = account.services.clone();
+        self.accounts.push(AccountState { account, gate: Gate::default(), accepted_at: None });
+        for service in services {
+            self.add_service(index, service, restored);
+        }
+    }
+
+    /// The scopes of one service of an account, with what is known of them.
+    pub(super) fn add_service(&mut self, account: usize, service: &'static str, restored: &mut Snapshot) {
+        match self.accounts[account].account.provider.configured_scopes(service) {
+            Some(scopes) => {
+                for scope in scopes {
+                    let known = restored.scopes.remove(&scope);
+                    self.add_scope(account, scope, known);
+                }
+            }
+            None => self.add_listed_scopes(account, service, restored),
+        }
+    }
+
+    /// The counters of its calls exist from now on.
+    pub(super) fn preset(&self, account: &Account) {
         let reading = account.services.iter().flat_map(|service| account.provider.calls(service).reading());
         let actions: Vec<_> = reading.chain(account.provider.key_calls()).collect();
         self.telemetry.preset_account(&account.provider_name, &account.name, &actions);
-        let (provider, services) = (Arc::clone(&account.provider), account.services.clone());
-        self.accounts.push(AccountState { account, gate: Gate::default(), accepted_at: None });
-        for service in services {
-            match provider.configured_scopes(service) {
-                Some(scopes) => {
-                    for scope in scopes {
-                        let known = restored.scopes.remove(&scope);
-                        self.add_scope(index, scope, known);
-                    }
-                }
-                None => self.add_listed_scopes(index, service, restored),
-            }
-        }
     }
 
     /// A look is out of date when it was planned anew meanwhile.
@@ -458,7 +468,7 @@ impl Poller {
 
 /// How many detail calls of a scope may be under way: enough to use its pace at a second a call, never many.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // clamped to 2..=64
-fn places(calls_per_second: f64) -> usize {
+pub(super) fn places(calls_per_second: f64) -> usize {
     (calls_per_second.ceil().clamp(1.0, 63.0) as usize) + 1
 }
 

@@ -22,11 +22,11 @@ const LISTINGS: u32 = 24;
 pub(super) struct RegionsState {
     pub account: usize,
     pub service: &'static str,
-    lane: LaneId,
+    pub lane: LaneId,
     /// When it is asked for next; a planned look for another time is out of date.
     pub next: Duration,
     /// That it was incomplete was told, and no complete one came since.
-    incomplete_told: bool,
+    pub incomplete_told: bool,
 }
 
 impl Poller {
@@ -127,7 +127,7 @@ impl Poller {
         }
     }
 
-    fn regions_now(&mut self, list: usize, at: Duration) {
+    pub(super) fn regions_now(&mut self, list: usize, at: Duration) {
         self.lists[list].next = at;
         self.due.schedule(self.lists[list].lane, at, Look::Regions { list });
     }

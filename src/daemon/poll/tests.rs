@@ -402,7 +402,8 @@ async fn what_comes_back_for_a_scope_that_is_gone_does_not_bring_it_back() {
     for (look, done) in looks {
         let name = format!("{look:?} {done:?}");
         let lane = poller.lanes.iter().find(|owner| owner.account == 0).expect("lanes").lane;
-        poller.fold(Started { lane, look, at: Duration::ZERO }, done);
+        let task = tokio::spawn(async {}).abort_handle();
+        poller.fold(Started { lane, look, at: Duration::ZERO, task }, done);
         assert!(!poller.snapshot.scopes.contains_key(&scope), "{name}");
         let text = telemetry.text();
         let rounds = text.of("notafter_scope_rounds_total").unwrap_or_default();

@@ -27,6 +27,7 @@ pub use desk::Desk;
 use self::keeping::Keeping;
 use self::work::{Answer, Done};
 use super::poll::Wishes;
+use super::pulse::Pulse;
 use crate::clock::Clock;
 use crate::domain::alert::board::Rules;
 use crate::domain::identity::Scope;
@@ -101,6 +102,7 @@ struct Context {
 pub struct Renewals {
     context: Arc<Context>,
     course: Course,
+    pulse: Pulse,
 }
 
 /// What one round leaves to the next. None of it is needed for what is safe.
@@ -124,6 +126,8 @@ struct Course {
     work: JoinSet<Done>,
     /// Scopes whose counters exist.
     counted: BTreeSet<Scope>,
+    /// Grows with each jump of the clock.
+    epoch: u32,
     /// Wall and monotonic time of the last round.
     before: Option<(DateTime<Utc>, Instant)>,
     /// Why nothing is begun, as told in the log.
@@ -167,7 +171,32 @@ impl Renewals {
             board: watch::Sender::new(Arc::new(board)),
             ask: Notify::new(),
         };
-        Self { context: Arc::new(context), course: Course::default() }
+        Self { context: Arc::new(context), course: Course::default(), pulse: Pulse::default() }
+    }
+
+    /// The same in the place of one that was stopped for it: calls and readings that are under way go on, and whoever
+    /// looks at the board of that one sees what is known here. What was found out by its policy is found out anew. To be
+    /// called before anything is made of this one.
+    #[must_use]
+    pub fn in_place_of(mut self, before: Self) -> Self {
+        let Self { context, course, .. } = before;
+        let own = Arc::get_mut(&mut self.context).expect("nothing was made of it yet");
+        let mode = own.policy.mode;
+        own.board = context.board.clone();
+        own.board.send_modify(|board| {
+            if board.mode != mode {
+                *board = Arc::new(Board { mode, ..(**board).clone() });
+            }
+        });
+        let fresh = Course::default();
+        let Course { details, asked, cleared, .. } = fresh;
+        self.course = Course { details, asked, cleared, ..course };
+        self
+    }
+
+    /// Each turn of the loop is a beat of this pulse.
+    pub fn beats(&mut self, pulse: Pulse) {
+        self.pulse = pulse;
     }
 
     /// What is known of renewals.
@@ -192,11 +221,34 @@ impl Renewals {
     /// Renews until asked to stop. A call that was made by then is given a moment for its answer; without one, the next
     /// start finds out by reading.
     pub async fn run(mut self, stop: Shutdown) {
+        self.run_until(stop.requested()).await;
+        self.last_answers().await;
+    }
+
+    /// Renews until asked to stop (`None`), or until somebody else is to go on.
+    pub async fn run_or_hand_over(mut self, stop: Shutdown, handed_over: Shutdown) -> Option<Self> {
+        let ended = async {
+            tokio::select! {
+                () = stop.requested() => {}
+                () = handed_over.requested() => {}
+            }
+        };
+        self.run_until(ended).await;
+        if handed_over.is_requested() && !stop.is_requested() {
+            return Some(self);
+        }
+        self.last_answers().await;
+        None
+    }
+
+    async fn run_until(&mut self, ended: impl Future<Output = ()>) {
+        tokio::pin!(ended);
         if self.context.policy.mode > RenewalMode::Plan {
             let (mode, rules) = (self.context.policy.mode.as_str(), self.context.policy.allow.len());
             tracing::info!(mode, rules, "renewal is on");
         }
         loop {
+            self.pulse.beat();
             let began = Instant::now();
             let more = self.round().await;
             let pause = match self.context.policy.mode {
@@ -205,11 +257,10 @@ impl Renewals {
                 _ => (began.elapsed() * SHARE).clamp(SOONEST, LATEST),
             };
             tokio::select! {
-                () = stop.requested() => break,
+                () = &mut ended => return,
                 () = self.next(pause, more) => {}
             }
         }
-        self.last_answers().await;
     }
 
     /// Waits for time to pass, an answer, or an order.

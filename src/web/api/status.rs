@@ -37,6 +37,18 @@ pub struct Status {
     pub alerts: AlertsStatus,
     pub channels: Vec<ChannelItem>,
     pub renewals: RenewalsStatus,
+    /// Unknown to daemons of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<ConfigurationStatus>,
+}
+
+/// Whether the configuration that is used is the one that was read last.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct ConfigurationStatus {
+    pub used_since: Moment,
+    pub refused_at: Option<Moment>,
+    pub problems: Option<String>,
 }
 
 /// The daemon's idea of time.
@@ -166,6 +178,11 @@ pub fn status(
         alerts: alerts(context.told, now),
         channels: channels(context.told).iter().map(ChannelItem::new).collect(),
         renewals: renewals(context.renewals, now),
+        configuration: context.reading.map(|reading| ConfigurationStatus {
+            used_since: Moment(reading.used_since),
+            refused_at: reading.refused.as_ref().map(|(at, _)| Moment(*at)),
+            problems: reading.refused.as_ref().map(|(_, problems)| problems.to_string()),
+        }),
     }
 }
 

@@ -32,6 +32,7 @@ pub const CHINESE: Words = Words {
     blind_now: every("{} 个范围无法读取。"),
     unknown_now: every("{} 个资源未能读取：其证书可能在无人察觉时到期。"),
     pending_now: every("{} 个范围尚待首次查看。"),
+    reload_refused: "{}前重新读取配置被拒绝，仍使用之前的配置。{}",
     late_now: "轮询滞后：{} 次查看待执行，最晚的一次已延迟 {}。",
     kinds: ["已过期", "紧急", "警告", "提示", "正常", "未知", "未启用 TLS", "不支持"],
     blind_tile: "无法读取的范围",

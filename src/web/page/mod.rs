@@ -43,6 +43,7 @@ use self::tongue::Tongue;
 use self::words::{Words, fill, number};
 use crate::domain::hash::stable_hash;
 use crate::domain::snapshot::Snapshot;
+use crate::visible::visible;
 
 use super::context::PageContext;
 
@@ -96,7 +97,7 @@ pub fn page(snapshot: &Snapshot, query: &PageQuery, now: DateTime<Utc>, context:
         w,
         m: w.more,
         title: title(&survey, w),
-        news: news(&survey, &scopes, snapshot, w),
+        news: news(&survey, &scopes, snapshot, w).into_iter().chain(refused(now, context, w)).collect(),
         tiles: tiles(&survey, &scopes, context.tongue),
         chart: chart(&survey, now, w),
         later: w.later.of(survey.later),
@@ -140,6 +141,13 @@ fn news(survey: &Survey<'_>, scopes: &Scopes, snapshot: &Snapshot, words: &Words
     }
     news.extend(lateness(snapshot, words));
     news
+}
+
+/// That what is written in the file is not what is used, and why.
+fn refused(now: DateTime<Utc>, context: &PageContext<'_>, words: &Words) -> Option<News> {
+    let (at, problems) = context.reading?.refused.as_ref()?;
+    let text = fill(words.reload_refused, &[&words.length(now - *at), &visible(problems)]);
+    Some(News { class: "blind", text })
 }
 
 /// Polling that is minutes behind is worth a sentence; seconds are the ordinary case.

@@ -36,6 +36,10 @@ fn chinese_refusal(why: Refusal) -> (&'static str, &'static str) {
             ("续期已关闭", "将 [renewal] 的 `mode` 设为 \"plan\" 查看计划，再设为 \"approve\" 或 \"auto\"")
         }
         Refusal::NotAllowed => ("没有规则允许", "如可续期，添加与之匹配的 [[renewal.allow]]"),
+        Refusal::TagsUnknown => (
+            "有规则用到标签，而上次列表没有给出标签",
+            "允许密钥读取标签（见 `notafter doctor`），或改用不含标签的规则",
+        ),
         Refusal::CloudRotation => ("云平台会自动续期", "无需处理，或在控制台关闭自动续期"),
         Refusal::OwnerUncertain => ("云平台未说明证书归属，续期可能替换您自有的证书", "在云控制台续期"),
         Refusal::OwnCertificateMissing => {

@@ -31,6 +31,7 @@ pub struct Words {
     pub overview: &'static str,
     pub nothing_urgent: &'static str,
     pub nothing_known: &'static str,
+    pub reload_refused: &'static str,
     pub expired_now: Counted,
     pub critical_now: Counted,
     pub blind_now: Counted,
@@ -177,6 +178,7 @@ pub const ENGLISH: Words = Words {
     overview: "Overview",
     nothing_urgent: "No certificate needs attention now.",
     nothing_known: "No certificate is known yet.",
+    reload_refused: "The configuration was read again {} ago and refused; the one from before is used. {}",
     expired_now: Counted { one: "{} certificate has expired.", many: "{} certificates have expired." },
     critical_now: Counted {
         one: "{} certificate is about to end.",
