@@ -114,7 +114,7 @@ async fn the_history_is_what_was_written_down_and_without_the_store_what_the_att
     let held = Change::new(Some(&first.attempt), attempt.clone(), "hook", "backup <b> is running");
     let again = Change::new(Some(&held.attempt), attempt, "rule", "");
     for change in [first, held, again] {
-        let written = kept.commit_renewals(&[change], &[], moment()).await.expect("written");
+        let written = kept.commit_renewals(&[change], &[], moment(), None).await.expect("written");
         assert_eq!(written, Committed::Done);
     }
     let all = [
