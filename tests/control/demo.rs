@@ -9,7 +9,7 @@ use reqwest::header::{CONTENT_TYPE, LOCATION};
 use serde_json::Value;
 
 /// A renewal takes a minute or so, and is looked at every few seconds.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A running demonstration; ended when it goes out of scope.
 struct Demo {
@@ -52,11 +52,11 @@ impl Demo {
         }
         // who stops reading would end it
         std::thread::spawn(move || lines.for_each(drop));
-        let part =
+        let found =
             |before, after| between(&said, before, after).unwrap_or_else(|| panic!("{before}: {said}"));
-        let base = format!("http://{}", part("Open http://", "/"));
-        let socket = part("Try: notafter --socket ", " ").to_owned();
-        let password = part("with the password ", "\n").to_owned();
+        let base = format!("http://{}", found("Open http://", "/"));
+        let socket = found("Try: notafter --socket ", " ").to_owned();
+        let password = found("with the password ", "\n").to_owned();
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let client = client.timeout(Duration::from_secs(20)).build().unwrap();
         Self { child, base, socket, password, client }

@@ -18,7 +18,7 @@ const SIGNING: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// A life without the moment that was waited for is no longer, on a machine however slow.
 const LONGEST: Duration = Duration::from_secs(10);
 /// After the storm everything has to be renewed and told within this.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// What was written down so long ago and had no effect never will have one: the kill came before the call, or the call
 /// was lost. It is read all the time.
 const STUCK: TimeDelta = TimeDelta::seconds(8);
