@@ -7,7 +7,7 @@ demo:
 	$(CARGO) run --release -- demo
 
 # promtool checks the metrics page, prometheus reads it, alertmanager takes alerts, and a private PostgreSQL server takes
-# the store; they come with Debian's packages.
+# the store; Chromium looks at the pages, driven by packages from npm. They come with Debian's packages.
 test: tools
 	$(CARGO) test --all-targets
 
@@ -41,6 +41,8 @@ tools:
 	{ command -v promtool && command -v prometheus; } > /dev/null || missing="$$missing prometheus"; \
 	command -v prometheus-alertmanager > /dev/null || missing="$$missing prometheus-alertmanager"; \
 	ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || missing="$$missing postgresql"; \
+	command -v chromium > /dev/null || missing="$$missing chromium"; \
+	command -v npm > /dev/null || missing="$$missing npm"; \
 	[ -z "$$missing" ] || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \

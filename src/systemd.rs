@@ -16,7 +16,7 @@ use listenfd::ListenFd;
 use rustix::time::{ClockId, clock_gettime};
 
 /// A service manager that does not read holds nobody up for longer.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(200);
 /// The name of sockets for the web port, as `FileDescriptorName=` says.
 const WEB: &str = "web";
 /// The name that they have when nobody gives them one: that of their unit.

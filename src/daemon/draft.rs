@@ -59,6 +59,7 @@ pub(super) struct Known {
 impl Draft {
     /// Makes what the configuration asks for. Accounts about which the same is written as in `before` stay what they are,
     /// and so do addresses that are listened on. `http` is asked for the way out with these limits.
+    #[allow(clippy::too_many_arguments)] // each comes from somewhere else, and this is called once
     pub(super) fn make(
         config: Config,
         http: impl FnOnce(&PollPolicy) -> Http,

@@ -114,7 +114,10 @@ impl Running {
         if let Some(listener) = control.as_mut().and_then(Socket::take_listener) {
             this.control(listener);
         }
-        this._control = control;
+        #[allow(clippy::used_underscore_binding)] // it is only held
+        {
+            this._control = control;
+        }
         for socket in sockets {
             let (port, stop) = (this.port.clone(), this.stop.listener());
             this.keep_going("the web server", async move { port.serve(socket, stop).await });
@@ -318,6 +321,7 @@ impl Running {
     }
 
     /// `None`: nothing is kept, so nothing can be renewed.
+    #[allow(clippy::too_many_arguments)] // each comes from another part of what runs
     fn renewals(
         &self,
         policy: crate::domain::policy::RenewalPolicy,

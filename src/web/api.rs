@@ -25,7 +25,7 @@ use crate::domain::resource::{Tags, TlsState};
 use crate::domain::snapshot::{ScopeView, Snapshot};
 
 use super::context::PageContext;
-use super::cursor::{Place, first, scope_to_cursor};
+use super::cursor::{Place, Sort, first, scope_to_cursor};
 use super::json::{List, Moment};
 use super::members::{CertificateMembers, Failure, ScopeLabels};
 use super::query::{CertificatesQuery, ScopesQuery};
@@ -75,8 +75,18 @@ pub fn scopes<'s>(
     List { items, next }
 }
 
+/// The rows that are wanted, what ends first; never more than `limit`.
+pub(super) fn first_certificates(
+    snapshot: &Snapshot,
+    limit: usize,
+    wanted: impl Fn(&Row<'_>) -> bool,
+) -> Vec<Row<'_>> {
+    let candidates = rows(snapshot).filter(|row| wanted(row)).map(|row| (Sort::NotAfter.key(&row), row));
+    first(candidates, limit).0.into_iter().map(|(_, row)| row).collect()
+}
+
 /// Cheap questions first: of 100,000 rows most fail one of them.
-fn is_asked_for(
+pub(super) fn is_asked_for(
     row: &Row<'_>,
     query: &CertificatesQuery,
     now: DateTime<Utc>,

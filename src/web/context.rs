@@ -16,6 +16,8 @@ use crate::domain::resource::Resource;
 use crate::notifier::desk::{ChannelStatus, DeskError};
 use crate::web::inside::Reading;
 
+use super::page::tongue::Tongue;
+
 /// The surroundings of one answer.
 #[derive(Clone, Copy)]
 pub struct PageContext<'a> {
@@ -39,6 +41,8 @@ pub struct PageContext<'a> {
     pub renewals: Option<&'a renewal::board::Board>,
     /// How the last reading of the configuration ended; `None`: nobody says.
     pub reading: Option<&'a Reading>,
+    /// The language of pages.
+    pub tongue: Tongue,
 }
 
 /// How things stand with what is told, gathered for one answer.
@@ -53,6 +57,12 @@ pub struct Telling {
 }
 
 impl PageContext<'_> {
+    /// The same for a reader of this language.
+    #[must_use]
+    pub fn speaking(self, tongue: Tongue) -> Self {
+        Self { tongue, ..self }
+    }
+
     /// Who owns a resource, where the account says which tag tells.
     pub fn owner<'r>(&self, scope: &Scope, resource: &'r Resource) -> Option<&'r str> {
         resource.tag((self.account)(&scope.account)?.owner_tag.as_deref()?)
@@ -98,6 +108,7 @@ pub(crate) mod testing {
             told: None,
             renewals: None,
             reading: None,
+            tongue: Tongue::default(),
         }
     }
 }

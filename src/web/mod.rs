@@ -5,6 +5,8 @@
 //! Answers are made from the snapshot and never cause a call to a cloud.
 //!
 //! - `GET /`, `/assets/…`, `/api/v1/…`: status page and lists (`view`)
+//! - `GET /resource`: the page of one resource (`detail`)
+//! - `GET /calendar.ics`: ends of certificates and windows of renewals (`calendar`)
 //! - `/api/v1/alerts`, `notifications`, `silences`, `status`, `explain`: what is told, and what people change (`changes`)
 //! - `/renewals/…`, `/api/v1/renewals`, `/api/v1/plan`: what is renewed, and orders of people (`renewals`)
 //! - `GET /metrics`: the metrics page (`scrape`)
@@ -14,11 +16,13 @@
 pub mod access;
 mod answers;
 pub mod api;
+pub mod calendar;
 mod changes;
 pub mod context;
 pub mod control;
 pub mod cursor;
 mod desk;
+mod detail;
 mod doorkeeper;
 mod form;
 pub mod guard;

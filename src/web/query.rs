@@ -198,7 +198,7 @@ fn is_of_scope(label: &Label) -> bool {
     )
 }
 
-fn within(text: &str) -> Result<Duration, String> {
+pub(super) fn within(text: &str) -> Result<Duration, String> {
     const POSSIBLE: &str = "a whole number and a unit, such as 30d, 12h, 15m, 90s";
     parse_duration(text).map_err(|error| match error {
         DurationError::Unreadable(Some(meant)) => {
@@ -211,7 +211,7 @@ fn within(text: &str) -> Result<Duration, String> {
     })
 }
 
-fn states(text: &str) -> Result<Vec<TlsState>, String> {
+pub(super) fn states(text: &str) -> Result<Vec<TlsState>, String> {
     if text == "all" {
         return Ok(STATES.to_vec());
     }

@@ -10,7 +10,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, StatusCode};
@@ -32,9 +32,10 @@ use super::desk::Desk;
 use super::form::Seal;
 use super::inside::Inside;
 use super::page::query::PageQuery;
+use super::page::tongue::Tongue;
 use super::query::{CertificatesQuery, ScopesQuery};
 use super::refusal::Refusal;
-use super::{api, changes, json, page, query, renewals};
+use super::{api, calendar, changes, detail, json, page, query, renewals};
 
 /// Nothing but our own style and pictures is loaded, nothing runs, and nobody frames the page.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
@@ -107,6 +108,7 @@ impl View {
             told,
             renewals: board.as_deref(),
             reading: reading.as_deref(),
+            tongue: Tongue::default(),
         };
         answer(&snapshot, (self.now)(), &context)
     }
@@ -145,6 +147,8 @@ impl Shown {
 pub fn router(view: Arc<View>, access: Access) -> Router {
     changes::routes()
         .route("/", read_only(get(show_page)))
+        .route("/calendar.ics", read_only(get(calendar::show)))
+        .route("/resource", read_only(get(detail::show)))
         .route("/assets/style.css", read_only(get(style)))
         .route("/assets/icon.svg", read_only(get(icon)))
         .route("/api/v1/certificates", read_only(get(certificates)))
@@ -159,11 +163,13 @@ pub(super) fn read_only(routes: MethodRouter<Shown>) -> MethodRouter<Shown> {
     routes.fallback(|| async { Refusal::method_not_allowed() })
 }
 
-async fn show_page(State(shown): State<Shown>, RawQuery(query): RawQuery) -> Response {
+async fn show_page(State(shown): State<Shown>, tongue: Tongue, RawQuery(query): RawQuery) -> Response {
     let query = PageQuery::parse(query.as_deref());
     let told = shown.view.inside.telling().await;
     let html = shown
-        .make_with(told, move |snapshot, now, context| page::page(snapshot, &query, now, context).render())
+        .make_with(told, move |snapshot, now, context| {
+            page::page(snapshot, &query, now, &context.speaking(tongue)).render()
+        })
         .await;
     written(html)
 }
@@ -174,7 +180,8 @@ pub(super) fn written(html: askama::Result<String>) -> Response {
         let detail = "the page could not be written".to_owned();
         return Refusal { status: StatusCode::INTERNAL_SERVER_ERROR, detail }.into_response();
     };
-    let special = [(CONTENT_SECURITY_POLICY, POLICY), (REFERRER_POLICY, "same-origin")];
+    let special =
+        [(CONTENT_SECURITY_POLICY, POLICY), (REFERRER_POLICY, "same-origin"), (VARY, "accept-language")];
     (headers("text/html; charset=utf-8", "no-store"), special, html).into_response()
 }
 

@@ -45,7 +45,7 @@ impl House {
     pub(crate) async fn new(resources: usize) -> Self {
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
         let clouds = demo::start(resources, 7, Utc::now()).await.unwrap();
-        let text = demo::config_toml(&clouds, "127.0.0.1:0");
+        let text = demo::config_toml(&clouds, "127.0.0.1:0", None);
         let (accounts, _) = text.split_once("[web]").unwrap();
         let folder = tempfile::tempdir().unwrap();
         let manager = UnixDatagram::bind(folder.path().join("notify")).unwrap();
@@ -113,6 +113,11 @@ impl House {
             }
         }
         panic!("never heard {word}, only {heard:?}; log:\n{}", self.log());
+    }
+
+    /// Hears what there is, as a manager always does: one that does not read makes the daemon wait.
+    pub(crate) fn hear_once(&self) {
+        drop(self.manager.recv(&mut [0; 1024]));
     }
 
     /// What a command says, and its exit code.

@@ -183,6 +183,12 @@ async fn reloads_good_and_bad_in_turn_lose_nothing_under_scrapes_and_polls() {
     let before = house.until("everything known", |page| certificates(page).len() >= 40).await;
     let (over, scrapes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let known = certificates(&before);
+    let (hearing, ended) = (Arc::clone(&house), Arc::clone(&over));
+    std::thread::spawn(move || {
+        while !ended.load(Ordering::Relaxed) {
+            hearing.hear_once();
+        }
+    });
     let scraping: Vec<_> = (0..3)
         .map(|_| {
             let (house, over, known) = (Arc::clone(&house), Arc::clone(&over), known.clone());

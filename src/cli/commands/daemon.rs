@@ -67,7 +67,7 @@ async fn run(host: Host, config: Config) -> Exit {
     for address in daemon.addresses() {
         tracing::info!(%address, accounts, version = env!("CARGO_PKG_VERSION"), "serving");
     }
-    until_stopped(daemon, |_| {}).await
+    Box::pin(until_stopped(daemon, |_| {})).await
 }
 
 /// Makes explanations out of what the daemon knows and what is configured.

@@ -24,7 +24,7 @@ const SEED: u64 = 20_261_122;
 /// Runs simulated clouds and receivers on loopback and the daemon in between.
 pub(super) async fn demo(demo: &Demo) -> Exit {
     match prepare(demo).await {
-        Ok(show) => show.run(demo).await,
+        Ok(show) => Box::pin(show.run(demo)).await,
         Err(exit) => exit,
     }
 }
@@ -104,7 +104,7 @@ impl Show {
                  Or renew one: notafter --socket {socket} renewals list, then notafter --socket {socket} renew RESOURCE_ID --now"
             );
         }
-        until_stopped(daemon, |stop| drop(tokio::spawn(keep_changing(clouds, stop)))).await
+        Box::pin(until_stopped(daemon, |stop| drop(tokio::spawn(keep_changing(clouds, stop))))).await
     }
 }
 

@@ -188,7 +188,9 @@ impl Poller {
             let look = || Look::Detail { scope: index, id: Arc::clone(&resource.id) };
             match before.flights.details.remove(&(place, Arc::clone(&resource.id))) {
                 Some(flights) => {
-                    flights.into_iter().for_each(|flight| self.goes_on(flight, details, look()));
+                    for flight in flights {
+                        self.goes_on(flight, details, look());
+                    }
                 }
                 None => {
                     if let Some(due) = resource.due {

@@ -209,8 +209,13 @@ pub fn renewal(
     Some(RenewalDetail { item: RenewalItem::new(&found, now), history })
 }
 
-/// What is gone from the listing has the labels of its scope and its id left.
-fn is_meant(entry: &Entry<'_>, matcher: &Matcher, snapshot: &Snapshot, context: &PageContext<'_>) -> bool {
+/// Whether an expression means it. What is gone from the listing has the labels of its scope and its id left.
+pub(in crate::web) fn is_meant(
+    entry: &Entry<'_>,
+    matcher: &Matcher,
+    snapshot: &Snapshot,
+    context: &PageContext<'_>,
+) -> bool {
     let Some(key) = entry.resource() else { return false };
     let scope = key.scope();
     let account_label = |label: &str| context.account_label(&key.account, label);

@@ -3,31 +3,44 @@
 //! [`page`] is a pure function; the template decides nothing but what stands where. Foreign text goes through
 //! [`shortened`](crate::visible::shortened) on its way into the view and through the template's escaping on its way out.
 
+pub mod certificate;
+pub mod chart;
+pub mod chinese;
+pub mod frame;
+pub mod history;
 pub mod kind;
+pub mod more_words;
 pub mod order;
 pub mod query;
 pub mod renewal;
 pub mod renewal_words;
 pub mod renewals;
+pub mod resource;
 pub mod scopes;
 pub mod survey;
 pub mod table;
 pub mod telling;
+pub mod timeline;
 pub mod times;
+pub mod tongue;
+pub mod why;
 pub mod words;
 
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use self::chart::{Chart, chart};
+use self::frame::Frame;
 use self::kind::Kind;
+use self::more_words::MoreWords;
 use self::query::{PageQuery, Show};
 use self::renewals::{Renewals, renewals};
 use self::scopes::{Scopes, scopes};
 use self::survey::Survey;
 use self::table::{Table, table};
 use self::telling::{Told, told};
-use self::times::Stamp;
-use self::words::{ENGLISH, Words, fill, number};
+use self::tongue::Tongue;
+use self::words::{Words, fill, number};
 use crate::domain::hash::stable_hash;
 use crate::domain::snapshot::Snapshot;
 use crate::visible::visible;
@@ -43,16 +56,13 @@ pub const ICON: &str = include_str!("../../../templates/icon.svg");
 #[derive(Debug, Template)]
 #[template(path = "page.html")]
 pub struct Page {
+    frame: Frame,
     w: &'static Words,
-    style: String,
+    m: &'static MoreWords,
     title: String,
-    version: String,
-    uptime: String,
-    now: Stamp,
-    zone: Option<&'static str>,
     news: Vec<News>,
     tiles: Vec<Tile>,
-    weeks: Vec<Week>,
+    chart: Chart,
     later: String,
     table: Table,
     scopes: Scopes,
@@ -77,41 +87,19 @@ struct Tile {
     link: String,
 }
 
-/// A bar of the outlook.
-#[derive(Debug)]
-struct Week {
-    count: String,
-    none: bool,
-    /// From the ground up, most urgent first.
-    parts: Vec<Part>,
-    from: String,
-    day: String,
-}
-
-/// A piece of a bar, in hundredths of the highest.
-#[derive(Debug)]
-struct Part {
-    class: &'static str,
-    top: usize,
-    height: usize,
-}
-
 /// Builds the page.
 pub fn page(snapshot: &Snapshot, query: &PageQuery, now: DateTime<Utc>, context: &PageContext<'_>) -> Page {
-    let w = &ENGLISH;
+    let w = context.tongue.words;
     let mut survey = Survey::new(snapshot, query, now, context);
     let scopes = scopes(snapshot, now, context, w);
     Page {
+        frame: Frame::new("", &query.link(), now, context),
         w,
-        style: version_of(STYLE),
+        m: w.more,
         title: title(&survey, w),
-        version: context.version.to_owned(),
-        uptime: fill(w.up_for, &[&w.length(now - context.started_at)]),
-        now: Stamp::new(now, context.timezone),
-        zone: (context.timezone != chrono_tz::Tz::UTC).then(|| context.timezone.name()),
         news: news(&survey, &scopes, snapshot, w).into_iter().chain(refused(now, context, w)).collect(),
-        tiles: tiles(&survey, &scopes, w),
-        weeks: weeks(&survey, now, w),
+        tiles: tiles(&survey, &scopes, context.tongue),
+        chart: chart(&survey, now, w),
         later: w.later.of(survey.later),
         table: table(&mut survey, query, now, context, w),
         scopes,
@@ -170,47 +158,16 @@ fn lateness(snapshot: &Snapshot, words: &Words) -> Option<News> {
     late.then(|| News { class: "late", text: text() })
 }
 
-fn tiles(survey: &Survey<'_>, scopes: &Scopes, words: &'static Words) -> Vec<Tile> {
+fn tiles(survey: &Survey<'_>, scopes: &Scopes, tongue: Tongue) -> Vec<Tile> {
+    let words = tongue.words;
     let tile =
         |class, count: usize, text, link| Tile { class, count: number(count), none: count == 0, text, link };
     let of_kind = |kind: Kind| {
-        let link = PageQuery { show: Show::Only(kind), ..PageQuery::default() }.link();
+        let link = tongue.keep(PageQuery { show: Show::Only(kind), ..PageQuery::default() }.link());
         tile(kind.as_str(), survey.kinds[kind as usize], words.kinds[kind as usize], link)
     };
     let blind = tile("blind", scopes.blind, words.blind_tile, "#scopes".to_owned());
     Kind::ALL.into_iter().map(of_kind).chain([blind]).collect()
-}
-
-fn weeks(survey: &Survey<'_>, now: DateTime<Utc>, words: &Words) -> Vec<Week> {
-    let total = |kinds: &[usize]| kinds.iter().sum::<usize>();
-    let most = survey.weeks.iter().map(|kinds| total(kinds)).max().unwrap_or(0).max(1);
-    let begins = (0..).map(|week| now.checked_add_signed(TimeDelta::weeks(week)).unwrap_or(now));
-    survey
-        .weeks
-        .iter()
-        .zip(begins)
-        .map(|(kinds, begin)| Week {
-            count: number(total(kinds)),
-            none: total(kinds) == 0,
-            parts: parts(kinds, most),
-            from: fill(words.week_from, &[&begin.format("%Y-%m-%d").to_string()]),
-            day: begin.format("%m-%d").to_string(),
-        })
-        .collect()
-}
-
-/// Rounded at the borders between the pieces, so that together they are as high as the whole; what is there at all
-/// is at least a line.
-fn parts(kinds: &[usize], most: usize) -> Vec<Part> {
-    let mut below = 0;
-    let mut parts = Vec::new();
-    for (kind, count) in Kind::ALL.into_iter().zip(kinds).filter(|(_, count)| **count > 0) {
-        let bottom = below * 100 / most;
-        below += count;
-        let top = (below * 100 / most).max(bottom + 2).min(100);
-        parts.push(Part { class: kind.as_str(), top: 100 - top, height: top.saturating_sub(bottom) });
-    }
-    parts
 }
 
 #[cfg(test)]

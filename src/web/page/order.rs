@@ -7,7 +7,6 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::renewal::{Form, Notice, RenewalPage, Viewer, about, empty, facts, text_of, user};
 use super::renewals::row;
-use super::words::ENGLISH;
 use crate::domain::renewal::attempt::ResourceKey;
 use crate::domain::snapshot::Snapshot;
 use crate::visible::shortened;
@@ -76,8 +75,18 @@ impl OrderQuery {
 
 /// The page for one resource, as a link from its neighbours.
 pub fn order_link(key: &ResourceKey) -> String {
-    let mut link = "order".to_owned();
-    for (number, (name, value)) in fields(key).into_iter().enumerate() {
+    asking("order", fields(key).into_iter())
+}
+
+/// The page of one resource, as a link from the overview.
+pub fn resource_link(key: &ResourceKey) -> String {
+    let fields = fields(key).into_iter();
+    asking("resource", fields.map(|(name, value)| (if name == "resource" { "id" } else { name }, value)))
+}
+
+fn asking(page: &str, fields: impl Iterator<Item = (&'static str, String)>) -> String {
+    let mut link = page.to_owned();
+    for (number, (name, value)) in fields.enumerate() {
         let before = if number == 0 { '?' } else { '&' };
         // writing to a String cannot fail
         let _ = write!(link, "{before}{name}={}", utf8_percent_encode(&value, NON_ALPHANUMERIC));
@@ -118,12 +127,19 @@ pub fn order_page(
     now: DateTime<Utc>,
     context: &PageContext<'_>,
 ) -> RenewalPage {
-    let w = &ENGLISH;
+    let w = context.tongue.words;
     let r = w.renewal;
-    let notice = notice.map(|notice| ("critical", text_of(&notice, r)));
-    let page = RenewalPage { title: r.order_title.to_owned(), notice, ..empty(w, now, context) };
+    let notice = notice.map(|notice| ("critical", text_of(&notice, w)));
+    let here = ordering.found.first().map(order_link);
+    let page = RenewalPage {
+        title: r.order_title.to_owned(),
+        notice,
+        ..empty(here.as_deref().unwrap_or("order"), now, context)
+    };
     let [key] = ordering.found else {
-        let choice = |key: &ResourceKey| (order_link(key), shortened(&key.to_string(), 200).into_owned());
+        let choice = |key: &ResourceKey| {
+            (context.tongue.keep(order_link(key)), shortened(&key.to_string(), 200).into_owned())
+        };
         let choices = ordering.found.iter().take(CHOICES).map(choice).collect();
         return RenewalPage { choices, lead: Some(r.order_which), ..page };
     };
@@ -134,19 +150,21 @@ pub fn order_page(
         return RenewalPage { notice: Some(("critical", r.not_planned.to_owned())), ..page };
     };
     let row = row(&entry, now, context, w);
+    let resource = context.tongue.keep(format!("../{}", resource_link(key)));
     let can = entry.can_order();
     let may = *ordering.viewer != Viewer::Reader;
     let about = about(&entry);
     let token = ("token", (ordering.token)(&about.each_ref().map(String::as_str)));
     let form = || Form {
         title: r.decide,
-        action: "order".to_owned(),
+        action: context.tongue.keep("order"),
         hidden: fields(key).into_iter().chain([token]).collect(),
         user: user(ordering.viewer),
         now: true,
         buttons: vec![("order", r.order)],
     };
     RenewalPage {
+        resource: Some(resource),
         chip: Some((row.class, row.state)),
         lead: Some(r.order_explained),
         why: row.why,

@@ -142,6 +142,11 @@ impl PageQuery {
     }
 }
 
+/// A value as a query string takes it.
+pub(super) fn encoded(value: &str) -> String {
+    utf8_percent_encode(value, NON_ALPHANUMERIC).to_string()
+}
+
 /// What cannot be seen cannot be meant.
 fn search_text(value: &str) -> String {
     value.trim().chars().filter(|character| !is_invisible(*character)).take(LONGEST).collect()

@@ -3,11 +3,14 @@
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::frame::Frame;
+use super::order::resource_link;
+use super::query::encoded;
 use super::renewal_words::RenewalWords;
 use super::renewals::{STORY, approval, called, minute, row};
 use super::times::Stamp;
-use super::words::{ENGLISH, Words, fill};
-use super::{STYLE, version_of};
+use super::why;
+use super::words::{Words, fill};
 use crate::domain::renewal::attempt::{Attempt, State};
 use crate::domain::renewal::ledger;
 use crate::domain::renewal::plan::Step;
@@ -60,11 +63,10 @@ pub enum Notice {
 #[derive(Debug, Template)]
 #[template(path = "renewal.html")]
 pub struct RenewalPage {
-    pub(super) w: &'static Words,
     pub(super) r: &'static RenewalWords,
-    pub(super) style: String,
-    pub(super) version: String,
-    pub(super) now: Stamp,
+    pub(super) frame: Frame,
+    /// To the resource.
+    pub(super) resource: Option<String>,
     pub(super) title: String,
     pub(super) id: String,
     pub(super) chip: Option<(&'static str, String)>,
@@ -85,8 +87,10 @@ pub struct RenewalPage {
 /// A row of facts.
 #[derive(Debug)]
 pub struct Fact {
-    label: &'static str,
-    text: String,
+    /// What it is.
+    pub label: &'static str,
+    /// What is known.
+    pub text: String,
 }
 
 /// Something that happened.
@@ -143,20 +147,21 @@ pub fn renewal_page(
     context: &PageContext<'_>,
 ) -> Option<RenewalPage> {
     let Reading { id, ledger, viewer, asked, token } = *reading;
-    let w = &ENGLISH;
+    let w = context.tongue.words;
     let found = context.renewals.and_then(|board| entry(board, id));
     let expected =
         asked.after.and_then(DateTime::from_timestamp_millis).is_some_and(|at| (now - at).abs() <= SOON);
-    let Some(found) = found else { return expected.then(|| pending(w, now, context)) };
+    let Some(found) = found else { return expected.then(|| pending(id, now, context)) };
     let changed_at = found.attempt.map_or(0, |attempt| attempt.changed_at.timestamp_millis());
     let waits = expected && asked.after.is_some_and(|after| changed_at < after);
     let row = row(&found, now, context, w);
     let r = w.renewal;
-    let said = notice.map(|notice| ("critical", text_of(&notice, r)));
+    let said = notice.map(|notice| ("critical", text_of(&notice, w)));
     let written = || asked.after.map(|_| if waits { ("info", r.pending) } else { ("ok", r.written) });
     let may = !waits && *viewer != Viewer::Reader;
     let open = found.can_approve() || found.can_reject();
     Some(RenewalPage {
+        resource: found.resource().map(|key| context.tongue.keep(format!("../{}", resource_link(key)))),
         title: if row.name.is_empty() { row.resource_id.clone() } else { row.name.clone() },
         id: shortened(id, STORY).into_owned(),
         notice: said.or_else(|| written().map(|(class, text)| (class, text.to_owned()))),
@@ -165,27 +170,26 @@ pub fn renewal_page(
         why: row.why,
         facts: facts(&found, context, w),
         history: told(history(found.attempt, ledger), context, r),
-        form: (may && open).then(|| form(&found, viewer, token, r)),
+        form: (may && open).then(|| form(&found, viewer, token, context)),
         command: (!may && !waits && open).then(|| format!("notafter renewals approve {}", found.id())),
-        ..empty(w, now, context)
+        ..empty(&found.id(), now, context)
     })
 }
 
-pub(super) fn text_of(notice: &Notice, r: &RenewalWords) -> String {
+pub(super) fn text_of(notice: &Notice, w: &Words) -> String {
     match notice {
-        Notice::Stale => r.stale.to_owned(),
-        Notice::Refused(error) => fill(r.not_taken, &[&shortened(&error.to_string(), STORY)]),
+        Notice::Stale => w.renewal.stale.to_owned(),
+        Notice::Refused(error) => fill(w.renewal.not_taken, &[&shortened(&why::order(error, w), STORY)]),
     }
 }
 
 /// A page with nothing on it.
-pub(super) fn empty(w: &'static Words, now: DateTime<Utc>, context: &PageContext<'_>) -> RenewalPage {
+pub(super) fn empty(here: &str, now: DateTime<Utc>, context: &PageContext<'_>) -> RenewalPage {
+    let w = context.tongue.words;
     RenewalPage {
-        w,
         r: w.renewal,
-        style: version_of(STYLE),
-        version: context.version.to_owned(),
-        now: Stamp::new(now, context.timezone),
+        frame: Frame::new("../", here, now, context),
+        resource: None,
         title: w.renewal.title.to_owned(),
         id: String::new(),
         chip: None,
@@ -202,9 +206,9 @@ pub(super) fn empty(w: &'static Words, now: DateTime<Utc>, context: &PageContext
 }
 
 /// What was ordered is not on the board yet.
-fn pending(w: &'static Words, now: DateTime<Utc>, context: &PageContext<'_>) -> RenewalPage {
-    let notice = Some(("info", w.renewal.pending.to_owned()));
-    RenewalPage { notice, again: true, ..empty(w, now, context) }
+fn pending(id: &str, now: DateTime<Utc>, context: &PageContext<'_>) -> RenewalPage {
+    let notice = Some(("info", context.tongue.words.renewal.pending.to_owned()));
+    RenewalPage { notice, again: true, ..empty(&encoded(id), now, context) }
 }
 
 /// What is known of it, in rows.
@@ -293,14 +297,15 @@ fn form(
     entry: &Entry<'_>,
     viewer: &Viewer,
     token: &dyn Fn(&[&str]) -> String,
-    r: &'static RenewalWords,
+    context: &PageContext<'_>,
 ) -> Form {
+    let r = context.tongue.words.renewal;
     let about = about(entry);
     let approve = entry.can_approve().then_some(("approve", r.approve));
     let reject = entry.can_reject().then_some(("reject", r.reject));
     Form {
         title: r.decide,
-        action: about[0].clone(),
+        action: context.tongue.keep(&*about[0]),
         hidden: vec![("token", token(&about.each_ref().map(String::as_str)))],
         user: user(viewer),
         now: approve.is_some(),

@@ -2,8 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
+use super::order::{order_link, resource_link};
 use super::renewal_words::RenewalWords;
+use super::timeline::{Timeline, timeline};
 use super::times::Stamp;
+use super::why as words_of;
 use super::words::{Words, fill};
 use crate::domain::identity::Scope;
 use crate::domain::renewal::attempt::{Attempt, State};
@@ -16,14 +19,12 @@ use crate::visible::shortened;
 use crate::web::context::PageContext;
 use crate::web::planned::{Entry, entries};
 
-use super::order::order_link;
-
 /// Names are cut behind so many characters.
 pub(super) const NAME: usize = 80;
 /// Stories are cut behind so many.
 pub(super) const STORY: usize = 300;
 /// The most rows of each table.
-const ROWS: usize = 25;
+const ROWS: usize = 10;
 
 /// All that the page says of renewals.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct Renewals {
     pub r: &'static RenewalWords,
     /// How far renewal goes, when it was planned, and what keeps it from beginning.
     pub state: Vec<String>,
+    /// Those that have a window.
+    pub timeline: Option<Timeline>,
     /// Each with a title and at least one row.
     pub groups: Vec<Group>,
     /// How many are allowed and not due.
@@ -56,6 +59,8 @@ pub struct RenewalRow {
     /// The class in the style sheet.
     pub class: &'static str,
     pub state: String,
+    /// To the page of the resource.
+    pub resource: Option<String>,
     /// To its own page.
     pub link: Option<String>,
     /// To the page where it can be ordered by hand.
@@ -98,6 +103,7 @@ pub fn renewals(board: &Board, now: DateTime<Utc>, context: &PageContext<'_>, wo
     Renewals {
         r,
         state: state.into_iter().flatten().collect(),
+        timeline: timeline(board, now, context),
         groups,
         too_early: (too_early > 0).then(|| r.too_early.of(too_early)),
     }
@@ -129,8 +135,11 @@ pub(super) fn row(
     RenewalRow {
         class,
         state: state.to_owned(),
-        link: entry.attempt.map(|attempt| format!("renewals/{}", attempt.id)),
-        order: key.filter(|_| entry.can_order()).map(|key| format!("renewals/{}", order_link(key))),
+        resource: key.map(|key| context.tongue.keep(resource_link(key))),
+        link: entry.attempt.map(|attempt| context.tongue.keep(format!("renewals/{}", attempt.id))),
+        order: key
+            .filter(|_| entry.can_order())
+            .map(|key| context.tongue.keep(format!("renewals/{}", order_link(key)))),
         name: entry.step.map(|step| text(&step.name)).unwrap_or_default(),
         resource_id: key.map(|key| text(&key.resource_id)).unwrap_or_default(),
         place: key.map(|key| text(&place(&key.scope()))).unwrap_or_default(),
@@ -185,7 +194,7 @@ fn state(entry: &Entry<'_>, now: DateTime<Utc>, r: &RenewalWords) -> (&'static s
 }
 
 /// The call and what it does to the instance.
-pub(super) fn called(call: &Call, r: &RenewalWords) -> String {
+pub(in crate::web) fn called(call: &Call, r: &RenewalWords) -> String {
     let own = call.material.is_some().then_some(r.own_certificate);
     let parts = [Some(call.action), own, Some(r.restarting(call.restarts)), r.beginning(call.begins)];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
@@ -205,12 +214,16 @@ pub(super) fn why(
             let until = until.filter(|until| *until > now);
             let until = until.map(|until| fill(r.until, &[&minute(until, context)]));
             said.push(
-                [Some(reason(*why, detail)), until].into_iter().flatten().collect::<Vec<_>>().join("; "),
+                [Some(reason(*why, detail, words)), until]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join("; "),
             );
         }
         Some(Decision::Refuse { why, detail }) => {
-            said.push(reason(*why, detail));
-            said.push(fill(r.to_do, &[why.advice()]));
+            said.push(reason(*why, detail, words));
+            said.push(fill(r.to_do, &[words_of::refusal(*why, words.locale).1]));
         }
         Some(Decision::Resume { overdue: true, .. }) => said.push(r.overdue.to_owned()),
         Some(Decision::Resume { .. } | Decision::Renew { .. }) | None => {}
@@ -248,10 +261,10 @@ pub(super) fn approval(attempt: &Attempt, context: &PageContext<'_>, r: &Renewal
     Some(said + &at_once)
 }
 
-pub(super) fn reason(why: Refusal, detail: &str) -> String {
+pub(super) fn reason(why: Refusal, detail: &str, words: &Words) -> String {
     let detail = shortened(detail, STORY);
     let more = if detail.is_empty() { String::new() } else { format!(" ({detail})") };
-    format!("{}{more}", why.text())
+    format!("{}{more}", words_of::refusal(why, words.locale).0)
 }
 
 /// `2026-11-22 20:00 UTC`, with the configured zone beside it where that is another one.

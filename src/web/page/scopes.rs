@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::table::story;
 use super::times::Stamp;
+use super::why;
 use super::words::{Words, fill, number};
 use crate::domain::identity::Scope;
 use crate::domain::reason::{Failure, Reason};
@@ -32,8 +33,12 @@ pub struct Scopes {
     pub causes: Vec<Cause>,
     /// "and 3 more causes"
     pub more_causes: Option<String>,
-    /// Blind ones first, then those to come, then those that have resources.
+    /// Blind ones first, then those to come.
     pub rows: Vec<ScopeRow>,
+    /// Those that are read well and have resources.
+    pub well: Vec<ScopeRow>,
+    /// How many of those there are.
+    pub well_text: Option<String>,
     /// "212 scopes are read well and have no resources."
     pub empty: Option<String>,
     /// "40 more scopes are in the API."
@@ -55,6 +60,10 @@ pub struct Cause {
     pub age: Option<String>,
     /// The stable reason.
     pub reason: &'static str,
+    /// What that means.
+    pub meaning: &'static str,
+    /// What to do.
+    pub remedy: String,
     /// The story of the one that is blind for longest.
     pub text: String,
 }
@@ -89,6 +98,8 @@ pub struct ScopeFailure {
     pub ago: String,
     /// The stable reason.
     pub reason: &'static str,
+    /// What to do.
+    pub remedy: String,
     /// The story.
     pub text: String,
 }
@@ -109,13 +120,17 @@ pub fn scopes(
     let more_causes = causes.len().saturating_sub(CAUSES);
     causes.truncate(CAUSES);
     let shown = sorted.len() - empty;
-    let rows = sorted[..shown.min(SCOPES)].iter();
+    let row = |(scope, view): &(&Scope, &ScopeView)| scope_row(scope, view, now, context, words);
+    let (troubled, well) = sorted[..shown.min(SCOPES)].split_at((blind + pending).min(SCOPES));
+    let used = shown - blind - pending;
     Scopes {
         blind,
         pending,
         causes,
         more_causes: (more_causes > 0).then(|| words.more_blind.of(more_causes)),
-        rows: rows.map(|(scope, view)| scope_row(scope, view, now, context, words)).collect(),
+        rows: troubled.iter().map(row).collect(),
+        well: well.iter().map(row).collect(),
+        well_text: (!well.is_empty()).then(|| fill(words.more.scopes_well, &[&number(used)])),
         empty: (empty > 0).then(|| words.empty_scopes.of(empty)),
         more: (shown > SCOPES).then(|| words.more_scopes.of(shown - SCOPES)),
     }
@@ -201,6 +216,7 @@ fn cause(
             fill(words.since, &[&stamp.local.map_or(utc.clone(), |local| format!("{utc} ({local})"))])
         },
     );
+    let (meaning, remedy) = why::reason(failure.reason, words.locale);
     Cause {
         account: name(&scope.account),
         provider: name(&scope.provider),
@@ -208,6 +224,8 @@ fn cause(
         since: since_text,
         age: since.map(|since| words.ago(now - since)),
         reason: failure.reason.as_str(),
+        meaning,
+        remedy: fill(words.more.remedy, &[remedy]),
         text: story(&failure.text),
     }
 }
@@ -269,7 +287,13 @@ fn failures(view: &ScopeView, now: DateTime<Utc>, words: &'static Words) -> Vec<
         .into_iter()
         .filter_map(|(what, failure)| {
             let Failure { reason, text, at } = failure.as_ref()?;
-            Some(ScopeFailure { what, ago: words.ago(now - *at), reason: reason.as_str(), text: story(text) })
+            Some(ScopeFailure {
+                what,
+                ago: words.ago(now - *at),
+                reason: reason.as_str(),
+                remedy: fill(words.more.remedy, &[why::reason(*reason, words.locale).1]),
+                text: story(text),
+            })
         })
         .collect()
 }

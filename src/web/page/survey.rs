@@ -14,9 +14,9 @@ use crate::web::cursor::Sort;
 use crate::web::rows::{Row, rows};
 
 /// Rows on a page.
-pub const ROWS: usize = 200;
+pub const ROWS: usize = 50;
 /// Weeks in the outlook.
-pub const WEEKS: usize = 12;
+pub const WEEKS: usize = 53;
 
 /// What one walk found.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ pub struct Survey<'s> {
     /// Rows in each drawer.
     pub kinds: [usize; Kind::ALL.len()],
     /// How many end in each of the next weeks, by drawer.
-    pub weeks: [[usize; Kind::ALL.len()]; WEEKS],
+    pub weeks: Vec<[usize; Kind::ALL.len()]>,
     /// How many end after those weeks.
     pub later: usize,
     /// Resources that were looked at without learning what ends.
@@ -52,7 +52,7 @@ impl<'s> Survey<'s> {
         now: DateTime<Utc>,
         context: &PageContext<'_>,
     ) -> Self {
-        let mut survey = Self::default();
+        let mut survey = Self { weeks: vec![[0; Kind::ALL.len()]; WEEKS], ..Self::default() };
         let words: Vec<String> = query.text.split_whitespace().map(str::to_lowercase).collect();
         for row in rows(snapshot) {
             let kind = Kind::of(&row, context, now);
@@ -191,12 +191,12 @@ mod tests {
     fn pages_follow_each_other_without_gap_or_repetition() {
         let snapshot = fleet(1_030);
         let mut seen = Vec::new();
-        for page in 0..7 {
+        for page in 0..22 {
             let query = PageQuery { page, ..PageQuery::default() };
             let mut survey = Survey::new(&snapshot, &query, moment(), &plain_context());
             let (shown, rows) = survey.page(&query);
-            assert_eq!(shown, page.min(5), "behind the last page is the last page");
-            if page < 6 {
+            assert_eq!(shown, page.min(20), "behind the last page is the last page");
+            if page < 21 {
                 seen.extend(rows.iter().map(|found| (found.row.not_after(), found.row.resource.id.clone())));
             }
         }
@@ -210,7 +210,7 @@ mod tests {
         let survey = Survey::new(&snapshot, &PageQuery::default(), moment(), &plain_context());
         assert_eq!(survey.weeks[0], [0, 2, 0, 0, 0, 0, 0, 0]);
         assert_eq!(survey.weeks[1], [0, 0, 1, 0, 0, 0, 0, 0]);
-        assert_eq!(survey.later, 2);
+        assert_eq!(survey.later, 1);
         assert_eq!(survey.unread, 2);
         assert_eq!(survey.kinds, [1, 2, 1, 1, 2, 3, 1, 1]);
     }

@@ -3,12 +3,13 @@
 use chrono::{DateTime, Utc};
 
 use super::kind::Kind;
+use super::order::resource_link;
 use super::query::{Order, PageQuery, Show};
 use super::survey::{Found, ROWS, Survey};
 use super::times::Stamp;
 use super::words::{Words, fill, number};
-use crate::domain::identity::CertRole;
 use crate::domain::reason;
+use crate::domain::renewal::attempt::ResourceKey;
 use crate::domain::resource::{Certificate, DateSource, Facts, ManagedBy, Resource};
 use crate::visible::shortened;
 use crate::web::context::PageContext;
@@ -29,6 +30,10 @@ pub struct Table {
     pub text: String,
     /// The choice of rows: value, text, chosen.
     pub choices: Vec<(&'static str, &'static str, bool)>,
+    /// The value of `lang`, to be kept by the form.
+    pub lang: Option<&'static str>,
+    /// To the table as it is by default.
+    pub plain: String,
     /// The value of `sort`, to be kept by the form; empty by default.
     pub sort: String,
     /// Something was asked for, so there is something to reset.
@@ -64,6 +69,8 @@ pub struct Column {
 #[derive(Debug)]
 #[allow(missing_docs)] // named as the columns
 pub struct RowView {
+    /// To the page of the resource.
+    pub link: String,
     pub kind: &'static str,
     pub stage: &'static str,
     pub left: String,
@@ -105,11 +112,14 @@ pub fn table(
     let (page, found) = survey.page(query);
     let query = &PageQuery { page, ..query.clone() };
     let rows: Vec<_> = found.iter().map(|found| row_view(found, now, context, words)).collect();
-    let at = |page: usize| PageQuery { page, ..query.clone() }.link();
-    let everything = || PageQuery { show: Show::Everything, page: 0, ..query.clone() }.link();
+    let at = |page: usize| context.tongue.keep(PageQuery { page, ..query.clone() }.link());
+    let everything =
+        || context.tongue.keep(PageQuery { show: Show::Everything, page: 0, ..query.clone() }.link());
     Table {
         text: query.text.clone(),
         choices: choices(query.show, words),
+        lang: context.tongue.kept(),
+        plain: context.tongue.keep("?#ends"),
         sort: if query.order == Order::Ends && !query.descending { String::new() } else { query.sort() },
         asked: *query != PageQuery { page, ..PageQuery::default() },
         range: range(page, rows.len(), total, words),
@@ -144,7 +154,10 @@ fn columns(query: &PageQuery, context: &PageContext<'_>, words: &'static Words) 
     let direction = if query.descending { "descending" } else { "ascending" };
     let sorted_by = |order: Order| (query.order == order).then_some(direction);
     let by = |orders: &[(&'static str, Order)]| Column {
-        sorts: orders.iter().map(|&(text, order)| (text, query.sorted_by(order), sorted_by(order))).collect(),
+        sorts: orders
+            .iter()
+            .map(|&(text, order)| (text, context.tongue.keep(query.sorted_by(order)), sorted_by(order)))
+            .collect(),
         sorted: orders.iter().find_map(|&(_, order)| sorted_by(order)),
         ..Column::default()
     };
@@ -176,6 +189,7 @@ fn row_view(
     let Row { scope, resource, certificate } = *row;
     let name = |text: &str| shortened(text, NAME).into_owned();
     RowView {
+        link: context.tongue.keep(resource_link(&ResourceKey::new(scope, &resource.id))),
         kind: kind.as_str(),
         stage: words.kinds[*kind as usize],
         left: row.not_after().map_or_else(|| words.no_date.to_owned(), |end| left(end, now, words)),
@@ -187,7 +201,7 @@ fn row_view(
         service: name(&scope.service),
         region: name(&scope.region),
         project: name(&scope.project),
-        role: row.role().map_or("", CertRole::as_str),
+        role: row.role().map_or("", |role| words.more.role(role)),
         source: certificate.map_or("", |certificate| DateSource::as_str(certificate.source)),
         seen: row.last_seen().map_or_else(|| words.never.to_owned(), |seen| words.ago(now - seen)),
         notes: notes(row, now, context, words),
@@ -225,7 +239,7 @@ fn notes(row: &Row<'_>, now: DateTime<Utc>, context: &PageContext<'_>, words: &W
 }
 
 /// A certificate in use matters more than one that nobody uses.
-fn use_of(facts: &Facts, words: &Words) -> Option<String> {
+pub(super) fn use_of(facts: &Facts, words: &Words) -> Option<String> {
     let listed: Vec<_> = facts.used_by.iter().take(USERS).map(|name| shortened(name, NAME)).collect();
     let (named, more) = (listed.join(", "), facts.used_by.len().saturating_sub(USERS));
     facts.in_use.map(|in_use| match in_use {

@@ -104,7 +104,7 @@ pub fn notes(row: &Row<'_>, now: DateTime<Utc>, context: &PageContext<'_>, words
         let last = past.told.iter().filter_map(|(channel, told)| {
             let here = told.iter().find(|told| Some(told.not_after) == row.not_after())?;
             let (channel, ago) = (shortened(channel, NAME), words.ago(now - here.at));
-            Some(fill(words.told_as, &[&channel, &ago, here.stage.as_str()]))
+            Some(fill(words.told_as, &[&channel, &ago, words.stage(here.stage)]))
         });
         Some(last.take(CHANNELS).collect())
     };
@@ -150,7 +150,7 @@ fn silence(
 ) -> SilenceView {
     let about = match (&row.matcher, row.fingerprint, row.stage) {
         (_, Some(fingerprint), Some(stage)) => {
-            fill(words.acknowledged, &[&fingerprint.to_string(), stage.as_str()])
+            fill(words.acknowledged, &[&fingerprint.to_string(), words.stage(stage)])
         }
         (matcher, ..) => shortened(matcher.as_deref().unwrap_or_default(), STORY).into_owned(),
     };

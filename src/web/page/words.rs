@@ -4,14 +4,19 @@
 
 use chrono::TimeDelta;
 
+use super::more_words::MoreWords;
 use super::renewal_words::RenewalWords;
+use crate::domain::finding::Stage;
+use crate::domain::policy::Locale;
 
 /// The texts of one language.
 #[derive(Debug)]
 #[allow(missing_docs)] // each is explained best by its English text
 pub struct Words {
+    pub locale: Locale,
     pub lang: &'static str,
     pub renewal: &'static RenewalWords,
+    pub more: &'static MoreWords,
     pub skip: &'static str,
     pub tagline: &'static str,
     pub up_for: &'static str,
@@ -155,8 +160,10 @@ pub struct Counted {
 
 /// The page in English.
 pub const ENGLISH: Words = Words {
+    locale: Locale::En,
     lang: "en",
     renewal: &super::renewal_words::ENGLISH,
+    more: &super::more_words::ENGLISH,
     skip: "Skip to what ends next",
     tagline: "TLS certificates of managed databases",
     up_for: "up for {}",
@@ -197,8 +204,8 @@ pub const ENGLISH: Words = Words {
     scopes_of_account: "{} of {} scopes",
     more_blind: Counted { one: "and {} more cause", many: "and {} more causes" },
 
-    weeks: "The next 12 weeks",
-    weeks_explained: "Certificates by the week in which they end",
+    weeks: "The year ahead",
+    weeks_explained: "Certificates by the week in which they end.",
     later: Counted { one: "{} ends later.", many: "{} end later." },
     week_from: "week from {}",
 
@@ -332,6 +339,17 @@ impl Words {
             short => (self.seconds, short.num_seconds()),
         };
         fill(pattern, &[&number(usize::try_from(count).unwrap_or_default())])
+    }
+
+    /// A stage in a word.
+    pub fn stage(&self, stage: Stage) -> &'static str {
+        match stage {
+            Stage::Expired => self.kinds[0],
+            Stage::Critical => self.kinds[1],
+            Stage::Warning => self.kinds[2],
+            Stage::Info => self.kinds[3],
+            Stage::Ok => self.kinds[4],
+        }
     }
 
     /// How long ago something was. What seems to lie ahead (two clocks) was just now.

@@ -17,6 +17,7 @@ use crate::web::form::Filled;
 use crate::web::inside::Renewing;
 use crate::web::page::order::{OrderQuery, Ordering, order_page};
 use crate::web::page::renewal::{Asked, Notice, Reading, Viewer, about, renewal_page};
+use crate::web::page::tongue::Tongue;
 use crate::web::planned::{entries, entry};
 use crate::web::refusal::Refusal;
 use crate::web::view::{Shown, written};
@@ -42,23 +43,31 @@ impl FromRequestParts<Shown> for Looks {
 
 pub(super) async fn show(
     Looks(viewer): Looks,
+    tongue: Tongue,
     State(shown): State<Shown>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Answer {
     let asked = Asked::read(query.as_deref());
-    page_of(&shown, id, viewer, asked, None).await
+    page_of(&shown, tongue, id, viewer, asked, None).await
 }
 
 /// The page of one renewal, where there is one, or will be in a moment.
-async fn page_of(shown: &Shown, id: String, viewer: Viewer, asked: Asked, notice: Option<Notice>) -> Answer {
+async fn page_of(
+    shown: &Shown,
+    tongue: Tongue,
+    id: String,
+    viewer: Viewer,
+    asked: Asked,
+    notice: Option<Notice>,
+) -> Answer {
     let seal = Arc::clone(&shown.seal);
     let ledger = ledger(shown, &id).await;
     let page = shown.make(move |_, now, context| {
         let token = |parts: &[&str]| seal.token(parts);
         let ledger = ledger.as_deref();
         let reading = Reading { id: &id, ledger, viewer: &viewer, asked: &asked, token: &token };
-        let page = renewal_page(&reading, notice, now, context);
+        let page = renewal_page(&reading, notice, now, &context.speaking(tongue));
         page.map(|page| page.render()).ok_or_else(|| unknown(&id))
     });
     page.await.map(written)
@@ -66,6 +75,7 @@ async fn page_of(shown: &Shown, id: String, viewer: Viewer, asked: Asked, notice
 
 pub(super) async fn decide(
     may: MayChange,
+    tongue: Tongue,
     State(shown): State<Shown>,
     Path(id): Path<String>,
     body: Bytes,
@@ -77,7 +87,7 @@ pub(super) async fn decide(
     let board = Arc::clone(&board.borrow());
     let found = entry(&board, &id).ok_or_else(|| unknown(&id))?;
     if !shown.seal.is_of(filled.field("token"), &about(&found).each_ref().map(String::as_str)) {
-        return again(&shown, id, viewer, StatusCode::CONFLICT, Notice::Stale).await;
+        return again(&shown, tongue, id, viewer, StatusCode::CONFLICT, Notice::Stale).await;
     }
     let ordered = match filled.field("what") {
         "approve" => desk.approve(&id, &by, filled.field("now") == "yes").await,
@@ -85,31 +95,46 @@ pub(super) async fn decide(
         _ => return Err(Refusal::bad_request("the form says neither approve nor reject")),
     };
     match ordered {
-        Ok(attempt) => Ok(back_to(&attempt.id, attempt.changed_at.timestamp_millis())),
-        Err(error) => again(&shown, id, viewer, status_of(&error), Notice::Refused(error)).await,
+        Ok(attempt) => Ok(back_to(tongue, &attempt.id, attempt.changed_at.timestamp_millis())),
+        Err(error) => again(&shown, tongue, id, viewer, status_of(&error), Notice::Refused(error)).await,
     }
 }
 
-async fn again(shown: &Shown, id: String, viewer: Viewer, status: StatusCode, notice: Notice) -> Answer {
-    let page = page_of(shown, id, viewer, Asked::default(), Some(notice)).await?;
+async fn again(
+    shown: &Shown,
+    tongue: Tongue,
+    id: String,
+    viewer: Viewer,
+    status: StatusCode,
+    notice: Notice,
+) -> Answer {
+    let page = page_of(shown, tongue, id, viewer, Asked::default(), Some(notice)).await?;
     Ok((status, page).into_response())
 }
 
 /// Beside this page, wherever a proxy has put it.
-fn back_to(id: &str, changed_at: i64) -> Response {
-    (StatusCode::SEE_OTHER, [(LOCATION, format!("{id}?after={changed_at}"))]).into_response()
+fn back_to(tongue: Tongue, id: &str, changed_at: i64) -> Response {
+    let link = tongue.keep(format!("{id}?after={changed_at}"));
+    (StatusCode::SEE_OTHER, [(LOCATION, link)]).into_response()
 }
 
 pub(super) async fn show_order(
     Looks(viewer): Looks,
+    tongue: Tongue,
     State(shown): State<Shown>,
     RawQuery(query): RawQuery,
 ) -> Answer {
     let asked = OrderQuery::read(query.as_deref());
-    order_page_of(&shown, asked, viewer, None).await
+    order_page_of(&shown, tongue, asked, viewer, None).await
 }
 
-async fn order_page_of(shown: &Shown, asked: OrderQuery, viewer: Viewer, notice: Option<Notice>) -> Answer {
+async fn order_page_of(
+    shown: &Shown,
+    tongue: Tongue,
+    asked: OrderQuery,
+    viewer: Viewer,
+    notice: Option<Notice>,
+) -> Answer {
     let seal = Arc::clone(&shown.seal);
     let page = shown.make(move |snapshot, now, context| {
         let token = |parts: &[&str]| seal.token(parts);
@@ -118,12 +143,12 @@ async fn order_page_of(shown: &Shown, asked: OrderQuery, viewer: Viewer, notice:
             return Err(no_resource(&asked.resource));
         }
         let ordering = Ordering { asked: &asked, found: &found, viewer: &viewer, token: &token };
-        Ok(order_page(&ordering, notice, now, context).render())
+        Ok(order_page(&ordering, notice, now, &context.speaking(tongue)).render())
     });
     page.await.map(written)
 }
 
-pub(super) async fn order(may: MayChange, State(shown): State<Shown>, body: Bytes) -> Answer {
+pub(super) async fn order(may: MayChange, tongue: Tongue, State(shown): State<Shown>, body: Bytes) -> Answer {
     let filled = Filled::read(&body);
     let by = person(&may, Some(filled.field("by")))?;
     let viewer = if may.who() == CONTROL { Viewer::Somebody } else { Viewer::User(may.who().to_owned()) };
@@ -139,13 +164,13 @@ pub(super) async fn order(may: MayChange, State(shown): State<Shown>, body: Byte
     let (status, notice) = if fresh {
         match desk.order(key, &by, filled.field("now") == "yes").await {
             Ok(attempt) => {
-                return Ok(back_to(&attempt.id, attempt.changed_at.timestamp_millis()));
+                return Ok(back_to(tongue, &attempt.id, attempt.changed_at.timestamp_millis()));
             }
             Err(error) => (status_of(&error), Notice::Refused(error)),
         }
     } else {
         (StatusCode::CONFLICT, Notice::Stale)
     };
-    let page = order_page_of(&shown, asked, viewer, Some(notice)).await?;
+    let page = order_page_of(&shown, tongue, asked, viewer, Some(notice)).await?;
     Ok((status, page).into_response())
 }

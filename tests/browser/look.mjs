@@ -1,0 +1,103 @@
+// Looks at pages with a real Chromium as people do, in each language, face and width, and prints what is wrong as JSON.
+//
+//   node look.mjs FOLDER_OF_PACKAGES BASE_URL PATHS_AS_JSON [FOLDER_FOR_PICTURES]
+import { createRequire } from "node:module";
+import { accessSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const [packages, base, paths, pictures] = process.argv.slice(2);
+const load = createRequire(join(packages, "node_modules", "x.js"));
+const { chromium } = load("playwright-core");
+const axe = readFileSync(load.resolve("axe-core/axe.min.js"), "utf8");
+
+const onPath = (process.env.PATH ?? "").split(":").map((folder) => join(folder, "chromium"));
+const executablePath = onPath.find((file) => { try { accessSync(file); return true; } catch { return false; } });
+if (!executablePath) throw new Error("chromium is not on the PATH (Debian package `chromium`)");
+
+const FACES = [
+  { name: "light", locale: "en-US", colorScheme: "light", viewport: { width: 1280, height: 900 } },
+  { name: "dark", locale: "zh-CN", colorScheme: "dark", viewport: { width: 1280, height: 900 } },
+  { name: "phone", locale: "en-US", colorScheme: "dark", viewport: { width: 360, height: 740 }, phone: true },
+  { name: "phone-zh", locale: "zh-CN", colorScheme: "light", viewport: { width: 360, height: 740 }, phone: true, quick: true },
+];
+const problems = [];
+
+const browser = await chromium.launch({
+  executablePath,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--force-color-profile=srgb"],
+});
+try {
+  await Promise.all(FACES.map(look));
+  await withoutScripts();
+} finally {
+  await browser.close();
+}
+console.log(JSON.stringify(problems));
+
+async function look({ name, phone, quick, ...face }) {
+  const context = await browser.newContext({ ...face, deviceScaleFactor: phone ? 2 : 1, isMobile: !!phone, reducedMotion: "reduce" });
+  const page = await context.newPage();
+  let path = "";
+  const wrong = (what) => problems.push(`${name} ${path}: ${what}`);
+  const unknown = (text) => text.includes("404") && path.includes("id=nothing");
+  page.on("console", (said) => { if (["error", "warning"].includes(said.type()) && !unknown(said.text())) wrong(`console: ${said.text()}`); });
+  page.on("pageerror", (error) => wrong(`error: ${error}`));
+  page.on("request", (asked) => { if (!asked.url().startsWith(base)) wrong(`asks ${asked.url()}`); });
+  page.on("requestfailed", (asked) => wrong(`fails ${asked.url()}`));
+  for (const [label, at] of Object.entries(JSON.parse(paths))) {
+    path = at;
+    await page.goto(base + at, { waitUntil: "load" });
+    const { beyond, lang, title } = await page.evaluate((width) => ({
+      beyond: document.documentElement.scrollWidth > width && [...document.querySelectorAll("body *")]
+        .map((at) => [at.getBoundingClientRect().right, at.outerHTML.slice(0, 200)]).filter(([right]) => right > width + 1)
+        .sort((a, b) => b[0] - a[0]).slice(0, 3).map(([right, html]) => `${right}: ${html}`),
+      lang: document.documentElement.lang, title: document.title }), face.viewport.width);
+    if (beyond) wrong(`has to be scrolled sideways: ${beyond.join(" | ")}`);
+    if (lang !== (face.locale === "zh-CN" ? "zh-CN" : "en")) wrong(`speaks ${lang}`);
+    if (!title.includes("notafter")) wrong(`is called ${title}`);
+    // Searches and orders make the same elements: one look by axe is enough for them.
+    if (quick || (name !== "light" && ["_all", "_none"].includes(label))) { await picture(label); continue; }
+    await page.evaluate(axe);
+    const found = await page.evaluate(() => window.axe.run({ resultTypes: ["violations"] }));
+    for (const { id, impact, help, nodes } of found.violations) {
+      const grave = ["serious", "critical"].includes(impact);
+      if (grave) wrong(`${impact} ${id} (${help}): ${nodes.slice(0, 3).map((node) => node.html.slice(0, 200)).join(" | ")}`);
+    }
+    if (label === "overview") await keys(page, wrong);
+    await picture(label);
+  }
+  await context.close();
+
+  async function picture(label) {
+    if (!pictures || label.startsWith("_")) return;
+    await page.setViewportSize({ width: face.viewport.width, height: phone ? 1100 : 1500 });
+    await page.goto(base + path, { waitUntil: "load" });
+    await page.screenshot({ path: join(pictures, `${label}-${name}.png`) });
+    if (process.env.NOTAFTER_WHOLE) await page.screenshot({ path: join(pictures, `${label}-${name}-whole.png`), fullPage: true });
+    await page.setViewportSize(face.viewport);
+  }
+}
+
+// The first key leads to the skip link, which is seen then; what has the focus is always marked.
+async function keys(page, wrong) {
+  for (let step = 0; step < 6; step += 1) {
+    await page.keyboard.press("Tab");
+    const { skip, top, outline } = await page.evaluate(() => {
+      const at = document.activeElement;
+      return { skip: at.classList.contains("skip"), top: at.getBoundingClientRect().top, outline: getComputedStyle(at).outlineStyle };
+    });
+    if (step === 0 && (!skip || top < 0)) wrong("the first key does not lead to the skip link");
+    if (outline === "none") wrong(`the focus is not seen after ${step + 1} keys`);
+  }
+}
+
+async function withoutScripts() {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  await page.goto(base + "/");
+  await page.locator("#q").fill("no such thing");
+  await page.locator("form button").click();
+  if (!page.url().includes("q=no+such+thing")) problems.push(`without scripts: a search leads to ${page.url()}`);
+  await context.close();
+}
