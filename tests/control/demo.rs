@@ -52,11 +52,11 @@ impl Demo {
         }
         // who stops reading would end it
         std::thread::spawn(move || lines.for_each(drop));
-        let piece =
+        let found =
             |before, after| between(&said, before, after).unwrap_or_else(|| panic!("{before}: {said}"));
-        let base = format!("http://{}", piece("Open http://", "/"));
-        let socket = piece("Try: notafter --socket ", " ").to_owned();
-        let password = piece("with the password ", "\n").to_owned();
+        let base = format!("http://{}", found("Open http://", "/"));
+        let socket = found("Try: notafter --socket ", " ").to_owned();
+        let password = found("with the password ", "\n").to_owned();
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let client = client.timeout(Duration::from_secs(20)).build().unwrap();
         Self { child, base, socket, password, client }
