@@ -17,7 +17,7 @@ const SIGNALS: Entries = &[
     ("SIGTERM, SIGINT", "End run and demo in good order."),
     (
         "SIGHUP",
-        "Not used yet: a line in the log says so. Restart to read the configuration again; nothing is lost by it.",
+        "run reads its configuration again, and every file that it names; one with problems changes nothing and is told in the log.",
     ),
 ];
 

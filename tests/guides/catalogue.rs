@@ -67,7 +67,7 @@ Labels of an EXPR: `cloud_provider`, `cloud_account`, `cloud_project`, `cloud_re
 `false`, where the cloud says it) everywhere; `cert_role` (`server`, `ca`, `chain`) everywhere but in `include` and `exclude`; `severity`, `stage` and `type` in routes.
 
 A file with a literal secret that everybody on the machine can read is refused; other files with secrets that others can read are warned of. Secrets are never shown: not in messages about problems, not in the log, not on the page.
-Files with keys of clouds and the files of `[web] tls` are read again when they change. Everything else is read at the start: `systemctl restart notafter` loses nothing, and asks nothing before it is due.
+Files with keys of clouds and the files of `[web] tls` are read again when they change. Everything else is read at the start and at a reload (`systemctl reload notafter`, `notafter reload`).
 "#;
 
 pub(super) const TABLES: &[Section] = &[

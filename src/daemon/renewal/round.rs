@@ -180,13 +180,19 @@ impl Renewals {
         let soon = TimeDelta::from_std(view.rules.poll.min_interval).unwrap_or(FOLLOW);
         let (follow, ask_again) = (FOLLOW.min(soon), ASK_AGAIN.min(soon));
         let missing: BTreeSet<&ResourceKey> = plan.look.iter().collect();
-        for step in &plan.steps {
+        let asked = |step: &&Step| self.course.asked.get(&step.resource).copied();
+        let is_wanted = |step: &&Step| {
+            matches!(step.decision, Decision::Resume { .. }) || missing.contains(&step.resource)
+        };
+        let mut wanted: Vec<&Step> = plan.steps.iter().filter(is_wanted).collect();
+        // who waited longest comes first, so that nobody waits for ever
+        wanted.sort_by_key(asked);
+        for step in wanted {
             let key = &step.resource;
             let again = match &step.decision {
                 Decision::Resume { attempt, .. } if self.course.beginning.contains(&attempt.id) => continue,
                 Decision::Resume { .. } => follow,
-                _ if missing.contains(key) => ask_again,
-                _ => continue,
+                _ => ask_again,
             };
             let due = self.course.asked.get(key).is_none_or(|at| view.now < *at || view.now - *at >= again);
             let under_way =
