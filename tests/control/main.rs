@@ -179,8 +179,10 @@ async fn renewal_that_is_off(house: &House, item: &Value) {
         &["renewals", "reject", "ren_0000000000000000", "--yes"],
     ] {
         let said = house.says(words).await;
-        assert_eq!((said.code, said.out.as_str()), (1, ""), "{words:?}: {said:?}");
+        assert!(said.code == 1 && !said.err.is_empty(), "{words:?}: {said:?}");
     }
+    let said = house.says(&["renew", id, "--yes"]).await;
+    assert!(said.out.contains("refused, mode_off: renewal is off"), "{said:?}");
     for (path, body, status) in [
         ("/api/v1/renewals", format!("{{\"resource_id\": \"{id}\"}}"), 409),
         ("/api/v1/renewals/ren_1/approve", String::new(), 409),

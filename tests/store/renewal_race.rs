@@ -20,7 +20,11 @@ use crate::postgres::Server;
 use crate::renewals::{all, announced, becomes, begins, change, commit, ledger};
 use crate::support::moment;
 
-over_both!(of_many_that_begin_the_same_one_succeeds, a_commit_that_nobody_waits_for_is_whole_or_not_there);
+over_both!(
+    of_many_that_begin_the_same_one_succeeds,
+    of_many_that_counted_the_same_others_one_begins,
+    a_commit_that_nobody_waits_for_is_whole_or_not_there
+);
 
 const ROUNDS: i64 = 30;
 const DAEMONS: usize = 6;
@@ -72,6 +76,31 @@ async fn of_many_that_begin_the_same_one_succeeds(database: Database) {
     assert_eq!(ledger(&stores[0]).await.len(), 2 * rounds);
     let letters = stores[0].messages(&Sent::ALL, usize::MAX, None).await.unwrap();
     assert_eq!(letters.len(), 2 * rounds, "who was overtaken tells nothing");
+    for store in stores {
+        store.close().await;
+    }
+}
+
+/// Limits and groups are counted over all attempts: whoever counted before another one began begins nothing.
+async fn of_many_that_counted_the_same_others_one_begins(database: Database) {
+    let stores = daemons(&database).await;
+    for round in 0..ROUNDS {
+        let seen = stores[0].renewal_turn().await.unwrap();
+        let mut racers = JoinSet::new();
+        for n in 0..DAEMONS {
+            let store = Arc::clone(&stores[n % stores.len()]);
+            let attempt = announced(&format!("r-{round}-{n}"), round);
+            let changes = [change(None, &begins(&attempt, round))];
+            racers.spawn(
+                async move { store.commit_renewals(&changes, &[], moment(), Some(seen)).await.unwrap() },
+            );
+        }
+        let outcomes = racers.join_all().await;
+        let done = outcomes.iter().filter(|outcome| **outcome == Committed::Done).count();
+        assert_eq!(done, 1, "round {round}: {outcomes:?}");
+        assert!(stores[0].renewal_turn().await.unwrap() > seen, "it grows");
+    }
+    assert_eq!(all(&stores[0]).await.len(), usize::try_from(ROUNDS).unwrap());
     for store in stores {
         store.close().await;
     }
