@@ -40,7 +40,7 @@ pub fn build_accounts(
             settings: account.settings.as_ref(),
             regions: account.regions.as_deref(),
             projects: account.projects.as_deref(),
-            tags_needed: tags_needed(account),
+            tags_needed: tags_needed(account) || renewal_needs_tags(config),
             rate_limit: account.rate_limit,
             proxy: account.proxy.as_ref().map(ProxyUrl::expose),
             http,
@@ -65,6 +65,12 @@ pub fn build_accounts(
 /// Without tags its filters cannot be decided.
 fn tags_needed(account: &config::Account) -> bool {
     let mut labels = account.include.iter().chain(&account.exclude).flat_map(Matcher::labels);
+    labels.any(|label| matches!(label, Label::Tag(_)))
+}
+
+/// Without tags nobody knows what may be renewed.
+fn renewal_needs_tags(config: &Config) -> bool {
+    let mut labels = config.renewal.allow.iter().flat_map(|rule| rule.matcher.labels());
     labels.any(|label| matches!(label, Label::Tag(_)))
 }
 

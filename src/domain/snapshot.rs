@@ -61,6 +61,8 @@ pub struct ScopeView {
     pub attempted_at: Option<DateTime<Utc>>,
     /// When the last complete listing came back.
     pub listed_at: Option<DateTime<Utc>>,
+    /// When a complete listing told the tags of everything in it; not kept over a restart.
+    pub tags_told_at: Option<DateTime<Utc>>,
     /// How long the last listing took.
     pub listing_took: Option<Duration>,
     /// Why the key is not accepted, while it is not.
@@ -181,6 +183,9 @@ impl ScopeView {
         self.attempted_at = Some(now);
         self.listing_took = Some(took);
         let mut changes = Vec::new();
+        if listing.incomplete.is_none() && listing.resources.iter().all(|listed| listed.tags_known) {
+            self.tags_told_at = Some(now);
+        }
         if listing.incomplete.is_none() && self.may_remove(&listing.resources) {
             self.remove_missing(&listing.resources, &mut changes);
         }

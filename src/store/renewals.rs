@@ -67,8 +67,25 @@ impl Store {
         }
     }
 
+    /// A number that grows with every commit of renewals, of this daemon and of others. To be read before the attempts, and
+    /// given to [`Self::commit_renewals`] with what depends on all of them.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn renewal_turn(&self) -> Result<i64, StoreError> {
+        self.within_limit(async {
+            let mut work = self.begin().await?;
+            let turn = turn(&mut work).await?;
+            work.commit().await?;
+            Ok(turn)
+        })
+        .await
+    }
+
     /// Writes changes of attempts, what the ledger remembers of them, and the messages that tell of them; all of it, or
     /// nothing. A letter that may not go out yet waits in the outbox, eight days at most.
+    ///
+    /// With `seen`, only as long as nothing was committed since [`Self::renewal_turn`] gave that number.
     ///
     /// Overtaken is a change whose attempt is not as it was read; and one that begins where another attempt on the same
     /// resource is under way, or has the same number for the same end (one within a day).
@@ -81,11 +98,19 @@ impl Store {
         changes: &[Change],
         letters: &[Letter],
         now: DateTime<Utc>,
+        seen: Option<i64>,
     ) -> Result<Committed, StoreError> {
         self.within_limit(async {
             let rows = changes.iter().map(Row::of).collect::<Result<Vec<_>, _>>()?;
             let mut work = self.begin().await?;
             take_turn(&mut work).await?;
+            // whoever decided by what others do is overtaken by anything that they did since
+            if let Some(seen) = seen
+                && turn(&mut work).await? != seen.saturating_add(1)
+            {
+                work.rollback().await?;
+                return Ok(Committed::Overtaken);
+            }
             for row in &rows {
                 if !row.write(&mut work).await? {
                     work.rollback().await?;
@@ -210,6 +235,11 @@ impl<'c> Row<'c> {
     fn number(&self) -> i64 {
         i64::from(self.change.attempt.number)
     }
+}
+
+async fn turn(connection: &mut AnyConnection) -> Result<i64, Error> {
+    let row = sqlx::query(statements::READ_TURN).fetch_one(connection).await?;
+    Fields::of(&row).number()
 }
 
 /// Waits until nobody else commits.

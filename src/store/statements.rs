@@ -140,6 +140,8 @@ pub(super) const READ_RENEWALS: &str = "SELECT id, resource, not_after, number, 
      AND later.state = 'confirmed' AND later.changed_at > one.changed_at)) \
      ORDER BY changed_at DESC, id DESC";
 /// Each commit does this first, and waits here for the one before.
+/// What the last commit of renewals made of it.
+pub(super) const READ_TURN: &str = "SELECT turn FROM renewal_turn";
 pub(super) const TAKE_TURN: &str = "UPDATE renewal_turn SET turn = turn + 1";
 pub(super) const OTHER_OPEN: &str =
     "SELECT id FROM renewal WHERE resource = $1 AND state IN ('stored', 'accepted') AND id <> $2 LIMIT 1";

@@ -51,7 +51,7 @@ async fn race(
         let store = Arc::clone(store);
         let changes = [change(before, attempt)];
         let letters = [letter(&format!("evt_{}_{round}_{n}", attempt.state.as_str()))];
-        racers.spawn(async move { store.commit_renewals(&changes, &letters, moment()).await.unwrap() });
+        racers.spawn(async move { store.commit_renewals(&changes, &letters, moment(), None).await.unwrap() });
     }
     racers.join_all().await
 }
@@ -124,7 +124,7 @@ async fn assert_whole(store: &Store) -> BTreeSet<String> {
 /// One begun attempt, its entry and its letter.
 async fn begin(store: &Store, id: &str) -> bool {
     let changes = [change(None, &begins(&announced(id, 0), 1))];
-    let done = store.commit_renewals(&changes, &[letter(&format!("evt_{id}"))], moment()).await;
+    let done = store.commit_renewals(&changes, &[letter(&format!("evt_{id}"))], moment(), None).await;
     matches!(done, Ok(Committed::Done))
 }
 

@@ -101,7 +101,7 @@ fn entry() -> impl Strategy<Value = Entry> {
 
 async fn assert_kept(store: &Store, attempt: &Attempt, entry: &Entry) {
     let change = Change { attempt: attempt.clone(), instead_of: None, entry: Some(entry.clone()) };
-    let committed = store.commit_renewals(&[change], &[], moment()).await.unwrap();
+    let committed = store.commit_renewals(&[change], &[], moment(), None).await.unwrap();
     assert_eq!(committed, Committed::Done);
     let read = store.attempts(DateTime::<Utc>::MIN_UTC).await.unwrap();
     assert_eq!(read.iter().find(|found| found.id == attempt.id), Some(attempt));
@@ -109,7 +109,7 @@ async fn assert_kept(store: &Store, attempt: &Attempt, entry: &Entry) {
     assert!(read.contains(entry), "{entry:?}");
     let again = Attempt { changed_at: attempt.changed_at + TimeDelta::nanoseconds(1), ..attempt.clone() };
     let change = Change { attempt: again, instead_of: Some(attempt.changed_at), entry: None };
-    let committed = store.commit_renewals(&[change], &[], moment()).await.unwrap();
+    let committed = store.commit_renewals(&[change], &[], moment(), None).await.unwrap();
     assert_eq!(committed, Committed::Done, "the time that was read is the time that was written");
 }
 

@@ -69,7 +69,7 @@ pub(crate) fn change(before: Option<&Attempt>, attempt: &Attempt) -> Change {
 }
 
 pub(crate) async fn commit(store: &Store, before: Option<&Attempt>, attempt: &Attempt) -> Committed {
-    store.commit_renewals(&[change(before, attempt)], &[], attempt.changed_at).await.unwrap()
+    store.commit_renewals(&[change(before, attempt)], &[], attempt.changed_at, None).await.unwrap()
 }
 
 /// An attempt that is written down as it is.
@@ -124,7 +124,8 @@ async fn an_attempt_that_somebody_changed_is_not_written_over(database: Database
         let good = change(Some(&second), &becomes(&second, State::Approved, 3));
         let new = change(None, &announced("r-9", 3));
         let changes = [good, change(before, &attempt), new];
-        let committed = store.commit_renewals(&changes, &[letter("evt_1", None)], after(3)).await.unwrap();
+        let committed =
+            store.commit_renewals(&changes, &[letter("evt_1", None)], after(3), None).await.unwrap();
         assert_eq!(committed, Committed::Overtaken, "{name}");
         assert_eq!((all(&store).await, ledger(&store).await), (attempts.clone(), entries.clone()), "{name}");
         assert_eq!(store.messages(&Sent::ALL, 9, None).await.unwrap(), [], "{name}");
@@ -171,11 +172,11 @@ async fn an_attempt_goes_on_in_small_steps(database: Database) {
     for state in [State::Approved, State::Stored, accepted, confirmed] {
         let change = change(Some(&now), &becomes(&now, state, 0));
         assert_eq!(
-            store.commit_renewals(std::slice::from_ref(&change), &[], after(0)).await.unwrap(),
+            store.commit_renewals(std::slice::from_ref(&change), &[], after(0), None).await.unwrap(),
             Committed::Done
         );
         assert_eq!(
-            store.commit_renewals(std::slice::from_ref(&change), &[], after(0)).await.unwrap(),
+            store.commit_renewals(std::slice::from_ref(&change), &[], after(0), None).await.unwrap(),
             Committed::Overtaken,
             "a repeat"
         );
@@ -197,7 +198,7 @@ async fn a_change_that_is_not_later_is_refused(database: Database) {
     ] {
         let attempt = Attempt { state: State::Stored, changed_at, ..first.clone() };
         let change = Change { attempt, instead_of: Some(first.changed_at), entry: None };
-        let error = store.commit_renewals(&[change], &[], after(1)).await.expect_err(name);
+        let error = store.commit_renewals(&[change], &[], after(1), None).await.expect_err(name);
         assert_eq!(error.trouble.reason(), "refused", "{name}: {error}");
         assert_eq!(all(&store).await, std::slice::from_ref(&first), "{name}");
     }
@@ -318,7 +319,7 @@ async fn letters_go_with_the_change_and_wait_for_their_time(database: Database) 
     let store = database.open().await;
     let letters = [letter("evt_2", Some(after(5))), letter("evt_1", None), letter("evt_3", Some(after(-5)))];
     let first = change(None, &announced("r-1", 0));
-    assert_eq!(store.commit_renewals(&[first], &letters, after(0)).await.unwrap(), Committed::Done);
+    assert_eq!(store.commit_renewals(&[first], &letters, after(0), None).await.unwrap(), Committed::Done);
     assert_eq!(store.next_due("ops").await.unwrap(), Some(after(0)));
     for (at, want) in [(0, Some("evt_1")), (0, Some("evt_3")), (4, None), (5, Some("evt_2")), (5, None)] {
         let taken = store.claim("ops", after(at)).await.unwrap();
@@ -329,7 +330,7 @@ async fn letters_go_with_the_change_and_wait_for_their_time(database: Database) 
         }
     }
     let again = [letter("evt_1", None), letter("evt_4", None)];
-    assert_eq!(store.commit_renewals(&[], &again, after(6)).await.unwrap(), Committed::Done);
+    assert_eq!(store.commit_renewals(&[], &again, after(6), None).await.unwrap(), Committed::Done);
     assert_eq!(&*take(&store, "ops").await.unwrap().message.id, "evt_4");
     assert_eq!(take(&store, "ops").await, None, "the first was sent already");
     store.close().await;
@@ -338,7 +339,7 @@ async fn letters_go_with_the_change_and_wait_for_their_time(database: Database) 
 async fn a_letter_waits_also_while_its_channel_pauses(database: Database) {
     let store = database.open().await;
     let letters = [letter("evt_1", None), letter("evt_2", Some(after(30)))];
-    assert_eq!(store.commit_renewals(&[], &letters, after(0)).await.unwrap(), Committed::Done);
+    assert_eq!(store.commit_renewals(&[], &letters, after(0), None).await.unwrap(), Committed::Done);
     store.postpone("ops", after(1), Some("401")).await.unwrap();
     assert_eq!(store.next_due("ops").await.unwrap(), Some(after(1)));
     assert_eq!(&*store.claim("ops", after(2)).await.unwrap().unwrap().message.id, "evt_1");
@@ -354,13 +355,13 @@ async fn a_letter_of_a_wrong_clock_is_not_lost(database: Database) {
     let store = database.open().await;
     let years = after(24 * 3650);
     assert_eq!(
-        store.commit_renewals(&[], &[letter("evt_1", Some(years))], after(0)).await.unwrap(),
+        store.commit_renewals(&[], &[letter("evt_1", Some(years))], after(0), None).await.unwrap(),
         Committed::Done
     );
     assert_eq!(store.next_due("ops").await.unwrap(), Some(after(24 * 8)), "no longer than eight days");
     assert_eq!(
         store
-            .commit_renewals(&[], &[letter("evt_2", Some(years + TimeDelta::days(1)))], years)
+            .commit_renewals(&[], &[letter("evt_2", Some(years + TimeDelta::days(1)))], years, None)
             .await
             .unwrap(),
         Committed::Done
@@ -445,13 +446,13 @@ async fn a_commit_that_fails_leaves_nothing_behind(database: Database) {
         ("DELETE FROM renewal_turn", "INSERT INTO renewal_turn (one, turn) VALUES (1, 0)"),
     ] {
         database.meddle(away).await;
-        let done = store.commit_renewals(&changes, &[letter("evt_1", None)], after(1)).await;
+        let done = store.commit_renewals(&changes, &[letter("evt_1", None)], after(1), None).await;
         assert!(done.is_err(), "{away}: {done:?}");
         database.meddle(back).await;
         assert_eq!((all(&store).await, ledger(&store).await.len()), (vec![first.clone()], 1), "{away}");
         assert_eq!(take(&store, "ops").await, None, "{away}");
     }
-    let done = store.commit_renewals(&changes, &[letter("evt_1", None)], after(1)).await.unwrap();
+    let done = store.commit_renewals(&changes, &[letter("evt_1", None)], after(1), None).await.unwrap();
     assert_eq!(done, Committed::Done);
     assert!(take(&store, "ops").await.is_some());
     store.close().await;

@@ -67,7 +67,7 @@ impl Desk {
             let attempt = make(&known.attempts, now)?;
             let before = known.attempts.iter().find(|known| known.id == attempt.id);
             let change = Change::new(before, attempt, by, "");
-            let written = self.context.keeping.write(std::slice::from_ref(&change), &[], now).await;
+            let written = self.context.keeping.write(std::slice::from_ref(&change), &[], now, None).await;
             if written.map_err(|_| OrderError::StoreAway)? {
                 let attempt = change.attempt;
                 tracing::info!(
@@ -95,7 +95,8 @@ impl Desk {
         allowed(step, at_once)?;
         let not_after = step.certificate.ok_or(OrderError::Unknown)?.not_after;
         let same = |attempt: &&Attempt| {
-            attempt.key.resource == *resource && (attempt.key.not_after - not_after).abs() < SAME_END
+            attempt.key.resource.place() == resource.place()
+                && (attempt.key.not_after - not_after).abs() < SAME_END
         };
         let last = known.iter().filter(same).max_by_key(|attempt| attempt.number);
         let name: Box<str> = by.into();

@@ -20,6 +20,8 @@ pub(super) struct Known {
     /// The latest first.
     pub attempts: Vec<Attempt>,
     pub silences: Vec<Silence>,
+    /// What the store's turn was before the attempts were read.
+    pub turn: i64,
 }
 
 /// Attempts that are lost by no crash.
@@ -27,12 +29,14 @@ pub(super) trait Keeping: Send + Sync {
     /// Everything that a plan needs.
     fn read(&self, now: DateTime<Utc>) -> BoxFuture<'_, Result<Known, Away>>;
 
-    /// Changes and the messages that tell of them, all or nothing. `false`: somebody else was faster, and nothing was written.
+    /// Changes and the messages that tell of them, all or nothing; with `seen`, only as long as nobody else wrote anything
+    /// since. `false`: somebody else was faster, and nothing was written.
     fn write<'a>(
         &'a self,
         changes: &'a [Change],
         letters: &'a [Letter],
         now: DateTime<Utc>,
+        seen: Option<i64>,
     ) -> BoxFuture<'a, Result<bool, Away>>;
 }
 
@@ -41,15 +45,16 @@ impl Keeping for Handle {
         Box::pin(async move {
             let store = self.store().ok_or_else(nothing)?;
             let known = async {
+                let turn = store.renewal_turn().await?;
                 let attempts = store.attempts(now).await?;
-                let silences = store.silences().await?.iter().filter_map(SilenceRow::read).collect();
-                Ok::<_, StoreError>(Known { attempts, silences })
+                Ok::<_, StoreError>((turn, attempts, store.silences().await?))
             };
-            known.await.map_err(|error| {
+            let (turn, attempts, rows) = known.await.map_err(|error| {
                 let away = Away(error.to_string());
                 self.report(&store, error);
                 away
-            })
+            })?;
+            Ok(Known { attempts, silences: silences(&rows, now)?, turn })
         })
     }
 
@@ -58,10 +63,11 @@ impl Keeping for Handle {
         changes: &'a [Change],
         letters: &'a [Letter],
         now: DateTime<Utc>,
+        seen: Option<i64>,
     ) -> BoxFuture<'a, Result<bool, Away>> {
         Box::pin(async move {
             let store = self.store().ok_or_else(nothing)?;
-            match store.commit_renewals(changes, letters, now).await {
+            match store.commit_renewals(changes, letters, now, seen).await {
                 Ok(committed) => Ok(committed == Committed::Done),
                 Err(error) => {
                     let away = Away(error.to_string());
@@ -71,6 +77,15 @@ impl Keeping for Handle {
             }
         })
     }
+}
+
+/// A silence that cannot be read may be the one that means: leave it alone.
+fn silences(rows: &[SilenceRow], now: DateTime<Utc>) -> Result<Vec<Silence>, Away> {
+    let read = |row: &SilenceRow| {
+        row.read()
+            .ok_or_else(|| Away(format!("the silence {} cannot be read, and may hold a renewal", row.id)))
+    };
+    rows.iter().filter(|row| row.ends_at > now).map(read).collect()
 }
 
 fn nothing() -> Away {

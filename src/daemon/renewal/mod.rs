@@ -124,6 +124,8 @@ struct Course {
     work: JoinSet<Done>,
     /// Scopes whose counters exist.
     counted: BTreeSet<Scope>,
+    /// Grows with each jump of the clock.
+    epoch: u32,
     /// Wall and monotonic time of the last round.
     before: Option<(DateTime<Utc>, Instant)>,
     /// Why nothing is begun, as told in the log.

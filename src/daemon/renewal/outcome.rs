@@ -30,22 +30,15 @@ impl Renewals {
         }
         let mut left = Vec::new();
         for answer in std::mem::take(&mut self.course.answers) {
-            if self.write_answer(&view, &answer).await.is_err() {
+            if self.write_answer(&view, &answer).await != Ok(true) {
                 left.push(answer);
             }
         }
         self.course.answers = left;
     }
 
-    async fn write_answer(&mut self, view: &View, answer: &Answer) -> Result<(), Away> {
-        let before = view.known.attempts.iter().find(|known| known.id == answer.attempt.id);
-        let Some(before) = before.filter(|before| before.state == State::Stored) else {
-            tracing::error!(
-                attempt = &*answer.attempt.id,
-                "an answer came for a renewal that nobody waits for"
-            );
-            return Ok(());
-        };
+    /// `false`: somebody else wrote something meanwhile; to be tried again by what is known then.
+    async fn write_answer(&mut self, view: &View, answer: &Answer) -> Result<bool, Away> {
         let (state, text) = match &answer.sent {
             Sent::Accepted { request_id } => (State::Accepted { request_id: request_id.clone() }, ""),
             Sent::Refused { class, code, text, request_id } => {
@@ -55,9 +48,19 @@ impl Renewals {
             Sent::NotSent { text } => (State::NotSent { text: text.clone() }, &**text),
             Sent::Lost { text } => (State::Stored, &**text),
         };
+        let before = view.known.attempts.iter().find(|known| known.id == answer.attempt.id);
+        let Some(before) = before.filter(|before| before.state == State::Stored) else {
+            // written already, by a commit whose own answer was lost; or overtaken by what was read
+            if let Some(known) = before.filter(|known| known.state == state) {
+                self.written(known);
+            }
+            let state = before.map(|known| known.state.as_str());
+            tracing::warn!(attempt = &*answer.attempt.id, state, "the answer to a renewal is known already");
+            return Ok(true);
+        };
         let after = Attempt { state, changed_at: answer.at, ..before.clone() };
         tell_answer(&after, &answer.sent);
-        self.write_outcome(view, before, after, "cloud", text).await.map(|_| ())
+        self.write_outcome(view, before, after, "cloud", text).await
     }
 
     /// A hook said no: the attempt is kept for later, and told once.
@@ -82,22 +85,28 @@ impl Renewals {
         who: &str,
         text: &str,
     ) -> Result<bool, Away> {
-        let told_already = before.state == after.state;
+        let held = |attempt: &Attempt| matches!(attempt.state, State::NotSent { .. });
+        let told_already = before.state == after.state || (held(before) && held(&after));
         let news = tell::outcome(&after.state, text, self.stops(view, &after)).filter(|_| !told_already);
         let mut change = Change::new(Some(before), after, who, text);
         let letters = self.letters(view, news.map(|news| (&change.attempt, news)).into_iter().collect());
         change.attempt.told = told_of_success(&letters, &change.attempt.id);
-        let written = self.context.keeping.write(std::slice::from_ref(&change), &letters, view.now).await?;
+        let written =
+            self.context.keeping.write(std::slice::from_ref(&change), &letters, view.now, None).await?;
         if written && !letters.is_empty() {
             self.context.written.notify_one();
         }
         if written {
-            self.count(&change.attempt);
-            if change.attempt.state.was_sent() && !change.attempt.state.is_open() {
-                self.over(&change.attempt);
-            }
+            self.written(&change.attempt);
         }
         Ok(written)
+    }
+
+    fn written(&mut self, attempt: &Attempt) {
+        self.count(attempt);
+        if attempt.state.was_sent() && !attempt.state.is_open() {
+            self.over(attempt);
+        }
     }
 
     /// Whether this outcome is one failure too many.
@@ -118,9 +127,26 @@ impl Renewals {
         teller.letters(news, &mut || event_id(*now))
     }
 
+    /// What should have been over long ago is not waited for any more: it would keep its account from everything else.
+    async fn give_up(&mut self, view: &View) -> bool {
+        let mut settled = false;
+        for attempt in &view.known.attempts {
+            let Some(state) =
+                attempt.given_up(view.now).filter(|_| !self.course.beginning.contains(&attempt.id))
+            else {
+                continue;
+            };
+            let after = Attempt { state, changed_at: view.now, ..attempt.clone() };
+            tell_outcome(&after);
+            let text = "it should have been over for hours, and what became of it cannot be read";
+            settled |= self.write_outcome(view, attempt, after, "rule", text).await == Ok(true);
+        }
+        settled
+    }
+
     /// What is under way and was read: whether it is over.
     pub(super) async fn settle_open(&mut self, view: &View, readings: &[Reading]) -> bool {
-        let mut settled = false;
+        let mut settled = self.give_up(view).await;
         for reading in readings {
             let open = view.known.attempts.iter().filter(|attempt| attempt.state.is_open());
             for attempt in open.filter(|attempt| attempt.key.resource == reading.key) {
@@ -135,6 +161,10 @@ impl Renewals {
     async fn settle_attempt(&mut self, view: &View, attempt: &Attempt, reading: &Reading) -> bool {
         let Some(seen) = seen(view, reading) else { return false };
         let Some(state) = attempt.settled(&seen, view.now) else { return false };
+        // a clock that is wrong makes it overdue too early
+        if !matches!(state, State::Confirmed { .. }) && self.clock_trouble(&attempt.key.resource).is_some() {
+            return false;
+        }
         let after = Attempt { state, changed_at: view.now, ..attempt.clone() };
         tell_outcome(&after);
         let text = match &after.state {

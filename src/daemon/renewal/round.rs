@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use tokio::time::Instant;
 
 use super::Renewals;
 use super::keeping::{Away, Known};
 use super::tell;
 use super::work::{self, Done, Reading};
 use crate::domain::alert::board::Rules;
-use crate::domain::alert::message::RenewalNews;
+use crate::domain::alert::message::{Item, RenewalNews};
+use crate::domain::alert::renewals::Letter;
 use crate::domain::renewal::attempt::{Attempt, ResourceKey};
 use crate::domain::renewal::board::Board;
 use crate::domain::renewal::ledger::Change;
@@ -23,7 +25,7 @@ use crate::domain::snapshot::Snapshot;
 const FOLLOW: TimeDelta = TimeDelta::seconds(30);
 /// What a plan needs to know is asked for again after this.
 const ASK_AGAIN: TimeDelta = TimeDelta::minutes(1);
-/// So many resources are read at the same time.
+/// So many resources of an account are read at the same time.
 const READINGS: usize = 4;
 
 /// A moment as programs are told it.
@@ -42,6 +44,7 @@ pub(super) struct View {
 impl Renewals {
     /// One round. `true`: something was written down or begun, so that the next one may find more to do.
     pub async fn round(&mut self) -> bool {
+        let jumped = self.clock_jumped(self.context.clock.now());
         let readings = self.take_in();
         self.write_answers().await;
         let view = match self.view().await {
@@ -55,11 +58,11 @@ impl Renewals {
         if settled || !self.course.answers.is_empty() {
             return true;
         }
+        let moment = Instant::now();
         let plan = self.plan(&view).await;
-        let jumped = self.clock_jumped(view.now);
         let announced = self.announce(&view, &plan).await;
         self.read_what_is_missing(&view, &plan);
-        let begun = !announced && !jumped && self.begin(&view, &plan).await;
+        let begun = !announced && !jumped && self.begin(&view, &plan, moment).await;
         self.publish(&view, plan);
         announced || begun
     }
@@ -72,6 +75,8 @@ impl Renewals {
         let mut readings = Vec::new();
         for done in std::mem::take(&mut self.course.arrived) {
             match done {
+                // from before a jump of the clock: nobody knows how old it is
+                Done::Read(reading) if reading.epoch != self.course.epoch => {}
                 Done::Read(reading) => readings.push(*reading),
                 Done::Called(answer) => self.course.answers.push(*answer),
                 Done::Hook { attempt, said: Ok(()) } => {
@@ -93,8 +98,13 @@ impl Renewals {
     fn remember(&mut self, reading: &Reading) {
         match &reading.found {
             Ok(found) => {
-                let detail =
-                    Detail { at: reading.at, material: reading.material.clone(), ..found.detail.clone() };
+                let detail = Detail {
+                    at: reading.at,
+                    not_after: found.not_after,
+                    failed: found.failed.clone(),
+                    material: reading.material.clone(),
+                    ..found.detail.clone()
+                };
                 self.course.details.insert(reading.key.clone(), detail);
             }
             Err(error) => {
@@ -151,11 +161,14 @@ impl Renewals {
         if changes.is_empty() {
             return false;
         }
+        for change in &mut changes {
+            heard(&mut change.attempt, &letters);
+        }
         for change in &changes {
             let Attempt { id, key, planned, .. } = &change.attempt;
             tracing::info!(attempt = &**id, resource = %key.resource, ?planned, "a renewal is announced");
         }
-        let written = self.context.keeping.write(&changes, &letters, view.now).await == Ok(true);
+        let written = self.context.keeping.write(&changes, &letters, view.now, None).await == Ok(true);
         if written {
             self.context.written.notify_one();
         }
@@ -176,7 +189,9 @@ impl Renewals {
                 _ => continue,
             };
             let due = self.course.asked.get(key).is_none_or(|at| view.now < *at || view.now - *at >= again);
-            if self.course.reading.len() < READINGS && due && !self.course.reading.contains(key) {
+            let under_way =
+                self.course.reading.iter().filter(|reading| reading.account == key.account).count();
+            if under_way < READINGS && due && !self.course.reading.contains(key) {
                 self.read(view, step);
             }
         }
@@ -196,7 +211,8 @@ impl Renewals {
         let (provider, clock) = (Arc::clone(provider), self.context.clock.clone());
         self.course.asked.insert(key.clone(), view.now);
         self.course.reading.insert(key.clone());
-        self.course.work.spawn(work::read(provider, key.clone(), files, clock));
+        let epoch = self.course.epoch;
+        self.course.work.spawn(work::read(provider, key.clone(), files, epoch, clock));
         if !matches!(step.decision, Decision::Resume { .. }) {
             self.context.wishes.look_at(key.scope(), &key.resource_id);
         }
@@ -226,7 +242,10 @@ impl Renewals {
     /// The plan stays as it was; what is new is that nothing can be done about it.
     fn show_trouble(&mut self, trouble: String) {
         self.tell_trouble(Some(&trouble));
-        let board = Board { trouble: Some(trouble.into()), ..(**self.context.board.borrow()).clone() };
+        let known = (**self.context.board.borrow()).clone();
+        // alerts must not keep quiet for what is not going to happen
+        let notes = Arc::new(known.notes.without_plans());
+        let board = Board { trouble: Some(trouble.into()), notes, ..known };
         self.context.board.send_replace(Arc::new(board));
     }
 
@@ -254,5 +273,23 @@ impl Renewals {
         }
         let before = Arc::clone(&self.context.board.borrow().plan);
         self.context.telemetry.renewals_refused(&before, plan);
+    }
+}
+
+/// A renewal counts as announced from when people hear of it.
+fn heard(attempt: &mut Attempt, letters: &[Letter]) {
+    let tells = |letter: &&Letter| {
+        let items = letter.message.items.iter();
+        items.into_iter().any(|item| matches!(item, Item::Renewal(item) if item.attempt == attempt.id))
+    };
+    let first =
+        letters.iter().filter(tells).map(|letter| letter.not_before.unwrap_or(letter.message.at)).min();
+    match (first, attempt.announced_at) {
+        (Some(first), Some(at)) => attempt.announced_at = Some(at.max(first)),
+        (Some(_), None) => {}
+        (None, _) => tracing::warn!(
+            attempt = &*attempt.id, resource = %attempt.key.resource,
+            "no channel tells of this renewal: it is announced on the page only"
+        ),
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinError;
+use tokio::time::Instant;
 
 use super::{Course, hook};
 use crate::call::CallError;
@@ -16,6 +17,10 @@ use crate::provider::{Examination, Pair, Provider, Sent};
 
 /// No honest reading takes longer; its calls have limits of their own.
 const READING: Duration = Duration::from_mins(5);
+/// Between plan and call; windows mean nothing to a call that comes later.
+const PROMPT: TimeDelta = TimeDelta::minutes(2);
+/// A disk may hang.
+const FILES: Duration = Duration::from_secs(30);
 /// No call is waited for longer: what became of it is found out by reading.
 const CALL: Duration = Duration::from_mins(2);
 
@@ -38,6 +43,8 @@ pub(super) enum Done {
 #[derive(Debug)]
 pub(super) struct Reading {
     pub key: ResourceKey,
+    /// Between which two jumps of the clock.
+    pub epoch: u32,
     /// From before the first call: whatever was answered is at least as young.
     pub at: DateTime<Utc>,
     pub found: Result<Examination, CallError>,
@@ -91,6 +98,7 @@ pub(super) async fn read(
     provider: Arc<dyn Provider>,
     key: ResourceKey,
     files: Option<(OwnCertificate, DateTime<Utc>)>,
+    epoch: u32,
     clock: Clock,
 ) -> Done {
     let (at, scope) = (clock.now(), key.scope());
@@ -106,7 +114,7 @@ pub(super) async fn read(
         None => Material::Unread,
         Some((files, end)) => material(files, host, end, clock.now()).await,
     };
-    Done::Read(Box::new(Reading { key, at, found, material }))
+    Done::Read(Box::new(Reading { key, epoch, at, found, material }))
 }
 
 fn late() -> CallError {
@@ -124,7 +132,8 @@ async fn material(
         Ok(pair) => pair.material(host.as_deref(), end, now),
         Err(error) => Material::Unfit { why: error.to_string().into() },
     };
-    let read = tokio::task::spawn_blocking(read).await;
+    let read = tokio::time::timeout(FILES, tokio::task::spawn_blocking(read)).await;
+    let read = read.unwrap_or(Ok(Material::Unfit { why: "the files could not be read in time".into() }));
     read.unwrap_or_else(|_| Material::Unfit { why: "the files could not be read".into() })
 }
 
@@ -168,21 +177,63 @@ fn words(attempt: &Attempt, when: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// A call, and the moment for which it was planned.
+pub(super) struct Errand {
+    pub provider: Arc<dyn Provider>,
+    /// As it was written down.
+    pub attempt: Attempt,
+    pub call: Call,
+    /// The protected host, for a certificate of the operator's own.
+    pub host: Option<Box<str>>,
+    /// The moment of the plan, by both clocks.
+    pub planned: (DateTime<Utc>, Instant),
+    pub clock: Clock,
+}
+
 /// Makes the call. It was written down before.
-pub(super) async fn call(
-    provider: Arc<dyn Provider>,
-    attempt: Attempt,
-    call: Call,
-    pair: Option<Pair>,
-    clock: Clock,
-) -> Done {
-    let scope = attempt.key.resource.scope();
-    let sent = match provider.renewer() {
-        Some(renewer) => {
-            let sent = tokio::time::timeout(CALL, renewer.renew(&scope, &call, pair.as_ref()));
-            sent.await.unwrap_or_else(|_| Sent::Lost { text: "no answer came in time".into() })
-        }
-        None => Sent::NotSent { text: "this cloud has no call for it".into() },
+pub(super) async fn call(errand: Errand) -> Done {
+    let sent = match pair(&errand).await {
+        Ok(pair) => match late_for(&errand) {
+            Some(text) => Sent::NotSent { text: text.into() },
+            None => send(&errand, pair.as_ref()).await,
+        },
+        Err(text) => Sent::NotSent { text: text.into() },
     };
-    Done::Called(Box::new(Answer { attempt, at: clock.now(), sent }))
+    Done::Called(Box::new(Answer { at: errand.clock.now(), attempt: errand.attempt, sent }))
+}
+
+async fn send(errand: &Errand, pair: Option<&Pair>) -> Sent {
+    let Some(renewer) = errand.provider.renewer() else {
+        return Sent::NotSent { text: "this cloud has no call for it".into() };
+    };
+    let scope = errand.attempt.key.resource.scope();
+    let sent = tokio::time::timeout(CALL, renewer.renew(&scope, &errand.call, pair));
+    sent.await.unwrap_or_else(|_| Sent::Lost { text: "no answer came in time".into() })
+}
+
+/// A machine that slept, or a clock that was set, between plan and call: the window may be over.
+fn late_for(errand: &Errand) -> Option<String> {
+    let (wall, monotonic) = errand.planned;
+    let passed = TimeDelta::from_std(monotonic.elapsed()).unwrap_or(TimeDelta::MAX);
+    let by_wall = errand.clock.now() - wall;
+    let late = passed.max(by_wall) > PROMPT || by_wall < -PROMPT;
+    late.then(|| "too much time passed between plan and call; it is planned anew".to_owned())
+}
+
+/// The operator's own pair, read and checked once more: it is sent exactly as it was judged.
+async fn pair(errand: &Errand) -> Result<Option<Pair>, String> {
+    let Some((_, _, files)) = errand.call.material.clone() else { return Ok(None) };
+    let (host, end, now) = (errand.host.clone(), errand.attempt.key.not_after, errand.clock.now());
+    let read = tokio::task::spawn_blocking(move || {
+        let pair = Pair::read(&files).map_err(|error| error.to_string())?;
+        match pair.material(host.as_deref(), end, now) {
+            Material::Fit { .. } => Ok(Some(pair)),
+            Material::Unfit { why } => Err(why.to_string()),
+            Material::Unread => Err("nobody has looked at it".to_owned()),
+        }
+    });
+    match tokio::time::timeout(FILES, read).await {
+        Ok(Ok(read)) => read,
+        Ok(Err(_)) | Err(_) => Err("the files of the new certificate could not be read in time".to_owned()),
+    }
 }

@@ -24,6 +24,8 @@ use crate::domain::policy::{Remind, Route, Thresholds};
 const LONG_EXPIRED: TimeDelta = TimeDelta::days(14);
 /// And then this often.
 const WEEK: TimeDelta = TimeDelta::days(7);
+/// A renewal that was planned for then and is not over by now does not keep quiet any longer.
+const LATE: TimeDelta = TimeDelta::hours(1);
 /// What was told this far ahead of now was told by a clock that went wrong.
 const AHEAD: TimeDelta = TimeDelta::minutes(10);
 /// A reminder that is due within this share of its interval comes along with one that is due.
@@ -370,6 +372,8 @@ impl<'w> Judge<'w> {
         if let RenewalNote::Planned { at } =
             (self.world.renewal)(&subject.scope.provider, subject.fingerprint).note
             && at < subject.certificate.not_after
+            // what was to begin then and is not seen to be over is worth a word again
+            && now < at + LATE
         {
             return Err(Hold::Planned(at));
         }

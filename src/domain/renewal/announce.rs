@@ -1,6 +1,6 @@
 //! What people are told of a plan, and what they are asked.
 
-use super::attempt::{Attempt, AttemptKey, By};
+use super::attempt::{Attempt, AttemptKey, By, State};
 use super::judge::{Judge, Subject};
 use super::plan::{Announcement, Question, Step};
 use super::window::Span;
@@ -17,6 +17,11 @@ impl Judge<'_> {
         let news = match subject.attempt {
             None => Some(self.first_attempt(subject, window)),
             Some(known) => known.planned.filter(|planned| planned.end <= now).map(|passed| Attempt {
+                announced_at: Some(now),
+                state: match &known.state {
+                    State::NotSent { .. } => State::Announced,
+                    other => other.clone(),
+                },
                 planned: Some(window),
                 // since when it is overdue: the first one
                 missed_at: known.missed_at.or(Some(passed.end)),

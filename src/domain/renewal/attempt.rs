@@ -15,6 +15,8 @@ use crate::domain::resource::SAME_END;
 
 /// How long a renewal may take. Nowhere documented; longer than what the vendors' own tools wait for.
 pub const NEED: TimeDelta = TimeDelta::minutes(40);
+/// Nobody waits longer for an order that should have been over, whatever can be read of it or not.
+const GIVE_UP: TimeDelta = TimeDelta::hours(6);
 /// Before this much time has passed, "failed" may be the word for an earlier change.
 const OLD_WORD: TimeDelta = TimeDelta::minutes(10);
 
@@ -40,6 +42,12 @@ impl ResourceKey {
     pub fn new(scope: &Scope, resource_id: &str) -> Self {
         let [provider, account, project, region, service] = scope.labels().map(|(_, value)| value.into());
         Self { provider, account, project, region, service, resource_id: resource_id.into() }
+    }
+
+    /// The same for every account that sees it, and after an account was renamed: what the cloud knows it by.
+    #[must_use]
+    pub fn place(&self) -> Self {
+        Self { account: Box::default(), ..self.clone() }
     }
 
     /// Where it is.
@@ -110,6 +118,9 @@ pub struct Attempt {
     /// When it was written down to be sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored_at: Option<DateTime<Utc>>,
+    /// What the cloud said of an earlier change, before this one: it may go on saying so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_before: Option<Box<str>>,
     /// When it should be over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_by: Option<DateTime<Utc>>,
@@ -285,6 +296,7 @@ impl Attempt {
             missed_at: None,
             approval: None,
             stored_at: None,
+            failed_before: None,
             expected_by: None,
             told: Vec::new(),
             state: State::Announced,
@@ -315,9 +327,19 @@ impl Attempt {
         self.state.is_open() && self.expected_by.is_some_and(|by| by <= now)
     }
 
+    /// It should have been over so long ago that it is not waited for any more: a person has to look.
+    pub fn given_up(&self, now: DateTime<Utc>) -> Option<State> {
+        let waited = self.state.is_open() && self.expected_by.is_none_or(|by| by + GIVE_UP <= now);
+        waited.then_some(State::Unknown)
+    }
+
     /// What became of it, by what was read since. `None`: nothing is decided yet, read again. Confirmed is only a later
     /// end; an order whose answer was lost and that did nothing is never sent again, it is unknown.
     pub fn settled(&self, seen: &Seen, now: DateTime<Utc>) -> Option<State> {
+        self.read_to_be(seen, now).or_else(|| self.given_up(now))
+    }
+
+    fn read_to_be(&self, seen: &Seen, now: DateTime<Utc>) -> Option<State> {
         let stored_at = self.stored_at.filter(|_| self.state.is_open())?;
         let overdue = self.is_overdue(now);
         let Seen::Read { at, condition, not_after, failed } = seen else {
@@ -335,7 +357,9 @@ impl Attempt {
             return None;
         }
         match (&self.state, failed) {
-            (State::Accepted { .. }, Some(text)) if *at >= stored_at + OLD_WORD => {
+            (State::Accepted { .. }, Some(text))
+                if *at >= stored_at + OLD_WORD && self.failed_before.is_none() =>
+            {
                 Some(State::FailedLater { text: text.clone() })
             }
             (State::Accepted { .. }, _) if overdue => Some(State::WithoutEffect),

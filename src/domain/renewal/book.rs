@@ -16,14 +16,17 @@ use crate::domain::resource::SAME_END;
 /// What counts as a day for the limit: any 24 hours, so that no zone has to be chosen.
 const DAY: TimeDelta = TimeDelta::hours(24);
 
-/// The members of a replication group: account, service, and the id of the primary.
+/// A replication group: region, service, and the id of the primary. Ids are the cloud's own, whatever the account is called.
 type Group = (Box<str>, Box<str>, Box<str>);
 
 /// What has been done and what is promised.
 pub(super) struct Book<'a> {
     max_in_progress: u32,
     max_per_day: u32,
-    by_resource: HashMap<&'a ResourceKey, Vec<&'a Attempt>>,
+    /// By what the cloud knows of a resource; accounts can be renamed.
+    by_resource: HashMap<ResourceKey, Vec<&'a Attempt>>,
+    /// The members of groups that have more than one.
+    members: HashMap<Group, Vec<ResourceKey>>,
     /// Under way, by account.
     under_way: HashMap<Box<str>, u32>,
     /// Members that are being changed, by us or by others.
@@ -42,6 +45,7 @@ impl<'a> Book<'a> {
             max_in_progress: world.policy.max_in_progress,
             max_per_day: world.policy.max_per_day,
             by_resource: HashMap::new(),
+            members: HashMap::new(),
             under_way: HashMap::new(),
             busy: HashMap::new(),
             today: 0,
@@ -51,7 +55,14 @@ impl<'a> Book<'a> {
         for attempt in world.attempts {
             book.enter(attempt, world.now);
         }
+        let named: HashSet<Group> = seats(world.snapshot)
+            .filter(|(_, seat)| seat.resource.facts.group.is_some())
+            .map(|(_, seat)| group(&seat))
+            .collect();
         for (key, seat) in seats(world.snapshot) {
+            if !named.is_empty() && named.contains(&group(&seat)) {
+                book.members.entry(group(&seat)).or_default().push(key.clone());
+            }
             let unsteady = unsteady(world, &seat);
             if unsteady || book.of(&key).iter().any(|attempt| attempt.state.is_open()) {
                 book.busy.entry(group(&seat)).or_default().insert(key.resource_id);
@@ -62,7 +73,7 @@ impl<'a> Book<'a> {
 
     fn enter(&mut self, attempt: &'a Attempt, now: DateTime<Utc>) {
         let resource = &attempt.key.resource;
-        self.by_resource.entry(resource).or_default().push(attempt);
+        self.by_resource.entry(resource.place()).or_default().push(attempt);
         self.today += u32::from(attempt.sent_at().is_some_and(|at| now - at < DAY));
         if attempt.state.is_open() {
             *self.under_way.entry(resource.account.clone()).or_default() += 1;
@@ -76,7 +87,15 @@ impl<'a> Book<'a> {
 
     /// Every attempt on a resource.
     pub(super) fn of(&self, resource: &ResourceKey) -> &[&'a Attempt] {
-        self.by_resource.get(resource).map_or(&[], |attempts| attempts)
+        if self.by_resource.is_empty() {
+            return &[];
+        }
+        self.by_resource.get(&resource.place()).map_or(&[], |attempts| attempts)
+    }
+
+    /// All members of its group, itself among them; none where it is alone.
+    pub(super) fn others(&self, seat: &Seat<'_>) -> &[ResourceKey] {
+        self.members.get(&group(seat)).map_or(&[], |members| members)
     }
 
     /// The attempt for an end, the latest where a person wanted several.
@@ -170,5 +189,5 @@ pub(super) fn condition(world: &World<'_>, seat: &Seat<'_>, method: &Method) -> 
 fn group(seat: &Seat<'_>) -> Group {
     let id: Arc<str> = Arc::clone(&seat.resource.id);
     let name = seat.resource.facts.group.clone().unwrap_or_else(|| (&*id).into());
-    ((&*seat.scope.account).into(), (&*seat.scope.service).into(), name)
+    ((&*seat.scope.region).into(), (&*seat.scope.service).into(), name)
 }

@@ -101,13 +101,14 @@ impl<'w> Judge<'w> {
         self.people(subject)?;
         self.condition(subject)?;
         let (begins, window) = self.timing(subject, step)?;
+        // what cannot begin anyway is not read for it
+        if let Some(limit) = self.book.limit(&subject.seat.scope.account) {
+            return Err(limit.into());
+        }
         self.fresh(subject)?;
         self.neighbours(subject)?;
         if self.world.policy.mode == RenewalMode::Plan {
             return Err(Refusal::ModePlan.into());
-        }
-        if let Some(limit) = self.book.limit(&subject.seat.scope.account) {
-            return Err(limit.into());
         }
         let attempt = subject.attempt.ok_or(Refusal::NotAnnounced)?;
         self.book.begin(&subject.seat);
@@ -118,7 +119,8 @@ impl<'w> Judge<'w> {
             Begins::InCloudWindow => window.end + NEED,
         };
         let stored = attempt.stored(&subject.rule.matcher.to_string(), expected_by, self.world.now);
-        let stored = Attempt { planned: Some(window), ..stored };
+        let failed_before = subject.detail.and_then(|detail| detail.failed.clone());
+        let stored = Attempt { planned: Some(window), failed_before, ..stored };
         Ok(Decision::Renew { call: Box::new(call), attempt: Box::new(stored) })
     }
 
@@ -134,6 +136,9 @@ impl<'w> Judge<'w> {
         }
         let (number, rule) = self.rule(&seat).ok_or(Refusal::NotAllowed)?;
         step.rule = Some(number);
+        if tags_are_uncertain(&seat) && self.world.policy.allow[..=number].iter().any(asks_for_tags) {
+            return Err(Refusal::TagsUnknown.into());
+        }
         let attempt = self.book.current(&key, certificate.not_after);
         let detail = self.world.details.get(&key);
         let subject = Subject { key, seat, certificate, method, rule, attempt, detail };
@@ -215,6 +220,7 @@ impl<'w> Judge<'w> {
             About::Matching(matcher) => self.described(&subject.seat, |described| {
                 matcher.may_match(&|label| match label {
                     Label::Severity | Label::Stage | Label::Type => Known::NotYet,
+                    Label::Tag(_) if tags_are_uncertain(&subject.seat) => Known::NotYet,
                     other => Known::Value(described.value(other)),
                 })
             }),
@@ -233,6 +239,15 @@ impl<'w> Judge<'w> {
             Condition::Ready | Condition::Changing | Condition::ChangingTls => Ok(()),
         }
     }
+}
+
+/// The last listing did not tell the tags of everything in the scope: what is known of them may be old, or nothing.
+fn tags_are_uncertain(seat: &Seat<'_>) -> bool {
+    seat.view.tags_told_at.is_none() || seat.view.tags_told_at < seat.view.listed_at
+}
+
+fn asks_for_tags(rule: &RenewalRule) -> bool {
+    rule.matcher.labels().any(|label| matches!(label, Label::Tag(_)))
 }
 
 /// Whose certificate it is, and whether there is one to give it.

@@ -1,35 +1,51 @@
 //! Whether enough is known of one resource, of now, to begin.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
+use super::attempt::ResourceKey;
 use super::book::condition;
 use super::judge::{Judge, Stop, Subject};
-use super::method::{Condition, Material};
+use super::method::{Condition, Detail, Material};
 use super::refusal::Refusal;
-use crate::domain::policy::Window;
+use crate::domain::policy::RenewalMode;
 use crate::domain::resource::{DateSource, SAME_END};
 
 /// Nothing is begun on older knowledge.
 const FRESH: TimeDelta = TimeDelta::hours(1);
+/// And nothing without a reading that was made for it, just before: of the instance, and of all that belong to it.
+const JUST_NOW: TimeDelta = TimeDelta::minutes(2);
 
 impl Judge<'_> {
     /// What is known is of now, and enough of it is.
     pub(super) fn fresh(&mut self, subject: &Subject<'_>) -> Result<(), Stop> {
-        let limit = self.world.now - FRESH;
         let read_at = subject.seat.resource.reading.as_ref().map(|reading| reading.at);
-        let detail_at = subject.detail.map(|detail| detail.at);
-        let status_at = subject.seat.view.listed_at.max(detail_at);
-        let needs_detail = (subject.method.host.is_some() && known_host(subject).is_none())
-            || subject.rule.certificate.is_some()
-            || subject.rule.window == Window::Cloud;
-        let ages = [Some(read_at), Some(status_at), needs_detail.then_some(detail_at)];
-        if ages.into_iter().flatten().any(|at| at.is_none_or(|at| at < limit)) {
+        let read = subject.detail.filter(|detail| self.is_of(Some(detail.at), self.just_now()));
+        // rules and silences mean what the listing said
+        let listed = self.is_of(subject.seat.view.listed_at, FRESH);
+        let Some(detail) = read.filter(|_| listed && self.is_of(read_at, FRESH)) else {
+            return Err(self.look_again(subject));
+        };
+        if detail.locked == Some(true) {
+            return Err(Refusal::Locked.into());
+        }
+        if changed_since(subject, detail) {
             return Err(self.look_again(subject));
         }
         if subject.method.host.is_some() && known_host(subject).is_none() {
             return Err(Refusal::HostUncertain.into());
         }
         self.material(subject)
+    }
+
+    /// Where nothing follows from a plan, an older reading will do.
+    fn just_now(&self) -> TimeDelta {
+        if self.world.policy.mode == RenewalMode::Plan { FRESH } else { JUST_NOW }
+    }
+
+    /// Whether that moment was not longer ago; one that is still to come says nothing.
+    fn is_of(&self, at: Option<DateTime<Utc>>, age: TimeDelta) -> bool {
+        let now = self.world.now;
+        at.is_some_and(|at| at <= now && now - at <= age)
     }
 
     fn material(&mut self, subject: &Subject<'_>) -> Result<(), Stop> {
@@ -54,15 +70,41 @@ impl Judge<'_> {
     }
 
     /// Whether it, or one that belongs to it, is being changed.
-    pub(super) fn neighbours(&self, subject: &Subject<'_>) -> Result<(), Stop> {
+    pub(super) fn neighbours(&mut self, subject: &Subject<'_>) -> Result<(), Stop> {
         match condition(self.world, &subject.seat, subject.method) {
             Condition::ChangingTls => return Err(Refusal::UnderWayElsewhere.into()),
             Condition::Changing => return Err(Refusal::Changing.into()),
             Condition::Ready | Condition::NotRunning => {}
         }
+        self.know_members(subject)?;
         let busy = self.book.busy_member(&subject.seat);
         busy.map_or(Ok(()), |member| Err(Stop::with(Refusal::GroupBusy, member)))
     }
+}
+
+impl Judge<'_> {
+    /// What the others of its group do was read just now as well: the last listing may be older than a failover.
+    fn know_members(&mut self, subject: &Subject<'_>) -> Result<(), Stop> {
+        let age = self.just_now();
+        let unknown = |key: &&ResourceKey| {
+            let detail = self.world.details.get(*key);
+            !self.is_of(detail.map(|detail| detail.at), age)
+        };
+        let others = self.book.others(&subject.seat).iter().filter(|key| **key != subject.key);
+        let unknown: Vec<ResourceKey> = others.filter(unknown).cloned().collect();
+        let Some(first) = unknown.first() else { return Ok(()) };
+        let stop = Stop::with(Refusal::StaleReading, &*first.resource_id);
+        self.look.extend(unknown);
+        Err(stop)
+    }
+}
+
+/// What was read for the renewal is not what was known: somebody else was there.
+fn changed_since(subject: &Subject<'_>, detail: &Detail) -> bool {
+    let known = subject.certificate.not_after;
+    let other_end = detail.not_after.is_none_or(|end| (end - known).abs() >= SAME_END);
+    let managed_by = subject.seat.resource.reading.as_ref().and_then(|reading| reading.managed_by);
+    other_end || (detail.managed_by.is_some() && detail.managed_by != managed_by)
 }
 
 /// The protected host, where two readings do not contradict each other.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::policy::OwnCertificate;
+use crate::domain::resource::ManagedBy;
 
 /// Whether a certificate can be renewed by a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,8 +127,34 @@ pub struct Detail {
     pub window: Option<Box<str>>,
     /// Whether the cloud renews by itself; `None` where it does not say.
     pub rotation: Option<bool>,
+    /// The end of the certificate that clients are shown, by the cloud's field; `None` where it does not say.
+    pub not_after: Option<DateTime<Utc>>,
+    /// Whose certificate it is, where the cloud says so.
+    pub managed_by: Option<ManagedBy>,
+    /// Whether the instance is locked, where the cloud says so.
+    pub locked: Option<bool>,
+    /// The cloud's word that the last change of TLS failed.
+    pub failed: Option<Box<str>>,
     /// What the files of the rule hold, where it names some.
     pub material: Material,
+}
+
+impl Detail {
+    /// Read at that moment, and nothing was said.
+    pub fn silent(at: DateTime<Utc>) -> Self {
+        Self {
+            at,
+            status: None,
+            host: None,
+            window: None,
+            rotation: None,
+            not_after: None,
+            managed_by: None,
+            locked: None,
+            failed: None,
+            material: Material::Unread,
+        }
+    }
 }
 
 /// A new certificate of the customer's, as it was found in its files.

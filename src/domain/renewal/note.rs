@@ -11,6 +11,7 @@ use super::refusal::Refusal;
 use crate::domain::alert::decide::Renewal;
 use crate::domain::alert::message::{Fingerprint, RenewalNote};
 use crate::domain::policy::RenewalMode;
+use crate::domain::resource::SAME_END;
 
 /// What is known of the renewal of each certificate.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +35,19 @@ impl Notes {
             notes.entry(step.resource.fingerprint()).or_default().note = note;
         }
         Self(notes)
+    }
+
+    /// The same while nothing can be begun: what is planned does not count.
+    #[must_use]
+    pub fn without_plans(&self) -> Self {
+        let by_hand = |(fingerprint, renewal): (&Fingerprint, &Renewal)| {
+            let note = match renewal.note {
+                RenewalNote::Planned { .. } => RenewalNote::Manual,
+                ref other => other.clone(),
+            };
+            (*fingerprint, Renewal { note, ..renewal.clone() })
+        };
+        Self(self.0.iter().map(by_hand).collect())
     }
 
     /// Of one certificate; `None` for one that the plan does not know.
@@ -73,7 +87,7 @@ fn is_for_a_person(why: Refusal) -> bool {
 fn planned(step: &Step, attempts: &[Attempt], mode: RenewalMode, now: DateTime<Utc>) -> RenewalNote {
     let (Some(window), Some(target)) = (step.planned, step.certificate) else { return RenewalNote::Manual };
     let of_this = |attempt: &&Attempt| {
-        attempt.key.resource == step.resource && attempt.key.not_after == target.not_after
+        attempt.key.resource == step.resource && (attempt.key.not_after - target.not_after).abs() < SAME_END
     };
     let Some(attempt) = attempts.iter().filter(of_this).max_by_key(|attempt| attempt.number) else {
         return RenewalNote::Manual;

@@ -65,6 +65,9 @@ refusals! {
     NotAllowed "not_allowed" false
         "no rule allows it"
         "add a [[renewal.allow]] that matches it, if it may be renewed"
+    TagsUnknown "tags_unknown" true
+        "a rule asks for tags, and the last listing did not tell them"
+        "let the key read tags (see `notafter doctor`), or write a rule without them"
     CloudRotation "cloud_rotation" false
         "the cloud renews it by itself"
         "nothing, or turn that off in the console"

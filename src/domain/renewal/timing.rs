@@ -39,7 +39,7 @@ impl<'w> Judge<'w> {
         let begin = window.begin.max(first);
         let standing = timetable.standing(now, NEED);
         let open = match standing {
-            Standing::Open(window) if first <= now => Some(window),
+            Standing::Open(window) if first <= now && is_announced_for(subject, now) => Some(window),
             _ => None,
         };
         if open.is_none() && begin + NEED > end {
@@ -86,8 +86,10 @@ impl<'w> Judge<'w> {
         }
         let now = self.world.now;
         let zones = self.zones(&subject.rule.window);
-        let day = |zone: &Tz| now.with_timezone(zone).date_naive();
-        if zones.iter().any(|zone| self.world.policy.blackout.contains(&day(zone))) {
+        let day = |at: DateTime<Utc>, zone: &Tz| at.with_timezone(zone).date_naive();
+        let both = [now, now + NEED];
+        let black = |zone: &Tz| both.iter().any(|at| self.world.policy.blackout.contains(&day(*at, zone)));
+        if zones.iter().any(black) {
             return Err(Refusal::Blackout.into());
         }
         Ok(Some(Span { begin: now, end: now + NEED }))
@@ -119,8 +121,10 @@ impl<'w> Judge<'w> {
         let now = self.world.now;
         let announced = match subject.attempt {
             Some(attempt) if attempt.by != By::Rule => None,
+            // a window that passed was announced for nothing: people are told anew, and have as long as before
             attempt => {
-                let at = attempt.and_then(|attempt| attempt.announced_at).unwrap_or(now);
+                let kept = attempt.filter(|attempt| !has_passed(attempt, now));
+                let at = kept.and_then(|attempt| attempt.announced_at).unwrap_or(now);
                 Some(at + length(self.world.policy.announce))
             }
         };
@@ -154,7 +158,10 @@ impl<'w> Judge<'w> {
         let wait = length(self.world.policy.announce);
         subject.attempt.is_some_and(|attempt| match attempt.by {
             By::Person { .. } => true,
-            By::Rule => attempt.announced_at.is_some_and(|at| at + wait <= self.world.now),
+            By::Rule => {
+                let now = self.world.now;
+                !has_passed(attempt, now) && attempt.announced_at.is_some_and(|at| at + wait <= now)
+            }
         })
     }
 
@@ -174,6 +181,17 @@ impl<'w> Judge<'w> {
             && timetable.is_whole(window)
             && timetable.windows(now, TimeDelta::zero()).next() == Some(window)
     }
+}
+
+/// The window that was announced is over.
+fn has_passed(attempt: &Attempt, now: DateTime<Utc>) -> bool {
+    attempt.planned.is_some_and(|planned| planned.end <= now)
+}
+
+/// What nobody ordered begins in the window that people were told of, and in no other.
+fn is_announced_for(subject: &Subject<'_>, now: DateTime<Utc>) -> bool {
+    let Some(attempt) = subject.attempt.filter(|attempt| attempt.by == By::Rule) else { return true };
+    attempt.planned.is_none_or(|planned| planned.contains(now))
 }
 
 /// Why it is not a window now.

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use super::errors::{Verdict, verdict};
-use super::mapping::{state, time};
+use super::mapping::{is_locked, managed_by, state, time};
 use super::wire::{Attribute, Ssl};
 use crate::call::{CallError, clean};
-use crate::domain::renewal::method::{Detail, Material};
+use crate::domain::renewal::method::Detail;
 use crate::domain::resource::TlsState;
 use crate::provider::{Examination, hosts};
 
@@ -41,6 +41,8 @@ pub(super) fn examination(
         status: attribute.DBInstanceStatus.text().map(|status| clean(status).into()),
         host: host(&attribute, &ssl),
         window: window(&attribute),
+        managed_by: managed_by(&ssl),
+        locked: attribute.LockMode.text().map(is_locked),
         ..silent(at).detail
     };
     let not_after = ssl.ends().text().and_then(time).filter(|_| state(&ssl) == Some(TlsState::Enabled));
@@ -67,8 +69,7 @@ fn found<T>(answer: Result<T, CallError>) -> Result<Found<T>, CallError> {
 
 /// Nothing is known. Whether the cloud renews by itself is in no answer of these APIs.
 fn silent(at: DateTime<Utc>) -> Examination {
-    let detail =
-        Detail { at, status: None, host: None, window: None, rotation: None, material: Material::Unread };
+    let detail = Detail::silent(at);
     Examination { detail, not_after: None, failed: None, gone: false }
 }
 
@@ -108,6 +109,7 @@ mod tests {
     use super::super::wire::Attributes;
     use super::*;
     use crate::call::CallErrorKind;
+    use crate::domain::renewal::method::Material;
     use crate::domain::testing::moment;
 
     fn of(attribute: &Value, ssl: &Value) -> Examination {

@@ -60,7 +60,7 @@ pub(super) fn listed(product: Product, row: Instance, words: &mut Interner) -> O
         status: words.share(status),
         engine: words.share(&engine(product, &row)),
         group: group(&id, &row),
-        locked: row.LockMode.text().is_some_and(|mode| !mode.eq_ignore_ascii_case("unlock")),
+        locked: row.LockMode.text().is_some_and(is_locked),
         tags: row_tags(row, words),
         in_use: None,
         used_by: Box::default(),
@@ -134,7 +134,8 @@ fn engine(product: Product, row: &Instance) -> String {
 
 /// A read-only instance belongs to the group of its primary; the primary finds itself there by its own id.
 fn group(id: &str, row: &Instance) -> Option<Box<str>> {
-    row.MasterInstanceId.text().filter(|primary| *primary != id).map(Into::into)
+    let primary = row.MasterInstanceId.text().filter(|primary| *primary != id);
+    primary.or_else(|| row.GlobalInstanceId.text()).map(Into::into)
 }
 
 fn row_tags(row: Instance, words: &mut Interner) -> Tags {
@@ -211,12 +212,22 @@ fn from_api(answer: &Ssl, not_after: DateTime<Utc>) -> Certificate {
     }
 }
 
-fn reading(state: TlsState, certificates: Vec<Certificate>, answer: &Ssl, at: DateTime<Utc>) -> Reading {
-    let managed_by = match answer.CAType.text() {
+/// Whether a word of `LockMode` says so.
+pub(super) fn is_locked(mode: &str) -> bool {
+    !mode.eq_ignore_ascii_case("unlock")
+}
+
+/// Whose certificate it is.
+pub(super) fn managed_by(answer: &Ssl) -> Option<ManagedBy> {
+    match answer.CAType.text() {
         Some("aliyun") => Some(ManagedBy::Cloud),
         Some("custom") => Some(ManagedBy::Customer),
         _ => None,
-    };
+    }
+}
+
+fn reading(state: TlsState, certificates: Vec<Certificate>, answer: &Ssl, at: DateTime<Utc>) -> Reading {
+    let managed_by = managed_by(answer);
     let renewal_required =
         answer.RequireUpdate.text().map(str::to_ascii_lowercase).and_then(|word| match &*word {
             word if ON.contains(&word) => Some(true),

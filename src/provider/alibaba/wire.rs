@@ -128,6 +128,8 @@ pub(super) struct Instance {
     pub LockMode: Loose,
     /// RDS: the primary of a read-only instance.
     pub MasterInstanceId: Loose,
+    /// Redis: the distributed instance of which it is a part.
+    pub GlobalInstanceId: Loose,
     pub Tags: Option<Row<Rows<Tag>>>,
 }
 
@@ -164,6 +166,7 @@ pub(super) struct Attribute {
     pub DBInstanceId: Loose,
     #[serde(alias = "InstanceStatus")]
     pub DBInstanceStatus: Loose,
+    pub LockMode: Loose,
     /// RDS: `00:00Z-02:00Z`.
     pub MaintainTime: Loose,
     /// Redis and dds: `18:00Z`.

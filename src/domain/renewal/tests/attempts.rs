@@ -31,8 +31,10 @@ fn only_a_later_end_confirms() {
         ("unchanged for a while", accepted(), 39, ready, Some(old), None, None),
         ("unchanged for long", accepted(), 40, ready, Some(old), None, Some(State::WithoutEffect)),
         ("no answer, unchanged for long", State::Stored, 40, ready, Some(old), None, Some(State::Unknown)),
-        ("changing for too long", accepted(), 400, busy, Some(old), None, None),
-        ("the end cannot be read", accepted(), 400, ready, None, None, None),
+        ("changing for too long", accepted(), 399, busy, Some(old), None, None),
+        ("changing for hours", accepted(), 400, busy, Some(old), None, Some(State::Unknown)),
+        ("the end cannot be read", accepted(), 399, ready, None, None, None),
+        ("the end cannot be read for hours", accepted(), 400, ready, None, None, Some(State::Unknown)),
         ("failed", accepted(), 10, ready, Some(old), Some("failed"), failed),
         ("failed, perhaps the change before", accepted(), 9, ready, Some(old), Some("failed"), None),
         ("failed, perhaps not ours", State::Stored, 10, ready, Some(old), Some("failed"), None),
@@ -42,6 +44,10 @@ fn only_a_later_end_confirms() {
         let seen = Seen::Read { at, condition, not_after: end, failed: word.map(Into::into) };
         assert_eq!(under_way(state).settled(&seen, at), want, "{name}");
     }
+    let failed_before = Attempt { failed_before: Some("failed".into()), ..under_way(accepted()) };
+    let at = now + minutes(15);
+    let seen = Seen::Read { at, condition: ready, not_after: Some(old), failed: Some("failed".into()) };
+    assert_eq!(failed_before.settled(&seen, at), None, "the cloud said so before it already");
     let gone = |minutes_later| under_way(accepted()).settled(&Seen::Gone, now + minutes(minutes_later));
     assert_eq!((gone(39), gone(40)), (None, Some(State::Unknown)), "gone");
 }

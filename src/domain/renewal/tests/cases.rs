@@ -216,6 +216,7 @@ fn times() -> Vec<Case> {
         ("the cloud's window is empty", Refusal::CloudWindowUncertain, |f| cloud_window(f, "redis", "")),
         ("the cloud's window was not read", Refusal::StaleReading, |f| {
             f.policy.allow[0].window = Window::Cloud;
+            f.details.clear();
         }),
         ("outside the cloud's window", Refusal::OutsideWindow, |f| cloud_window(f, "redis", "09:00Z-12:00Z")),
         ("too long before a window that the cloud would keep", Refusal::OutsideWindow, |f| {
@@ -264,6 +265,45 @@ fn instances() -> Vec<Case> {
         ("read long ago", Refusal::StaleReading, |f| {
             let at = f.now - minutes(61);
             f.change_reading("redis", "r-1", |reading| reading.at = at);
+        }),
+        ("not read for it just now", Refusal::StaleReading, |f| f.now += minutes(3)),
+        ("read at a time that is still to come", Refusal::StaleReading, |f| {
+            let at = f.now + minutes(1);
+            f.details.values_mut().for_each(|detail| detail.at = at);
+        }),
+        ("somebody else renewed it meanwhile", Refusal::StaleReading, |f| {
+            let end = f.now + TimeDelta::days(375);
+            f.detail("redis", "r-1", |detail| detail.not_after = Some(end));
+        }),
+        ("the reading for it says no end", Refusal::StaleReading, |f| {
+            f.detail("redis", "r-1", |detail| detail.not_after = None);
+        }),
+        ("it became somebody's own meanwhile", Refusal::StaleReading, |f| {
+            with_host(f, Some(ManagedBy::Cloud));
+            f.detail("rds", "r-1", |detail| detail.managed_by = Some(ManagedBy::Customer));
+        }),
+        ("locked meanwhile", Refusal::Locked, |f| {
+            f.detail("redis", "r-1", |detail| detail.locked = Some(true));
+        }),
+        ("what its primary does was not read just now", Refusal::StaleReading, |f| {
+            replica_of_busy_primary(f);
+            f.details.remove(&Fleet::key("redis", "r-0"));
+        }),
+        ("its rule asks for tags that were not told", Refusal::TagsUnknown, |f| {
+            f.policy.allow = vec![rule(r#"tag:env!="prod""#, local(7, 10))];
+            f.snapshot.scope_mut(&Fleet::scope("redis")).tags_told_at = None;
+        }),
+        ("announced for another window", Refusal::OutsideWindow, |f| {
+            let begin = f.now + TimeDelta::hours(23);
+            f.attempts[0].planned = Some(Span { begin, end: begin + TimeDelta::hours(3) });
+        }),
+        ("the window that was announced is over", Refusal::NotAnnounced, |f| {
+            let end = f.now - TimeDelta::hours(21);
+            f.attempts[0].planned = Some(Span { begin: end - TimeDelta::hours(3), end });
+        }),
+        ("tried under another name of the account", Refusal::AlreadyTried, |f| {
+            f.attempts[0].state = State::Unknown;
+            f.attempts[0].key.resource.account = "prod-before".into();
         }),
         ("listed long ago", Refusal::StaleReading, |f| {
             f.now += minutes(61);

@@ -170,7 +170,9 @@ impl Fleet {
         view.absorb_listing(all, Duration::from_secs(1), now);
     }
 
+    /// A look, and what was read for a renewal, say this end.
     pub(super) fn read(&mut self, service: &str, id: &str, end: DateTime<Utc>) {
+        self.detail(service, id, |detail| detail.not_after = Some(end));
         self.look(service, id, Reading { at: self.now, ..reading(vec![certificate(end)]) });
     }
 
@@ -247,9 +249,7 @@ impl Fleet {
 
     pub(super) fn detail(&mut self, service: &str, id: &str, change: impl Fn(&mut Detail)) {
         let at = self.now;
-        let plain =
-            Detail { at, status: None, host: None, window: None, rotation: None, material: Material::Unread };
-        let detail = self.details.entry(Self::key(service, id)).or_insert(plain);
+        let detail = self.details.entry(Self::key(service, id)).or_insert_with(|| Detail::silent(at));
         detail.at = at;
         change(detail);
     }
