@@ -326,8 +326,10 @@ fn the_example_works_as_it_is_shipped() {
 
 #[test]
 fn the_example_knows_no_key_that_the_code_does_not() {
-    let problems = parse(&uncommented()).unwrap_err();
-    assert!(only_not_built(&problems), "{problems}");
+    // what is not built yet stands there too, and is refused by its own words
+    if let Err(problems) = parse(&uncommented()) {
+        assert!(only_not_built(&problems), "{problems}");
+    }
 }
 
 #[test]
