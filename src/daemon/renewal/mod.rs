@@ -50,7 +50,7 @@ const LATEST: Duration = Duration::from_secs(20);
 /// A large fleet is planned no more than this share of the time.
 const SHARE: u32 = 20;
 /// And hardly ever where all that comes of it is to be looked at.
-const SHARE_WHEN_OFF: u32 = 200;
+const SHARE_WHEN_OFF: u32 = 50;
 /// A stop waits this long for the answer to a call that was made.
 const LAST_ANSWER: Duration = Duration::from_secs(3);
 
