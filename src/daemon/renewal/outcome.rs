@@ -131,9 +131,7 @@ impl Renewals {
     async fn give_up(&mut self, view: &View) -> bool {
         let mut settled = false;
         for attempt in &view.known.attempts {
-            let Some(state) =
-                attempt.given_up(view.now).filter(|_| !self.course.beginning.contains(&attempt.id))
-            else {
+            let Some(state) = attempt.given_up(view.now).filter(|_| self.may_give_up(attempt)) else {
                 continue;
             };
             let after = Attempt { state, changed_at: view.now, ..attempt.clone() };
@@ -142,6 +140,16 @@ impl Renewals {
             settled |= self.write_outcome(view, attempt, after, "rule", text).await == Ok(true);
         }
         settled
+    }
+
+    /// Not by a clock that jumped or is wrong: reading it was tried since, and the cloud's clock does not contradict.
+    fn may_give_up(&self, attempt: &Attempt) -> bool {
+        let key = &attempt.key.resource;
+        let can_be_read = self.context.providers.contains_key(&*key.account);
+        let was_tried = self.course.asked.contains_key(key) && !self.course.reading.contains(key);
+        (was_tried || !can_be_read)
+            && !self.course.beginning.contains(&attempt.id)
+            && self.clock_trouble(key).is_none()
     }
 
     /// What is under way and was read: whether it is over.
