@@ -137,7 +137,7 @@ async fn examine_account(account: Account) -> Diagnosis {
     Diagnosis { account: account.name, provider: account.provider_name, clock_ahead, findings }
 }
 
-const RENEWAL: &str = "it would change something";
+const RENEWAL: &str = "it is made for a renewal only";
 const BEFORE: &str = "the call before it fails";
 
 /// The first scope goes alone: it proves the key, and a refused key is not used again.

@@ -274,7 +274,7 @@ mod tests {
             finding("rds:DescribeDBInstances", "cn-hangzhou", Verdict::Works),
             finding("rds:ListTagResources", "cn-beijing", denied("A1")),
             finding("rds:ListTagResources", "cn-hangzhou", denied("B2")),
-            finding("rds:ModifyDBInstanceSSL", "", Verdict::NotAsked("it would change something")),
+            finding("rds:ModifyDBInstanceSSL", "", Verdict::NotAsked("it is made for a renewal only")),
         ];
         let clock_ahead = Some(TimeDelta::seconds(-90));
         Diagnosis { account: "prod".into(), provider: "alibaba".into(), clock_ahead, findings }
@@ -289,7 +289,7 @@ prod (alibaba): does not work completely
                rds:ListTagResources: denied (Forbidden.RAM, request A1): no\\u{1b}[31m
                → allow `rds:ListTagResources` for this key: policies/alibaba-read.json
   works        rds:DescribeDBInstances            cn-beijing, cn-hangzhou
-  not asked    rds:ModifyDBInstanceSSL: it would change something
+  not asked    rds:ModifyDBInstanceSSL: it is made for a renewal only
   renewal      needs more than reading: policies/alibaba-renew.json
 
 1 of 1 accounts do not work completely

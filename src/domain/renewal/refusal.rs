@@ -132,7 +132,7 @@ refusals! {
         "its window is closed"
         "nothing"
     StaleReading "stale_reading" true
-        "what is known of it is older than an hour"
+        "what is known of it, or of its group, is not of just now"
         "nothing: it is read again first"
     HostUncertain "host_uncertain" false
         "the host that its certificate protects is not known for sure, and another one would lose its protection"

@@ -79,7 +79,7 @@ fn chinese_refusal(why: Refusal) -> (&'static str, &'static str) {
         Refusal::Blackout => ("今天是封禁日期", NOTHING),
         Refusal::WindowTooShort => ("窗口剩余时间短于一次续期所需", "无需处理：等待下一个窗口"),
         Refusal::OutsideWindow => ("不在窗口时间内", NOTHING),
-        Refusal::StaleReading => ("已知信息超过一小时", "无需处理：会先重新读取"),
+        Refusal::StaleReading => ("对它或其复制组的信息不是刚刚读到的", "无需处理：会先重新读取"),
         Refusal::HostUncertain => ("无法确定证书所保护的主机，更换可能使其他主机失去保护", "在云控制台续期"),
         Refusal::UnderWayElsewhere => ("已有他人正在更改其 TLS", "无需处理：结束后会再次查看"),
         Refusal::Changing => ("云平台表示正在变更", "无需处理：结束后会再次查看"),
