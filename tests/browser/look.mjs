@@ -39,15 +39,17 @@ async function look({ name, phone, quick, ...face }) {
   const context = await browser.newContext({ ...face, deviceScaleFactor: phone ? 2 : 1, isMobile: !!phone, reducedMotion: "reduce" });
   const page = await context.newPage();
   let path = "";
+  let leaving = false;
   const wrong = (what) => problems.push(`${name} ${path}: ${what}`);
   const unknown = (text) => text.includes("404") && path.includes("id=nothing");
   page.on("console", (said) => { if (["error", "warning"].includes(said.type()) && !unknown(said.text())) wrong(`console: ${said.text()}`); });
   page.on("pageerror", (error) => wrong(`error: ${error}`));
   page.on("request", (asked) => { if (!asked.url().startsWith(base)) wrong(`asks ${asked.url()}`); });
-  page.on("requestfailed", (asked) => wrong(`fails ${asked.url()}`));
+  // The icon is fetched after "load": a browser that is sent on before it came gives it up itself, which is no answer of ours.
+  const givenUp = (asked) => leaving && asked.failure()?.errorText === "net::ERR_ABORTED";
+  page.on("requestfailed", (asked) => { if (!givenUp(asked)) wrong(`fails ${asked.url()}: ${asked.failure()?.errorText}`); });
   for (const [label, at] of Object.entries(JSON.parse(paths))) {
-    path = at;
-    await page.goto(base + at, { waitUntil: "load" });
+    await open(at);
     const { beyond, lang, title } = await page.evaluate((width) => ({
       beyond: document.documentElement.scrollWidth > width && [...document.querySelectorAll("body *")]
         .map((at) => [at.getBoundingClientRect().right, at.outerHTML.slice(0, 200)]).filter(([right]) => right > width + 1)
@@ -67,15 +69,33 @@ async function look({ name, phone, quick, ...face }) {
     if (label === "overview") await keys(page, wrong);
     await picture(label);
   }
+  await assets(page, wrong);
+  leaving = true;
   await context.close();
+
+  async function open(at) {
+    [path, leaving] = [at, true];
+    await page.goto(base + at, { waitUntil: "load" });
+    leaving = false;
+  }
 
   async function picture(label) {
     if (!pictures || label.startsWith("_")) return;
     await page.setViewportSize({ width: face.viewport.width, height: phone ? 1100 : 1500 });
-    await page.goto(base + path, { waitUntil: "load" });
+    await open(path);
     await page.screenshot({ path: join(pictures, `${label}-${name}.png`) });
     if (process.env.NOTAFTER_WHOLE) await page.screenshot({ path: join(pictures, `${label}-${name}-whole.png`), fullPage: true });
     await page.setViewportSize(face.viewport);
+  }
+}
+
+// What a page names is there, also what the browser may have given up on its way.
+async function assets(page, wrong) {
+  const named = await page.evaluate(() => [...document.querySelectorAll("link[href]")].map((at) => at.href));
+  if (!named.some((url) => url.endsWith(".svg"))) wrong("names no icon");
+  for (const url of named) {
+    const answer = await page.request.get(url);
+    if (!answer.ok()) wrong(`${url} answers ${answer.status()}`);
   }
 }
 
