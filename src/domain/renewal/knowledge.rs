@@ -20,8 +20,7 @@ impl Judge<'_> {
     pub(super) fn fresh(&mut self, subject: &Subject<'_>) -> Result<(), Stop> {
         let read_at = subject.seat.resource.reading.as_ref().map(|reading| reading.at);
         let read = subject.detail.filter(|detail| self.is_of(Some(detail.at), self.just_now()));
-        // rules and silences mean what the listing said
-        let listed = self.is_of(subject.seat.view.listed_at, FRESH);
+        let listed = self.is_listed(subject);
         let Some(detail) = read.filter(|_| listed && self.is_of(read_at, FRESH)) else {
             return Err(self.look_again(subject));
         };
@@ -45,6 +44,16 @@ impl Judge<'_> {
             return Err(Refusal::HostUncertain.into());
         }
         self.material(subject)
+    }
+
+    /// Rules and silences mean what the listing said, and it has to be one that left out what is not to be watched.
+    fn is_listed(&self, subject: &Subject<'_>) -> bool {
+        let view = subject.seat.view;
+        let words = self.world.accounts.get(&*subject.seat.scope.account);
+        let filter = words.and_then(|words| words.filtered_by);
+        self.is_of(view.listed_at, FRESH)
+            && !view.is_shrinking()
+            && filter.is_none_or(|filter| filter == view.filtered_by)
     }
 
     /// Where nothing follows from a plan, an older reading will do.
