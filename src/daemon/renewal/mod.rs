@@ -203,7 +203,7 @@ impl Renewals {
         let Course { details, asked, cleared, troubles, failed, heard, .. } = fresh;
         // the yes of a hook that runs still was for the policy of before
         let epoch = course.epoch + 1;
-        self.course = Course { details, asked, cleared, troubles, failed, heard, epoch, ..course };
+        self.course = Course { details, asked, troubles, failed, heard, cleared, epoch, ..course };
         self
     }
 
