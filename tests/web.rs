@@ -440,6 +440,21 @@ async fn a_shutdown_lets_answers_end_and_closes_idle_connections() {
 }
 
 #[tokio::test]
+async fn who_was_let_in_just_before_a_shutdown_is_answered() {
+    let port = Port::open(Limits::default(), 1).await;
+    let mut late = port.connect().await;
+    // connections are accepted in turn
+    let mut next = port.connect().await;
+    next.write_all(b"GET /-/healthy HTTP/1.0\r\nhost: x\r\n\r\n").await.expect("asked");
+    assert_eq!(Answer::read(&mut next).await.status, 200);
+    port.stop.request();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    late.write_all(b"GET /-/healthy HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("asked");
+    assert_eq!(Answer::read(&mut late).await.status, 200);
+    timeout(Duration::from_secs(2), port.serving).await.expect("in time").expect("ended");
+}
+
+#[tokio::test]
 async fn a_shutdown_waits_no_longer_than_it_was_told() {
     let limits = Limits { drain: Duration::from_millis(200), ..Limits::default() };
     let (port, mut arrived, _begin) = slow_port(limits).await;

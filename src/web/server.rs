@@ -39,6 +39,9 @@ use crate::shutdown::Shutdown;
 /// So many connections may wait to be accepted: whoever does not fit in tries again only after a second. The kernel has a
 /// limit of its own, usually the same.
 const BACKLOG: u32 = 4096;
+/// Who was let in at the last moment before a stop has this long to say what he wants. With a socket that outlives us
+/// everybody else waits for the next process, and nobody is turned away.
+const LAST_WORD: Duration = Duration::from_millis(150);
 
 /// What a connection may cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -254,7 +257,7 @@ impl Guest {
         let handshake = timeout(house.limits.head, TlsAcceptor::from(tls.current()).accept(stream));
         let shaken = tokio::select! {
             shaken = handshake => shaken,
-            () = self.shutdown.requested() => return,
+            () = last_word(&self.shutdown) => return,
         };
         match shaken {
             Ok(Ok(stream)) => self.talk(stream, house).await,
@@ -311,8 +314,17 @@ impl House {
     }
 }
 
+async fn last_word(shutdown: &Shutdown) {
+    shutdown.requested().await;
+    sleep(LAST_WORD).await;
+}
+
 async fn drain(graceful: GracefulShutdown, limits: &Limits, closed: &CancellationToken) {
     let open = graceful.count();
+    if open > 0 {
+        // hyper closes at once what has not asked yet
+        sleep(LAST_WORD).await;
+    }
     tokio::select! {
         () = graceful.shutdown() => {}
         () = sleep(limits.drain) => {
