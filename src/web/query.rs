@@ -121,18 +121,37 @@ pub(super) struct Given {
 
 impl Given {
     pub(super) fn read(query: Option<&str>, known: &[&str]) -> Self {
+        Self::read_repeated(query, known, &[])
+    }
+
+    /// The same where some may be given more than once.
+    pub(super) fn read_repeated(query: Option<&str>, known: &[&str], repeated: &[&str]) -> Self {
         let mut given = Self { values: Vec::new(), wrong: Vec::new() };
         for pair in pairs(query) {
             match pair {
                 Err(name) => given.wrong.push(format!("parameter {} is not UTF-8 text", quoted(&name))),
                 Ok((name, _)) if !known.contains(&name.as_str()) => given.wrong.push(unknown(&name, known)),
-                Ok((name, _)) if given.values.iter().any(|(seen, _)| *seen == name) => {
+                Ok((name, _)) if !repeated.contains(&&*name) && given.has(&name) => {
                     given.wrong.push(format!("parameter `{name}` is given more than once"));
                 }
                 Ok(pair) => given.values.push(pair),
             }
         }
         given
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.values.iter().any(|(seen, _)| seen == name)
+    }
+
+    /// Joins all values of a parameter with commas into one.
+    pub(super) fn join(&mut self, name: &str) {
+        let (of_it, mut others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.values).into_iter().partition(|(given, _)| given == name);
+        let values: Vec<_> =
+            of_it.into_iter().map(|(_, value)| value).filter(|value| !value.is_empty()).collect();
+        others.push((name.to_owned(), values.join(",")));
+        self.values = others;
     }
 
     pub(super) fn take<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
