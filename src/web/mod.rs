@@ -8,6 +8,7 @@
 //! - `GET /resource`: the page of one resource (`detail`)
 //! - `GET /calendar.ics`: ends of certificates and windows of renewals (`calendar`)
 //! - `/api/v1/alerts`, `notifications`, `silences`, `status`, `explain`: what is told, and what people change (`changes`)
+//! - `POST /resource`, `/silences`, `/letters`: the same from forms of the page (`quiet`)
 //! - `/renewals/…`, `/api/v1/renewals`, `/api/v1/plan`: what is renewed, and orders of people (`renewals`)
 //! - `GET /metrics`: the metrics page, or parts of it (`scrape`)
 //! - `GET /-/healthy`: 200 as long as the loop runs
@@ -34,6 +35,7 @@ pub mod page;
 pub mod peer;
 pub mod planned;
 pub mod query;
+mod quiet;
 pub mod refusal;
 mod renewals;
 pub mod rows;

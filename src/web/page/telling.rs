@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::quiet::{Hands, about_letter, about_silence, sealed};
 use super::times::Stamp;
 use super::words::{Words, fill, number};
 use crate::domain::alert::facts::fingerprint;
@@ -33,6 +34,12 @@ pub struct Told {
     pub dead: Vec<DeadLetter>,
     /// Those that hold and those to come.
     pub silences: Vec<SilenceView>,
+    /// What became of a form: class and text.
+    pub done: Option<(&'static str, &'static str)>,
+    /// Whether its rows have forms.
+    pub forms: bool,
+    /// What the address says of the language.
+    pub lang: Option<&'static str>,
 }
 
 /// A channel.
@@ -61,6 +68,8 @@ pub struct DeadLetter {
     pub at: Stamp,
     pub attempts: String,
     pub error: String,
+    /// The seal of the form that settles it.
+    pub token: Option<String>,
 }
 
 /// A silence.
@@ -74,6 +83,8 @@ pub struct SilenceView {
     pub author: String,
     pub comment: String,
     pub also_expired: bool,
+    /// The seal of the form that ends it.
+    pub token: Option<String>,
 }
 
 /// Builds what the page says of what is told.
@@ -93,6 +104,9 @@ pub fn told(telling: &Telling, now: DateTime<Utc>, context: &PageContext<'_>, wo
         channels: channels.iter().map(|channel| channel_row(channel, now, words)).collect(),
         dead: telling.dead.iter().map(|letter| dead_letter(letter, context, words)).collect(),
         silences: silences.map(|row| silence(row, now, context, words)).collect(),
+        done: context.hands.filter(Hands::may_change).and_then(|hands| Some(hands.done?.said(words.more))),
+        lang: context.tongue.kept(),
+        forms: context.hands.as_ref().is_some_and(Hands::may_change),
     }
 }
 
@@ -139,6 +153,7 @@ fn dead_letter(letter: &Letter, context: &PageContext<'_>, words: &Words) -> Dea
         at: Stamp::new(message.at, context.timezone),
         attempts: words.attempts.of(letter.attempts as usize),
         error: shortened(letter.last_error.as_deref().unwrap_or_default(), STORY).into_owned(),
+        token: token(context, &about_letter(&message.id, letter.attempts)),
     }
 }
 
@@ -163,7 +178,12 @@ fn silence(
         author: shortened(&row.author, NAME).into_owned(),
         comment: shortened(&row.comment, STORY).into_owned(),
         also_expired: row.include_expired,
+        token: token(context, &about_silence(&row.id, row.ends_at)),
     }
+}
+
+fn token(context: &PageContext<'_>, about: &[String]) -> Option<String> {
+    context.hands.filter(Hands::may_change).map(|hands| sealed(&hands, about))
 }
 
 #[cfg(test)]

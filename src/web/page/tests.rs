@@ -145,7 +145,7 @@ fn the_page_speaks_chinese_and_keeps_it_in_its_links() {
         "1 张证书已过期。",
         "<input type=\"hidden\" name=\"lang\" value=\"zh\">",
         "href=\"?q=redis&#38;stage=critical&#38;lang=en#ends\" lang=\"en\" hreflang=\"en\">English</a>",
-        "处理办法：运行 `notafter doctor`",
+        "处理办法：运行 <code>notafter doctor</code>",
         "已为此证书发出过一次，不会自动重发",
         "12月",
     ] {
