@@ -39,8 +39,8 @@ const PARTS: &str = "\
 | `part` | `resources` (series of certificates and resources), `scopes` (series with the labels of a scope and no `resource_id`), `daemon` (everything else); one or several, all by default |
 | `match` | only what the expression means: `cloud_service=\"redis\"`, `label:team=\"dba\", resource_id=~\"r-[0-7].*\"`; labels and operators are those of the [API](alerts.md), but for `cert_role` |
 
-Both may be given several times or joined by commas; of expressions all have to hold. What is not understood is answered
-with 400 and what is possible.
+Both may be given several times: then any of the expressions has to hold; within one, joined by commas, everything has to. What is not
+understood is answered with 400 and what is possible.
 
 - **Every series is in exactly one part**, and an expression chooses whole resources and whole scopes. So jobs that ask for different
   parts, or whose expressions exclude each other, never read a series twice.

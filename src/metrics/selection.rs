@@ -44,7 +44,8 @@ pub trait AccountLabels: Send + Sync {
 #[derive(Clone)]
 pub struct Selection {
     parts: Vec<Part>,
-    matcher: Option<Matcher>,
+    /// Any of them; none: everything.
+    matchers: Vec<Matcher>,
     accounts: Arc<dyn AccountLabels>,
 }
 
@@ -63,26 +64,27 @@ pub enum SelectionError {
 }
 
 impl Selection {
-    /// The parts (`None`: all that `matcher` can choose from) of what an expression means.
+    /// The parts (`None`: all that the expressions can choose from) of what any of the expressions means; without any,
+    /// of everything.
     ///
     /// # Errors
-    /// A part has nothing that the expression could choose by.
+    /// A part has nothing that the expressions could choose by.
     pub fn new(
         parts: Option<Vec<Part>>,
-        matcher: Option<Matcher>,
+        matchers: Vec<Matcher>,
         accounts: Arc<dyn AccountLabels>,
     ) -> Result<Self, SelectionError> {
-        let narrow = matcher.as_ref().and_then(|matcher| matcher.labels().find(|label| !is_of_scopes(label)));
-        let all = match (&matcher, narrow) {
-            (None, _) => &Part::ALL[..],
-            (Some(_), None) => &[Part::Resources, Part::Scopes],
-            (Some(_), Some(_)) => &[Part::Resources],
+        let narrow = matchers.iter().flat_map(Matcher::labels).find(|label| !is_of_scopes(label));
+        let all = match (matchers.is_empty(), narrow) {
+            (true, _) => &Part::ALL[..],
+            (false, None) => &[Part::Resources, Part::Scopes],
+            (false, Some(_)) => &[Part::Resources],
         };
         let mut parts = parts.unwrap_or_else(|| all.to_vec());
         parts.sort_unstable();
         parts.dedup();
         match (parts.iter().find(|part| !all.contains(part)), narrow) {
-            (None, _) => Ok(Self { parts, matcher, accounts }),
+            (None, _) => Ok(Self { parts, matchers, accounts }),
             (Some(Part::Scopes), Some(label)) => Err(SelectionError::NotOfScopes(label.to_string().into())),
             (Some(_), _) => Err(SelectionError::NothingToChoose),
         }
@@ -95,36 +97,44 @@ impl Selection {
 
     /// Whether it is the page itself.
     pub fn is_everything(&self) -> bool {
-        self.matcher.is_none() && self.parts == Part::ALL
+        self.matchers.is_empty() && self.parts == Part::ALL
     }
 
     /// Whether both mean the same.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.parts == other.parts
-            && self.matcher == other.matcher
+            && self.matchers == other.matchers
             && std::ptr::addr_eq(Arc::as_ptr(&self.accounts), Arc::as_ptr(&other.accounts))
     }
 
     /// Which resources of a scope are wanted.
     pub(super) fn choice(&self, scope: &Scope) -> Choice {
-        let Some(matcher) = &self.matcher else { return Choice::All };
+        if self.matchers.is_empty() {
+            return Choice::All;
+        }
         let account_label = |key: &str| self.accounts.label(&scope.account, key);
         let described = DescribedScope { scope, account_label: &account_label };
-        if matcher.labels().all(is_of_scopes) {
-            return if described.is(matcher) { Choice::All } else { Choice::None };
-        }
-        if described.may_hold(matcher) { Choice::Some } else { Choice::None }
+        let of = |matcher: &Matcher| match matcher.labels().all(is_of_scopes) {
+            true if described.is(matcher) => Choice::All,
+            false if described.may_hold(matcher) => Choice::Some,
+            _ => Choice::None,
+        };
+        self.matchers.iter().map(of).max().unwrap_or(Choice::None)
     }
 
     /// Whether this one is.
     pub(super) fn is_wanted(&self, scope: &Scope, resource: &Resource) -> bool {
         let account_label = |key: &str| self.accounts.label(&scope.account, key);
-        let is = |matcher| Described::new(scope, resource, &account_label).is(matcher);
-        self.matcher.as_ref().is_none_or(is)
+        let is = |matcher: &Matcher| Described::new(scope, resource, &account_label).is(matcher);
+        self.is_any(is)
     }
 }
 
 impl Selection {
+    fn is_any(&self, is: impl Fn(&Matcher) -> bool) -> bool {
+        self.matchers.is_empty() || self.matchers.iter().any(is)
+    }
+
     /// The same of a resource of which only this is known.
     pub(super) fn is_wanted_by_id(&self, scope: &Scope, id: &str) -> bool {
         let account_label = |key: &str| self.accounts.label(&scope.account, key);
@@ -133,19 +143,19 @@ impl Selection {
             Label::ResourceId => Some(id),
             other => described.label(other),
         };
-        self.matcher.as_ref().is_none_or(|matcher| matcher.matches(&value))
+        self.is_any(|matcher| matcher.matches(&value))
     }
 }
 
 /// Which resources of a scope are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Choice {
-    /// Every one.
-    All,
-    /// Those that match.
-    Some,
     /// None of them.
     None,
+    /// Those that match.
+    Some,
+    /// Every one.
+    All,
 }
 
 fn is_of_scopes(label: &Label) -> bool {

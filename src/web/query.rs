@@ -144,14 +144,16 @@ impl Given {
         self.values.iter().any(|(seen, _)| seen == name)
     }
 
-    /// Joins all values of a parameter with commas into one.
-    pub(super) fn join(&mut self, name: &str) {
-        let (of_it, mut others): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.values).into_iter().partition(|(given, _)| given == name);
-        let values: Vec<_> =
-            of_it.into_iter().map(|(_, value)| value).filter(|value| !value.is_empty()).collect();
-        others.push((name.to_owned(), values.join(",")));
-        self.values = others;
+    /// Every value of a parameter that may be given more than once.
+    pub(super) fn take_all<T>(&mut self, name: &str, read: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+        let mut taken = Vec::new();
+        for (_, value) in self.values.iter().filter(|(given, value)| given == name && !value.is_empty()) {
+            match read(value) {
+                Ok(value) => taken.push(value),
+                Err(problem) => self.wrong.push(format!("parameter `{name}` {problem}")),
+            }
+        }
+        taken
     }
 
     pub(super) fn take<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {

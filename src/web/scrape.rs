@@ -47,12 +47,12 @@ pub(super) async fn metrics(
 fn selection(query: Option<&str>, view: &View) -> Result<Option<Selection>, Refusal> {
     const MANY: [&str; 2] = ["match", "part"];
     let mut given = Given::read_repeated(query, &MANY, &MANY);
-    MANY.into_iter().for_each(|name| given.join(name));
-    let matcher = given.take("match", |text| matcher(text, LabelSet::RESOURCE));
-    let parts = given.take("part", parts);
+    let matchers = given.take_all("match", |text| matcher(text, LabelSet::RESOURCE));
+    let parts = given.take_all("part", parts).concat();
+    let parts = Some(parts).filter(|parts| !parts.is_empty());
     let accounts = Arc::clone(&view.settings.borrow());
-    let (parts, matcher) = given.finish((parts, matcher))?;
-    let selection = Selection::new(parts, matcher, accounts)
+    let (parts, matchers) = given.finish((parts, matchers))?;
+    let selection = Selection::new(parts, matchers, accounts)
         .map_err(|error| Refusal::bad_request(format!("parameter {error}")))?;
     Ok(Some(selection).filter(|selection| !selection.is_everything()))
 }

@@ -51,6 +51,8 @@ async function look({ name, phone, quick, ...face }) {
   page.on("requestfailed", (asked) => { if (!givenUp(asked)) wrong(`fails ${asked.url()}: ${asked.failure()?.errorText}`); });
   for (const [label, at] of Object.entries(JSON.parse(paths))) {
     await open(at);
+    // What is folded is looked at as well.
+    await page.evaluate(() => document.querySelectorAll("details").forEach((folded) => { folded.open = true; }));
     const { beyond, lang, title } = await page.evaluate((width) => ({
       beyond: document.documentElement.scrollWidth > width && [...document.querySelectorAll("body *")]
         .map((at) => [at.getBoundingClientRect().right, at.outerHTML.slice(0, 200)]).filter(([right]) => right > width + 1)
@@ -118,7 +120,7 @@ async function withoutScripts() {
   const page = await context.newPage();
   await page.goto(base + "/");
   await page.locator("#q").fill("no such thing");
-  await page.locator("form button").click();
+  await page.locator("form[role=search] button").click();
   if (!page.url().includes("q=no+such+thing")) problems.push(`without scripts: a search leads to ${page.url()}`);
   const says = async (what, text) => {
     const said = await page.locator("[role=status]").textContent({ timeout: 5000 }).catch(() => "nothing");

@@ -42,9 +42,11 @@ fn accounts() -> Arc<dyn AccountLabels> {
 }
 
 fn of(parts: &[Part], expression: &str, accounts: &Arc<dyn AccountLabels>) -> Selection {
-    let matcher = Matcher::parse(expression, LabelSet::RESOURCE).ok();
+    let expressions = expression.split(" or ").filter(|expression| !expression.is_empty());
+    let read = |expression| Matcher::parse(expression, LabelSet::RESOURCE).expect("an expression");
+    let matchers = expressions.map(read).collect();
     let parts = (!parts.is_empty()).then(|| parts.to_vec());
-    Selection::new(parts, matcher, Arc::clone(accounts)).expect("it can be wanted")
+    Selection::new(parts, matchers, Arc::clone(accounts)).expect("it can be wanted")
 }
 
 async fn read(page: &Arc<MetricsPage>, snapshot: &Arc<Snapshot>, selection: &Selection) -> String {
@@ -128,6 +130,10 @@ async fn an_expression_chooses_resources_and_scopes() {
         ("resource_id=~\".*7\"", 140, 0),
         ("cloud_service=\"rds\", resource_id!=\"rds-00300\"", 699, 0),
         ("tag:env=\"prod\"", 0, 0),
+        ("cloud_service=\"redis\" or cloud_service=\"rds\"", 1400, 2),
+        ("cloud_service=\"redis\" or cloud_service=\"none\"", 700, 1),
+        ("cloud_service=\"redis\" or resource_id=\"rds-00007\"", 701, 0),
+        ("resource_id=\"redis-00001\" or resource_id=~\"redis-0000[12]\"", 2, 0),
     ] {
         let text = read(&page, &snapshot, &of(&[], expression, &accounts)).await;
         let count = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();

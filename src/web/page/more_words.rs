@@ -35,6 +35,8 @@ texts! {
     timeline: "What is planned, on a timeline", "续期计划时间线";
     timeline_explained: "Bars are windows, the line ends where the certificate does. The table below says the same.",
         "色块为续期窗口，线条止于证书到期之时。下表列出相同内容。";
+    scopes_ill: "Blind, or not looked at yet: {}", "无法读取或尚未查看：{} 个范围";
+    story: "What was answered", "应答内容";
     scopes_well: "Read well, with resources: {}", "读取正常且有资源：{} 个范围";
     remedy: "What to do: {}.", "处理办法：{}。";
 
