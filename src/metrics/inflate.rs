@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use bytes::{Buf, Bytes};
 use flate2::read::GzDecoder;
 
-use super::renderer::{GzipBlocks, GzipPage};
+use super::gzip::{GzipBlocks, GzipPage};
 
 /// About this many bytes are handed out at once.
 const BLOCK: u64 = 64 * 1024;

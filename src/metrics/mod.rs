@@ -19,6 +19,7 @@ mod counters;
 mod deflate;
 mod endings;
 mod freshness;
+mod gzip;
 mod inflate;
 mod page;
 mod plain;
@@ -42,11 +43,12 @@ use chrono::{DateTime, Utc};
 use crate::domain::policy::PollPolicy;
 use crate::telemetry::Telemetry;
 
+pub use gzip::{GzipBlocks, GzipPage};
 pub use inflate::Inflated;
 pub use page::{MetricsPage, RenderingFailed};
 pub use plain::PlainPage;
 pub use process::{BuildInfo, ConfigStatus};
-pub use renderer::{GzipBlocks, GzipPage, Renderer};
+pub use renderer::Renderer;
 pub use renewals::RenewalNumbers;
 pub use selected::NotMade;
 

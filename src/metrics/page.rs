@@ -11,9 +11,10 @@ use chrono::{DateTime, Utc};
 use tokio::task;
 use tokio::time::Instant;
 
+use super::gzip::{GzipPage, Head};
 use super::plain::PlainPage;
 use super::process::ConfigStatus;
-use super::renderer::{GzipPage, Head, Renderer};
+use super::renderer::Renderer;
 use super::selected::Selected;
 use super::{ChannelNumbers, RateLimit, RenewalNumbers, Surroundings};
 use crate::domain::policy::PollPolicy;

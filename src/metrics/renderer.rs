@@ -8,14 +8,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use chrono::{DateTime, Utc};
 use tracing::warn;
 
-use super::blocks::Blocks;
-use super::deflate::{Checksum, Deflater, HEADER, Piece};
+use super::deflate::{Checksum, Deflater, Piece};
 use super::endings::Endings;
 use super::freshness::Freshness;
+use super::gzip::{GzipPage, Head, Stream};
 use super::process::Usage;
 use super::resources::{self, FAMILIES};
 use super::scopes::{self, ScopeRow};
@@ -29,88 +29,8 @@ use crate::telemetry;
 
 mod selected;
 
-/// Pieces are handed out in blocks of about this size, so that 100,000 resources are not thousands of tiny writes.
-const BLOCK: usize = 64 * 1024;
-/// A piece of at least this size is a block of its own.
-const LARGE: usize = BLOCK / 2;
-
-/// A finished page: one gzip member. Cheap to clone; its bytes are those that are kept for the next page.
-#[derive(Debug, Clone)]
-pub struct GzipPage {
-    head: Head,
-    tail: Bytes,
-}
-
-impl GzipPage {
-    /// Its length in bytes.
-    pub fn len(&self) -> u64 {
-        self.head.len + self.tail.len() as u64
-    }
-
-    /// Never: a page of nothing has families without samples.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Its bytes in blocks, in order.
-    pub fn into_blocks(self) -> GzipBlocks {
-        GzipBlocks { page: self, next: 0, blocks: Blocks::default() }
-    }
-
-    /// Lives as long as somebody holds the page.
-    pub(super) fn weak(&self) -> Weak<[Bytes]> {
-        Arc::downgrade(&self.head.pieces)
-    }
-
-    /// Whether nothing that comes from the snapshot was written again between the two.
-    #[cfg(test)]
-    pub(super) fn shares_head_with(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.head.pieces, &other.head.pieces)
-    }
-
-    /// Where its pieces are in memory.
-    #[cfg(test)]
-    pub(super) fn addresses(&self) -> Vec<usize> {
-        self.head.pieces.iter().map(|piece| piece.as_ptr().addr()).collect()
-    }
-
-    fn piece(&self, n: usize) -> Option<&Bytes> {
-        match n.checked_sub(self.head.pieces.len()) {
-            None => Some(&self.head.pieces[n]),
-            Some(0) => Some(&self.tail),
-            Some(_) => None,
-        }
-    }
-}
-
-/// The blocks of a page. Pieces are gathered when they are asked for, in the same memory again and again: ready-made
-/// blocks would be a second copy of all pieces.
-#[derive(Debug)]
-pub struct GzipBlocks {
-    page: GzipPage,
-    next: usize,
-    blocks: Blocks,
-}
-
-impl Iterator for GzipBlocks {
-    type Item = Bytes;
-
-    fn next(&mut self) -> Option<Bytes> {
-        let block = self.blocks.begin(BLOCK + LARGE);
-        while let Some(piece) = self.page.piece(self.next).filter(|_| block.len() < BLOCK) {
-            if piece.len() < LARGE {
-                block.extend_from_slice(piece);
-                self.next += 1;
-            } else if block.is_empty() {
-                self.next += 1;
-                return Some(piece.clone());
-            } else {
-                break;
-            }
-        }
-        self.blocks.finish()
-    }
-}
+/// Room for the text of a piece.
+const TEXT: usize = 64 * 1024;
 
 /// Makes pages.
 #[derive(Debug)]
@@ -124,14 +44,6 @@ pub struct Renderer {
     policy: Arc<PollPolicy>,
     collisions: usize,
     counters: Option<Counters>,
-}
-
-/// The part of a page that comes from the snapshot.
-#[derive(Debug, Clone)]
-pub(super) struct Head {
-    pieces: Arc<[Bytes]>,
-    checksum: Arc<Checksum>,
-    len: u64,
 }
 
 /// What is kept of the chunks of one scope, by address.
@@ -171,7 +83,7 @@ impl Default for Renderer {
         Self {
             headers: headers.collect(),
             deflater,
-            text: BytesMut::with_capacity(BLOCK),
+            text: BytesMut::with_capacity(TEXT),
             head: Vec::new(),
             scopes: BTreeMap::new(),
             policy: Arc::default(),
@@ -350,30 +262,4 @@ fn row(labels: BytesMut, view: &Arc<ScopeView>, chunks: &Chunks, now: DateTime<U
 
 fn address(chunk: &Arc<Chunk>) -> usize {
     Arc::as_ptr(chunk).addr()
-}
-
-/// The beginning of a gzip member, in pieces.
-struct Stream {
-    pieces: Vec<Bytes>,
-    checksum: Checksum,
-}
-
-impl Stream {
-    fn with_capacity(pieces: usize) -> Self {
-        let mut stream = Self { pieces: Vec::with_capacity(pieces), checksum: Checksum::default() };
-        stream.pieces.push(Bytes::from_static(&HEADER));
-        stream
-    }
-
-    fn add(&mut self, piece: &Piece) {
-        if !piece.bytes.is_empty() {
-            self.checksum.add(piece);
-            self.pieces.push(piece.bytes.clone());
-        }
-    }
-
-    fn finish(self) -> Head {
-        let len = self.pieces.iter().map(|piece| piece.len() as u64).sum();
-        Head { pieces: self.pieces.into(), checksum: Arc::new(self.checksum), len }
-    }
 }

@@ -9,8 +9,9 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Semaphore;
 use tokio::task;
 
+use super::gzip::GzipPage;
 use super::page::{Current, MetricsPage, RenderingFailed, lock};
-use super::renderer::{GzipPage, Renderer};
+use super::renderer::Renderer;
 use super::selection::Selection;
 use crate::domain::snapshot::Snapshot;
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{Chunk, Head, Pieces, Renderer, ScopeRow, Stream, address, row};
+use super::{Chunk, Pieces, Renderer, ScopeRow, address, row};
 use crate::domain::identity::Scope;
 use crate::domain::policy::PollPolicy;
 use crate::domain::renewal::attempt::ResourceKey;
 use crate::domain::resource::Resource;
 use crate::domain::snapshot::{ScopeView, Snapshot};
 use crate::metrics::deflate::{Checksum, Piece};
+use crate::metrics::gzip::{Head, Stream};
 use crate::metrics::process::Usage;
 use crate::metrics::selection::{Choice, Part, Selection};
 use crate::metrics::{GzipPage, Surroundings, channels, counters, process, renewals, scopes, text};
@@ -22,7 +23,7 @@ enum Source {
     /// Kept with the chunk.
     Kept(Arc<Scope>, usize),
     /// Made for this page.
-    Own(Pieces),
+    Own(Box<Pieces>),
 }
 
 impl Renderer {
@@ -124,7 +125,7 @@ impl Renderer {
                     rendered.pieces.get_or_insert_with(|| self.render(chunk, &labels));
                     Source::Kept(Arc::clone(scope), address(chunk))
                 }
-                _ => Source::Own(self.render(&wanted, &labels)),
+                _ => Source::Own(Box::new(self.render(&wanted, &labels))),
             });
         }
         self.scopes.insert(Arc::clone(scope), chunks);
@@ -136,7 +137,7 @@ impl Renderer {
             .iter()
             .filter_map(|source| match source {
                 Source::Kept(scope, address) => self.scopes.get(scope)?.get(address)?.pieces.as_ref(),
-                Source::Own(pieces) => Some(pieces),
+                Source::Own(pieces) => Some(&**pieces),
             })
             .collect();
         let mut stream = Stream::with_capacity(2 + self.headers.len() * (1 + pieces.len()));

@@ -38,12 +38,12 @@ struct FakeDesk {
 }
 
 impl FakeDesk {
-    fn settle(&self, what: &str, id: &str) -> Result<bool, DeskError> {
+    fn settle(&self, what: &str, id: &str) -> bool {
         let mut dead = self.dead.lock().expect("whole");
         let before = dead.len();
         dead.retain(|row| *row.message.id != *id);
         self.done.lock().expect("whole").push(format!("{what} {id}"));
-        Ok(dead.len() < before)
+        dead.len() < before
     }
 }
 
@@ -72,11 +72,11 @@ impl Desk for FakeDesk {
     }
 
     fn retry<'a>(&'a self, id: &'a str) -> DeskAnswer<'a, bool> {
-        Box::pin(async { self.settle("retry", id) })
+        Box::pin(async { Ok(self.settle("retry", id)) })
     }
 
     fn discard<'a>(&'a self, id: &'a str) -> DeskAnswer<'a, bool> {
-        Box::pin(async { self.settle("discard", id) })
+        Box::pin(async { Ok(self.settle("discard", id)) })
     }
 
     fn test<'a>(&'a self, _: Option<&'a str>) -> DeskAnswer<'a, Vec<Tested>> {
