@@ -136,10 +136,15 @@ impl Drop for Prometheus {
 impl Prometheus {
     /// `how`: further keys of the scrape configuration.
     fn begin(scraped: SocketAddr, how: &str) -> Self {
+        Self::begin_with(scraped, how, "")
+    }
+
+    /// `jobs`: further ones.
+    fn begin_with(scraped: SocketAddr, how: &str, jobs: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let config = format!(
             "global: {{scrape_interval: 5s, scrape_timeout: 5s}}\n\
-             scrape_configs: [{{job_name: notafter, {how}static_configs: [{{targets: ['{scraped}']}}]}}]\n"
+             scrape_configs: [{{job_name: notafter, {how}static_configs: [{{targets: ['{scraped}']}}]}}{jobs}]\n"
         );
         std::fs::write(folder.path().join("prometheus.yml"), config).expect("written");
         // Port 0 is not understood, so a free one is looked for.
@@ -253,6 +258,46 @@ async fn prometheus_reads_every_certificate_and_complains_of_nothing() {
     assert!(!heads.is_empty());
     for head in heads {
         assert!(head.starts_with("http/1.1 200 ") && head.contains("\r\ncontent-encoding: gzip"), "{head}");
+    }
+    assert_eq!(prometheus.complaints(), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn jobs_that_ask_for_parts_have_every_series_together_and_none_twice() {
+    let daemon = Running::begin(None, &[]).await;
+    let target = format!("static_configs: [{{targets: ['{}']}}]", daemon.address);
+    let further = ["cloud_service=\"redis\"", "cloud_service!=\"redis\""].into_iter().enumerate();
+    let further = further.map(|(n, expression)| {
+        format!(
+            "{{job_name: certificates-{n}, params: {{part: [resources], match: ['{expression}']}}, {target}}}"
+        )
+    });
+    let jobs = further.collect::<Vec<_>>().join(", ");
+    let prometheus =
+        Prometheus::begin_with(daemon.address, "params: {part: [scopes, daemon]}, ", &format!(", {jobs}"));
+    let up = async {
+        while prometheus.number("sum(up)").await != Some(3.0) {
+            sleep(Duration::from_millis(200)).await;
+        }
+    };
+    assert!(timeout(PATIENCE, up).await.is_ok(), "Prometheus says:\n{}", prometheus.log());
+    let of = "notafter_certificate_not_after_timestamp_seconds";
+    let redis = "{job=\"certificates-0\"}";
+    for (name, expression, want) in [
+        ("certificates", format!("count({of})"), 108.0),
+        ("none is read by two jobs", format!("max(count without (job) ({of}))"), 1.0),
+        ("of one service by one job", format!("count({of}{redis})"), 36.0),
+        ("it has nothing else", format!("count(count by (cloud_service) ({of}{redis}))"), 1.0),
+        ("scopes are read once", "max(count without (job) (notafter_scope_up))".to_owned(), 1.0),
+        ("the daemon is read once", "count(notafter_build_info)".to_owned(), 1.0),
+        ("what adds up", "sum(notafter_scope_certificates)".to_owned(), 108.0),
+        (
+            "it is the same",
+            format!("min(notafter_scope_earliest_not_after_timestamp_seconds) - min({of})"),
+            0.0,
+        ),
+    ] {
+        assert_eq!(prometheus.number(&expression).await, Some(want), "{name}: {expression}");
     }
     assert_eq!(prometheus.complaints(), [] as [&str; 0]);
 }

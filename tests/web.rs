@@ -187,6 +187,34 @@ async fn closed_after(mut stream: TcpStream) -> Duration {
     started.elapsed()
 }
 
+#[tokio::test]
+async fn parts_of_the_page_are_answered_and_nonsense_is_refused() {
+    let port = Port::open(Limits::default(), 300).await;
+    let one = "/metrics?match=resource_id=%22r-000007%22";
+    let plain = port.ask("GET", one, "").await;
+    let gzip = port.ask("GET", one, "accept-encoding: gzip\r\n").await;
+    let mut text = String::new();
+    GzDecoder::new(&gzip.body[..]).read_to_string(&mut text).expect("gzip");
+    assert_eq!((plain.status, gzip.status), (200, 200));
+    assert_eq!(plain.text(), text);
+    assert_eq!(plain.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(!samples.is_empty() && samples.iter().all(|line| line.contains("r-000007")), "{text}");
+    assert_eq!(port.ask("HEAD", one, "").await.status, 200);
+    for (query, want) in [
+        ("match=redis", "unknown label"),
+        ("math=x", "did you mean `match`?"),
+        ("part=x", "possible: resources, scopes, daemon"),
+    ] {
+        let refused = port.ask("GET", &format!("/metrics?{query}"), "").await;
+        assert_eq!(refused.status, 400, "{query}");
+        assert_eq!(refused.header("content-type"), Some("application/problem+json"), "{query}");
+        assert!(refused.text().contains(want), "{query}: {}", refused.text());
+    }
+    let scopes = port.ask("GET", "/metrics?part=scopes", "").await;
+    assert!(scopes.text().contains("left=\"expired\"} 300\n"), "{}", scopes.text());
+}
+
 fn without_moving_parts(page: &str) -> String {
     page.split_inclusive('\n').filter(|line| !line.starts_with("process_")).collect()
 }

@@ -58,7 +58,7 @@ pub struct Global {
     /// Configuration file [default: /etc/notafter/config.toml, then ./config.toml]
     #[arg(long, value_name = "FILE", env = "NOTAFTER_CONFIG", global = true)]
     pub config: Option<PathBuf>,
-    /// What to log: a level, and levels of parts, as in `info,hyper=warn` [default: info for run and demo, else error]
+    /// What to log: a level, and levels of parts, as in `info,hyper=warn` [default: info for run, else error]
     #[arg(long, value_name = "LEVELS", value_parser = Levels::parse, global = true)]
     pub log_level: Option<Levels>,
     /// Control socket of the running daemon [default: as configured, then /run/notafter/control.sock]
@@ -146,7 +146,7 @@ impl Command {
     /// not logged beside it.
     pub fn default_levels(&self) -> Levels {
         match self {
-            Self::Run | Self::Demo(_) => Levels::info(),
+            Self::Run => Levels::info(),
             _ => Levels::error(),
         }
     }

@@ -140,6 +140,7 @@ fn uploaded() -> Reading {
         serial: "0a1b".into(),
         sha256: "ab".repeat(32).into(),
         key: "rsa-2048".into(),
+        names: ["shop.example.com".into(), "*.shop.example.com".into()].into(),
     };
     let certificate = Certificate {
         not_before: Some(in_days(-300)),

@@ -111,6 +111,8 @@ pub struct Subject {
     pub sha256: Box<str>,
     /// Kind and size of the key, `rsa-2048` for example.
     pub key: Box<str>,
+    /// The hosts and addresses it is for (its alternative names), in its order; known only from the X.509 form.
+    pub names: Box<[Box<str>]>,
 }
 
 /// What a good look at a resource found.

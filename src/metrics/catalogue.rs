@@ -44,7 +44,7 @@ pub fn catalogue() -> &'static [Family] {
     &CATALOGUE
 }
 
-static CATALOGUE: [Family; 40] = [
+static CATALOGUE: [Family; 42] = [
     NOT_AFTER,
     NOT_BEFORE,
     LAST_SEEN,
@@ -56,6 +56,8 @@ static CATALOGUE: [Family; 40] = [
     SCOPE_LAST_SUCCESS,
     SCOPE_DISCOVERY_DURATION,
     SCOPE_RESOURCES,
+    SCOPE_CERTIFICATES,
+    SCOPE_EARLIEST,
     POLL_DUE,
     POLL_LAG,
     SCOPE_ROUNDS,
@@ -186,6 +188,18 @@ pub(super) const SCOPE_RESOURCES: Family = Family {
     kind: Kind::Gauge,
     labels: &["cloud_provider", "cloud_account", "cloud_project", "cloud_region", "cloud_service", "state"],
     help: "Resources of the scope by state, as last read in the background: discovered is the sum of enabled, disabled, unsupported and unknown, where what was never read is unknown; stale are those among them whose data is older than promised; excluded were left out by configuration; absent before the first listing.",
+};
+pub(super) const SCOPE_CERTIFICATES: Family = Family {
+    name: "notafter_scope_certificates",
+    kind: Kind::Gauge,
+    labels: &["cloud_provider", "cloud_account", "cloud_project", "cloud_region", "cloud_service", "left"],
+    help: "Certificates of the scope by the time they have left, as last read in the background: expired, at most 7, 30 or 90 days, or later, each counted once; absent before the first listing.",
+};
+pub(super) const SCOPE_EARLIEST: Family = Family {
+    name: "notafter_scope_earliest_not_after_timestamp_seconds",
+    kind: Kind::Gauge,
+    labels: SCOPE,
+    help: "Soonest end of validity among the certificates of the scope in unix seconds, as last read in the background; a past one stays; absent where no certificate is known.",
 };
 pub(super) const POLL_DUE: Family = Family {
     name: "notafter_poll_due_resources",

@@ -8,13 +8,19 @@
 //! that scrapers ask for, gzip, is made of pieces: one for each family and chunk of resources (`renderer`), kept by
 //! the identity of the chunk and made anew only when that changed. The plain answer is not kept at all: it is written
 //! block by block while it is being read (`plain`).
+//!
+//! Who wants a part of the page (`selection`) gets one made of the same pieces (`selected`), within limits: any visitor
+//! may ask for any part.
 
 mod blocks;
 pub mod catalogue;
 mod channels;
 mod counters;
 mod deflate;
+mod endings;
 mod freshness;
+mod gzip;
+mod inflate;
 mod page;
 mod plain;
 mod process;
@@ -23,6 +29,8 @@ mod renderer;
 mod renewals;
 mod resources;
 mod scopes;
+mod selected;
+pub mod selection;
 mod text;
 
 #[cfg(test)]
@@ -35,11 +43,14 @@ use chrono::{DateTime, Utc};
 use crate::domain::policy::PollPolicy;
 use crate::telemetry::Telemetry;
 
+pub use gzip::{GzipBlocks, GzipPage};
+pub use inflate::Inflated;
 pub use page::{MetricsPage, RenderingFailed};
 pub use plain::PlainPage;
 pub use process::{BuildInfo, ConfigStatus};
-pub use renderer::{GzipBlocks, GzipPage, Renderer};
+pub use renderer::Renderer;
 pub use renewals::RenewalNumbers;
+pub use selected::NotMade;
 
 /// How the body of either answer is to be announced. Prometheus 3 refuses a page without a valid one.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

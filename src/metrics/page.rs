@@ -11,9 +11,11 @@ use chrono::{DateTime, Utc};
 use tokio::task;
 use tokio::time::Instant;
 
+use super::gzip::{GzipPage, Head};
 use super::plain::PlainPage;
 use super::process::ConfigStatus;
-use super::renderer::{GzipPage, Head, Renderer};
+use super::renderer::Renderer;
+use super::selected::Selected;
 use super::{ChannelNumbers, RateLimit, RenewalNumbers, Surroundings};
 use crate::domain::policy::PollPolicy;
 use crate::domain::renewal::board::Board;
@@ -33,6 +35,8 @@ pub struct MetricsPage {
     /// Whoever holds it makes the next page.
     renderer: Arc<tokio::sync::Mutex<Renderer>>,
     renderings: AtomicU64,
+    /// Parts of it.
+    pub(super) selected: Selected,
 }
 
 /// A page could not be made: a defect of ours, told in the log.
@@ -47,8 +51,9 @@ struct Around {
     edition: u64,
 }
 
+/// A page that was made, and of what.
 #[derive(Debug)]
-struct Current {
+pub(super) struct Current {
     page: GzipPage,
     made_at: Instant,
     edition: u64,
@@ -57,6 +62,47 @@ struct Current {
     /// What `head` shows. Holds the address, not the content.
     snapshot: Weak<Snapshot>,
     policy: Arc<PollPolicy>,
+}
+
+impl Current {
+    /// Of a page that was made just now, with its part from the snapshot and when that was made.
+    pub(super) fn new(
+        page: GzipPage,
+        edition: u64,
+        (head, head_made_at): (Head, Instant),
+        snapshot: &Arc<Snapshot>,
+        policy: Arc<PollPolicy>,
+    ) -> Self {
+        let (made_at, snapshot) = (Instant::now(), Arc::downgrade(snapshot));
+        Self { page, made_at, edition, head, head_made_at, snapshot, policy }
+    }
+
+    /// The page.
+    pub(super) fn page(&self) -> &GzipPage {
+        &self.page
+    }
+
+    /// Whether it is handed out as it is.
+    pub(super) fn is_young(&self, edition: u64) -> bool {
+        self.edition == edition && self.made_at.elapsed() < YOUNG
+    }
+
+    /// Whether anything of it may still be handed out.
+    pub(super) fn is_of_use(&self) -> bool {
+        self.head_made_at.elapsed() < OLD
+    }
+
+    /// The part that comes from the snapshot and when it was made, where it is still right.
+    pub(super) fn head_of(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        policy: &Arc<PollPolicy>,
+    ) -> Option<(Head, Instant)> {
+        let same = std::ptr::eq(self.snapshot.as_ptr(), Arc::as_ptr(snapshot))
+            && Arc::ptr_eq(&self.policy, policy)
+            && self.is_of_use();
+        same.then(|| (self.head.clone(), self.head_made_at))
+    }
 }
 
 impl MetricsPage {
@@ -77,6 +123,7 @@ impl MetricsPage {
             current: Mutex::default(),
             renderer: Arc::default(),
             renderings: AtomicU64::new(0),
+            selected: Selected::default(),
         }
     }
 
@@ -170,47 +217,42 @@ impl MetricsPage {
         around.edition += 1;
     }
 
+    /// What stands beside the snapshot, and its edition.
+    pub(super) fn around(&self) -> (Surroundings, u64) {
+        let around = lock(&self.around);
+        (around.values.clone(), around.edition)
+    }
+
+    pub(super) fn edition(&self) -> u64 {
+        lock(&self.around).edition
+    }
+
+    pub(super) fn count_rendering(&self) {
+        self.renderings.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn young_page(&self) -> Option<GzipPage> {
-        let edition = lock(&self.around).edition;
+        let edition = self.edition();
         let current = lock(&self.current);
-        let young = |current: &&Current| current.edition == edition && current.made_at.elapsed() < YOUNG;
-        current.as_ref().filter(young).map(|current| current.page.clone())
+        current.as_ref().filter(|current| current.is_young(edition)).map(|current| current.page.clone())
     }
 
     fn make(&self, renderer: &mut Renderer, snapshot: &Arc<Snapshot>, now: DateTime<Utc>) -> GzipPage {
-        self.renderings.fetch_add(1, Ordering::Relaxed);
-        let (around, edition) = {
-            let around = lock(&self.around);
-            (around.values.clone(), around.edition)
-        };
-        let (head, head_made_at) = self.kept_head(snapshot, &around.policy).unwrap_or_else(|| {
+        self.count_rendering();
+        let (around, edition) = self.around();
+        let kept = lock(&self.current).as_ref().and_then(|current| current.head_of(snapshot, &around.policy));
+        let (head, head_made_at) = kept.unwrap_or_else(|| {
             let made_at = Instant::now();
             (renderer.head(snapshot, &around.policy, now), made_at)
         });
         let page = renderer.with_tail(head.clone(), &around);
-        *lock(&self.current) = Some(Current {
-            page: page.clone(),
-            made_at: Instant::now(),
-            edition,
-            head,
-            head_made_at,
-            snapshot: Arc::downgrade(snapshot),
-            policy: around.policy,
-        });
+        let current = Current::new(page.clone(), edition, (head, head_made_at), snapshot, around.policy);
+        *lock(&self.current) = Some(current);
         page
-    }
-
-    fn kept_head(&self, snapshot: &Arc<Snapshot>, policy: &Arc<PollPolicy>) -> Option<(Head, Instant)> {
-        let current = lock(&self.current);
-        let current = current.as_ref()?;
-        let same = std::ptr::eq(current.snapshot.as_ptr(), Arc::as_ptr(snapshot))
-            && Arc::ptr_eq(&current.policy, policy)
-            && current.head_made_at.elapsed() < OLD;
-        same.then(|| (current.head.clone(), current.head_made_at))
     }
 }
 
 /// What these locks protect is replaced whole, so a panic while one is held leaves nothing half done.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

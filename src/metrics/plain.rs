@@ -9,6 +9,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use super::blocks::Blocks;
+use super::endings::Endings;
 use super::freshness::Freshness;
 use super::process::Usage;
 use super::resources::{self, FAMILIES};
@@ -66,7 +67,13 @@ impl PlainPage {
     ) -> Self {
         let labels = text::labels_of_scopes(snapshot.scopes.keys());
         let rows = labels.zip(snapshot.scopes.values());
-        let rows = rows.map(|(labels, view)| ScopeRow { labels, view: Arc::clone(view), stale: 0 });
+        let row = |(labels, view): (_, &Arc<_>)| ScopeRow {
+            labels,
+            view: Arc::clone(view),
+            stale: 0,
+            endings: Endings::none(now),
+        };
+        let rows = rows.map(row);
         let rows = rows.collect();
         let (blocks, head, next) = (Blocks::default(), Vec::new(), Step::Header { family: 0 });
         Self { snapshot, around, counted, now, rows, blocks, head, next }
@@ -84,7 +91,8 @@ impl PlainPage {
                 None => Step::Header { family: family + 1 },
             },
             Step::Scopes => {
-                scopes::write(self.blocks.current(), &self.rows, &self.snapshot.backlog);
+                scopes::write(self.blocks.current(), &self.rows);
+                scopes::write_backlog(self.blocks.current(), &self.snapshot.backlog);
                 Step::Rest
             }
             Step::Rest => {
@@ -110,6 +118,7 @@ impl PlainPage {
         if family == 0 {
             // Counted on the way, where each resource is visited anyway; the families of scopes come later.
             row.stale += Freshness::of(run, &self.around.policy, self.now).stale;
+            row.endings = row.endings.and(&Endings::of(run, self.now));
         }
         Some(if end == chunk.len() {
             Position { chunk: at.chunk + 1, slot: 0, ..at }

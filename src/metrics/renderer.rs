@@ -8,94 +8,29 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use chrono::{DateTime, Utc};
 use tracing::warn;
 
-use super::blocks::Blocks;
-use super::deflate::{Checksum, Deflater, HEADER, Piece};
+use super::deflate::{Checksum, Deflater, Piece};
+use super::endings::Endings;
 use super::freshness::Freshness;
+use super::gzip::{GzipPage, Head, Stream};
 use super::process::Usage;
 use super::resources::{self, FAMILIES};
 use super::scopes::{self, ScopeRow};
 use super::{RateLimit, Surroundings, channels, counters, process, renewals, text};
 use crate::domain::identity::Scope;
 use crate::domain::policy::PollPolicy;
+use crate::domain::resource::Resource;
 use crate::domain::shelf::Chunk;
 use crate::domain::snapshot::{ScopeView, Snapshot};
 use crate::telemetry;
 
-/// Pieces are handed out in blocks of about this size, so that 100,000 resources are not thousands of tiny writes.
-const BLOCK: usize = 64 * 1024;
-/// A piece of at least this size is a block of its own.
-const LARGE: usize = BLOCK / 2;
+mod selected;
 
-/// A finished page: one gzip member. Cheap to clone; its bytes are those that are kept for the next page.
-#[derive(Debug, Clone)]
-pub struct GzipPage {
-    head: Head,
-    tail: Bytes,
-}
-
-impl GzipPage {
-    /// Its length in bytes.
-    pub fn len(&self) -> u64 {
-        self.head.len + self.tail.len() as u64
-    }
-
-    /// Never: a page of nothing has families without samples.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Its bytes in blocks, in order.
-    pub fn into_blocks(self) -> GzipBlocks {
-        GzipBlocks { page: self, next: 0, blocks: Blocks::default() }
-    }
-
-    /// Whether nothing that comes from the snapshot was written again between the two.
-    #[cfg(test)]
-    pub(super) fn shares_head_with(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.head.pieces, &other.head.pieces)
-    }
-
-    fn piece(&self, n: usize) -> Option<&Bytes> {
-        match n.checked_sub(self.head.pieces.len()) {
-            None => Some(&self.head.pieces[n]),
-            Some(0) => Some(&self.tail),
-            Some(_) => None,
-        }
-    }
-}
-
-/// The blocks of a page. Pieces are gathered when they are asked for, in the same memory again and again: ready-made
-/// blocks would be a second copy of all pieces.
-#[derive(Debug)]
-pub struct GzipBlocks {
-    page: GzipPage,
-    next: usize,
-    blocks: Blocks,
-}
-
-impl Iterator for GzipBlocks {
-    type Item = Bytes;
-
-    fn next(&mut self) -> Option<Bytes> {
-        let block = self.blocks.begin(BLOCK + LARGE);
-        while let Some(piece) = self.page.piece(self.next).filter(|_| block.len() < BLOCK) {
-            if piece.len() < LARGE {
-                block.extend_from_slice(piece);
-                self.next += 1;
-            } else if block.is_empty() {
-                self.next += 1;
-                return Some(piece.clone());
-            } else {
-                break;
-            }
-        }
-        self.blocks.finish()
-    }
-}
+/// Room for the text of a piece.
+const TEXT: usize = 64 * 1024;
 
 /// Makes pages.
 #[derive(Debug)]
@@ -111,14 +46,6 @@ pub struct Renderer {
     counters: Option<Counters>,
 }
 
-/// The part of a page that comes from the snapshot.
-#[derive(Debug, Clone)]
-pub(super) struct Head {
-    pieces: Arc<[Bytes]>,
-    checksum: Arc<Checksum>,
-    len: u64,
-}
-
 /// What is kept of the chunks of one scope, by address.
 type Chunks = HashMap<usize, Rendered>;
 
@@ -127,10 +54,15 @@ type Chunks = HashMap<usize, Rendered>;
 struct Rendered {
     /// Keeps the address from being used again.
     chunk: Weak<Chunk>,
-    pieces: [Piece; resources::COUNT],
+    /// `None`: nobody asked for them yet.
+    pieces: Option<Pieces>,
     freshness: Freshness,
+    endings: Endings,
     collisions: usize,
 }
+
+/// The pieces of one chunk, by family.
+type Pieces = [Piece; resources::COUNT];
 
 /// What is kept of the counters.
 #[derive(Debug)]
@@ -151,7 +83,7 @@ impl Default for Renderer {
         Self {
             headers: headers.collect(),
             deflater,
-            text: BytesMut::with_capacity(BLOCK),
+            text: BytesMut::with_capacity(TEXT),
             head: Vec::new(),
             scopes: BTreeMap::new(),
             policy: Arc::default(),
@@ -170,29 +102,22 @@ impl Renderer {
 
     /// The part that comes from the snapshot.
     pub(super) fn head(&mut self, snapshot: &Snapshot, policy: &Arc<PollPolicy>, now: DateTime<Utc>) -> Head {
-        if self.policy != *policy {
-            // All counts of stale resources are wrong now. It happens when the configuration is read again.
-            self.scopes.clear();
-            self.policy = Arc::clone(policy);
-        }
+        self.adopt(policy);
         let mut old = std::mem::take(&mut self.scopes);
         let mut rows = Vec::with_capacity(snapshot.scopes.len());
         let mut collisions = 0;
         for (scope, view) in &snapshot.scopes {
             let labels = text::scope_labels(scope);
-            let chunks = self.chunks(old.remove(scope).unwrap_or_default(), view, &labels, now);
-            let sum = |count: fn(&Rendered) -> usize| chunks.values().map(count).sum::<usize>();
-            collisions += sum(|rendered| rendered.collisions);
-            rows.push(ScopeRow {
-                labels,
-                view: Arc::clone(view),
-                stale: sum(|rendered| rendered.freshness.stale),
-            });
+            let chunks = self.chunks(old.remove(scope).unwrap_or_default(), view, now);
+            let chunks = self.with_pieces(chunks, view, &labels);
+            collisions += chunks.values().map(|rendered| rendered.collisions).sum::<usize>();
+            rows.push(row(labels, view, &chunks, now));
             self.scopes.insert(Arc::clone(scope), chunks);
         }
         self.note_collisions(collisions);
         self.text.clear();
-        scopes::write(&mut self.text, &rows, &snapshot.backlog);
+        scopes::write(&mut self.text, &rows);
+        scopes::write_backlog(&mut self.text, &snapshot.backlog);
         let rest = self.deflater.piece(&self.text);
         self.assemble(snapshot, &rest)
     }
@@ -213,49 +138,73 @@ impl Renderer {
         GzipPage { head, tail: tail.into() }
     }
 
-    fn chunks(&mut self, mut old: Chunks, view: &ScopeView, labels: &[u8], now: DateTime<Utc>) -> Chunks {
+    /// All counts of stale resources are wrong under another policy. It comes when the configuration is read again.
+    fn adopt(&mut self, policy: &Arc<PollPolicy>) {
+        if self.policy != *policy {
+            self.scopes.clear();
+            self.policy = Arc::clone(policy);
+        }
+    }
+
+    /// What is known of the chunks of a scope, counted anew where that is due.
+    fn chunks(&self, mut old: Chunks, view: &ScopeView, now: DateTime<Utc>) -> Chunks {
         let chunks = view.resources.chunks().map(|chunk| {
             let kept = old
                 .remove(&address(chunk))
                 .filter(|kept| std::ptr::eq(kept.chunk.as_ptr(), Arc::as_ptr(chunk)));
-            let rendered = match kept {
-                Some(mut kept) => {
-                    if !kept.freshness.holds(now) {
-                        kept.freshness = Freshness::of(chunk, &self.policy, now);
-                    }
-                    kept
-                }
-                None => self.render(chunk, labels, now),
-            };
+            let mut rendered = kept.unwrap_or_else(|| Rendered {
+                chunk: Arc::downgrade(chunk),
+                pieces: None,
+                freshness: Freshness::of(chunk, &self.policy, now),
+                endings: Endings::of(chunk, now),
+                collisions: chunk.iter().map(|resource| resources::collisions(resource)).sum(),
+            });
+            if !rendered.freshness.holds(now) {
+                rendered.freshness = Freshness::of(chunk, &self.policy, now);
+            }
+            if !rendered.endings.holds(now) {
+                rendered.endings = Endings::of(chunk, now);
+            }
             (address(chunk), rendered)
         });
         chunks.collect()
     }
 
-    fn render(&mut self, chunk: &Arc<Chunk>, labels: &[u8], now: DateTime<Utc>) -> Rendered {
-        Rendered {
-            chunk: Arc::downgrade(chunk),
-            pieces: std::array::from_fn(|family| {
-                self.text.clear();
-                resources::write(&mut self.text, &mut self.head, &FAMILIES[family], labels, chunk);
-                self.deflater.piece(&self.text)
-            }),
-            freshness: Freshness::of(chunk, &self.policy, now),
-            collisions: chunk.iter().map(|resource| resources::collisions(resource)).sum(),
+    /// The same with the pieces that are missing.
+    fn with_pieces(&mut self, mut chunks: Chunks, view: &ScopeView, labels: &[u8]) -> Chunks {
+        for chunk in view.resources.chunks() {
+            if let Some(rendered) = chunks.get_mut(&address(chunk)) {
+                rendered.pieces.get_or_insert_with(|| self.render(chunk, labels));
+            }
         }
+        chunks
+    }
+
+    fn render(&mut self, resources: &[Arc<Resource>], labels: &[u8]) -> Pieces {
+        std::array::from_fn(|family| {
+            self.text.clear();
+            resources::write(&mut self.text, &mut self.head, &FAMILIES[family], labels, resources);
+            self.deflater.piece(&self.text)
+        })
     }
 
     fn assemble(&self, snapshot: &Snapshot, rest: &Piece) -> Head {
-        let chunks: Vec<&Rendered> = self.in_order(snapshot).collect();
+        let chunks: Vec<&Pieces> =
+            self.in_order(snapshot).filter_map(|rendered| rendered.pieces.as_ref()).collect();
         let mut stream = Stream::with_capacity(2 + FAMILIES.len() * (1 + chunks.len()));
-        for (family, header) in self.headers.iter().enumerate() {
-            stream.add(header);
-            for rendered in &chunks {
-                stream.add(&rendered.pieces[family]);
-            }
-        }
+        self.add_resources(&mut stream, &chunks);
         stream.add(rest);
         stream.finish()
+    }
+
+    /// All families of resources, of these chunks.
+    fn add_resources(&self, stream: &mut Stream, chunks: &[&Pieces]) {
+        for (family, header) in self.headers.iter().enumerate() {
+            stream.add(header);
+            for pieces in chunks {
+                stream.add(&pieces[family]);
+            }
+        }
     }
 
     /// The chunks of the snapshot in the order of the page.
@@ -284,7 +233,9 @@ impl Renderer {
     #[cfg(test)]
     pub(super) fn piece_addresses(&self, snapshot: &Snapshot) -> Vec<[*const u8; resources::COUNT]> {
         self.in_order(snapshot)
-            .map(|rendered| rendered.pieces.each_ref().map(|piece| piece.bytes.as_ptr()))
+            .filter_map(|rendered| {
+                Some(rendered.pieces.as_ref()?.each_ref().map(|piece| piece.bytes.as_ptr()))
+            })
             .collect()
     }
 
@@ -299,32 +250,16 @@ impl Renderer {
     }
 }
 
+/// What is said of a scope, added up from its chunks.
+fn row(labels: BytesMut, view: &Arc<ScopeView>, chunks: &Chunks, now: DateTime<Utc>) -> ScopeRow {
+    ScopeRow {
+        labels,
+        view: Arc::clone(view),
+        stale: chunks.values().map(|rendered| rendered.freshness.stale).sum(),
+        endings: chunks.values().fold(Endings::none(now), |sum, rendered| sum.and(&rendered.endings)),
+    }
+}
+
 fn address(chunk: &Arc<Chunk>) -> usize {
     Arc::as_ptr(chunk).addr()
-}
-
-/// The beginning of a gzip member, in pieces.
-struct Stream {
-    pieces: Vec<Bytes>,
-    checksum: Checksum,
-}
-
-impl Stream {
-    fn with_capacity(pieces: usize) -> Self {
-        let mut stream = Self { pieces: Vec::with_capacity(pieces), checksum: Checksum::default() };
-        stream.pieces.push(Bytes::from_static(&HEADER));
-        stream
-    }
-
-    fn add(&mut self, piece: &Piece) {
-        if !piece.bytes.is_empty() {
-            self.checksum.add(piece);
-            self.pieces.push(piece.bytes.clone());
-        }
-    }
-
-    fn finish(self) -> Head {
-        let len = self.pieces.iter().map(|piece| piece.len() as u64).sum();
-        Head { pieces: self.pieces.into(), checksum: Arc::new(self.checksum), len }
-    }
 }

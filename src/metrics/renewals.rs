@@ -83,12 +83,30 @@ fn planned_at(step: &Step, attempt: Option<&Attempt>, mode: RenewalMode) -> Opti
 
 /// Writes the gauges of renewals.
 pub(super) fn write(out: &mut BytesMut, renewals: &RenewalNumbers) {
+    write_in_progress(out, renewals, |_| true);
+    write_planned(out, renewals, |_| true);
+}
+
+/// Writes how many are under way in those scopes that are wanted.
+pub(super) fn write_in_progress(
+    out: &mut BytesMut,
+    renewals: &RenewalNumbers,
+    is_wanted: impl Fn(&Scope) -> bool,
+) {
     text::header(out, &RENEWALS_IN_PROGRESS);
-    for (scope, count) in &renewals.in_progress {
+    for (scope, count) in renewals.in_progress.iter().filter(|(scope, _)| is_wanted(scope)) {
         text::sample(out, RENEWALS_IN_PROGRESS.name, &scope.labels(), |out| text::integer(out, *count));
     }
+}
+
+/// Writes when those that are wanted are to be renewed.
+pub(super) fn write_planned(
+    out: &mut BytesMut,
+    renewals: &RenewalNumbers,
+    is_wanted: impl Fn(&ResourceKey) -> bool,
+) {
     text::header(out, &RENEWAL_PLANNED);
-    for (resource, at) in &renewals.planned {
+    for (resource, at) in renewals.planned.iter().filter(|(resource, _)| is_wanted(resource)) {
         let scope = resource.scope();
         let id = ("resource_id", &*resource.resource_id);
         let labels: Vec<_> = scope.labels().into_iter().chain([id]).collect();

@@ -178,7 +178,7 @@ fn renewal_required(lines: &mut Lines<'_>, resource: &Resource) {
 }
 
 /// The certificates that are shown: none unless TLS is on, and for each role the one that ends first.
-fn certificates(resource: &Resource) -> impl Iterator<Item = &Certificate> {
+pub(super) fn certificates(resource: &Resource) -> impl Iterator<Item = &Certificate> {
     let all = enabled(resource);
     CertRole::ALL.into_iter().filter_map(move |role| {
         all.iter()

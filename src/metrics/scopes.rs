@@ -5,8 +5,10 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::catalogue::{
-    Family, POLL_DUE, POLL_LAG, SCOPE_DISCOVERY_DURATION, SCOPE_LAST_SUCCESS, SCOPE_RESOURCES, SCOPE_UP,
+    Family, POLL_DUE, POLL_LAG, SCOPE_CERTIFICATES, SCOPE_DISCOVERY_DURATION, SCOPE_EARLIEST,
+    SCOPE_LAST_SUCCESS, SCOPE_RESOURCES, SCOPE_UP,
 };
+use super::endings::{Endings, LEFT};
 use super::text;
 use crate::domain::due::Backlog;
 use crate::domain::resource::TlsState;
@@ -23,10 +25,11 @@ pub(super) struct ScopeRow {
     pub(super) labels: BytesMut,
     pub(super) view: Arc<ScopeView>,
     pub(super) stale: usize,
+    pub(super) endings: Endings,
 }
 
-/// Writes all families of scopes, and the backlog.
-pub(super) fn write(out: &mut BytesMut, rows: &[ScopeRow], backlog: &Backlog) {
+/// Writes all families of scopes.
+pub(super) fn write(out: &mut BytesMut, rows: &[ScopeRow]) {
     family(out, &SCOPE_UP, rows, |line, view| {
         if view.attempted_at.or(view.listed_at).is_some() {
             line.end(|out| text::boolean(out, view.is_up()));
@@ -43,6 +46,11 @@ pub(super) fn write(out: &mut BytesMut, rows: &[ScopeRow], backlog: &Backlog) {
         }
     });
     resources(out, rows);
+    certificates(out, rows);
+}
+
+/// Writes how far behind polling is.
+pub(super) fn write_backlog(out: &mut BytesMut, backlog: &Backlog) {
     text::single(out, &POLL_DUE, |out| text::integer(out, backlog.due as u64));
     text::single(out, &POLL_LAG, |out| text::seconds(out, backlog.lag));
 }
@@ -55,16 +63,16 @@ struct Line<'a> {
 
 impl Line<'_> {
     fn end(&mut self, value: impl FnOnce(&mut BytesMut)) {
-        self.end_with("", value);
+        self.end_with(None, value);
     }
 
-    fn end_with(&mut self, state: &str, value: impl FnOnce(&mut BytesMut)) {
+    fn end_with(&mut self, more: Option<(&str, &str)>, value: impl FnOnce(&mut BytesMut)) {
         self.out.extend_from_slice(self.family.name.as_bytes());
         self.out.extend_from_slice(b"{");
         self.out.extend_from_slice(self.scope);
-        if !state.is_empty() {
+        if let Some((name, value)) = more {
             self.out.extend_from_slice(b",");
-            text::label(self.out, "state", state);
+            text::label(self.out, name, value);
         }
         self.out.extend_from_slice(b"} ");
         value(self.out);
@@ -81,12 +89,33 @@ fn family(out: &mut BytesMut, family: &Family, rows: &[ScopeRow], write: impl Fn
 
 fn resources(out: &mut BytesMut, rows: &[ScopeRow]) {
     text::header(out, &SCOPE_RESOURCES);
-    for row in rows.iter().filter(|row| row.view.listed_at.is_some() || !row.view.resources.is_empty()) {
+    for row in rows.iter().filter(|row| was_listed(row)) {
         let mut line = Line { out, family: &SCOPE_RESOURCES, scope: &row.labels };
         for (state, count) in STATES.into_iter().zip(counts(row)) {
-            line.end_with(state, |out| text::integer(out, count as u64));
+            line.end_with(Some(("state", state)), |out| text::integer(out, count as u64));
         }
     }
+}
+
+fn certificates(out: &mut BytesMut, rows: &[ScopeRow]) {
+    text::header(out, &SCOPE_CERTIFICATES);
+    for row in rows.iter().filter(|row| was_listed(row)) {
+        let mut line = Line { out, family: &SCOPE_CERTIFICATES, scope: &row.labels };
+        for (left, count) in LEFT.into_iter().zip(row.endings.counts) {
+            line.end_with(Some(("left", left)), |out| text::integer(out, count as u64));
+        }
+    }
+    text::header(out, &SCOPE_EARLIEST);
+    for row in rows {
+        if let Some(end) = row.endings.earliest {
+            let mut line = Line { out, family: &SCOPE_EARLIEST, scope: &row.labels };
+            line.end(|out| text::timestamp(out, end));
+        }
+    }
+}
+
+fn was_listed(row: &ScopeRow) -> bool {
+    row.view.listed_at.is_some() || !row.view.resources.is_empty()
 }
 
 /// In the order of [`STATES`].

@@ -3,6 +3,8 @@
 //! The PEM reader is our own because the usual ones yield nothing, silently, for a byte order mark, indented lines or
 //! `\n` written as two characters, all of which clouds send. Finding no certificate is an error, never an empty list.
 
+use std::net::IpAddr;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +16,10 @@ use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
 use crate::domain::resource::Subject;
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+/// The most alternative names that are kept of a certificate.
+const NAMES: usize = 50;
+/// No host has a longer name (RFC 1035).
+const LONGEST_NAME: usize = 253;
 const END: &str = "-----END CERTIFICATE-----";
 
 /// What is read of a certificate.
@@ -91,6 +97,7 @@ pub fn from_der(der: &[u8]) -> Result<Parsed, X509Error> {
             serial: hex::encode(certificate.raw_serial()).into(),
             sha256: hex::encode(digest(&SHA256, der)).into(),
             key: key(certificate.public_key()),
+            names: names(&certificate),
         },
         is_ca: certificate.is_ca(),
         host: host(&certificate),
@@ -103,6 +110,24 @@ fn host(certificate: &X509Certificate<'_>) -> Option<Box<str>> {
         GeneralName::DNSName(host) => Some((*host).into()),
         _ => None,
     })
+}
+
+/// Hosts and addresses among its alternative names; what is longer than a host can be is none.
+fn names(certificate: &X509Certificate<'_>) -> Box<[Box<str>]> {
+    let Ok(Some(names)) = certificate.subject_alternative_name() else { return Box::default() };
+    let name = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(host) => Some((*host).to_owned()),
+        GeneralName::IPAddress(bytes) => address(bytes).map(|address| address.to_string()),
+        _ => None,
+    };
+    let names = names.value.general_names.iter().filter_map(name);
+    let names = names.filter(|name| !name.is_empty() && name.len() <= LONGEST_NAME);
+    names.take(NAMES).map(String::into_boxed_str).collect()
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
 fn decode(block: &str) -> Result<Vec<u8>, X509Error> {
@@ -158,6 +183,22 @@ mod tests {
         assert_eq!(parsed[0].not_after.to_rfc3339(), "2061-03-04T00:00:00+00:00", "beyond 2050");
         assert_eq!((&*parsed[0].subject.common_name, &*parsed[0].subject.key), ("订单库", "ec-256"));
         assert_eq!(parsed[0].subject.sha256.len(), 64);
+    }
+
+    #[test]
+    fn hosts_and_addresses_are_read_and_not_without_end() {
+        let of = |names: Vec<String>| {
+            let params = CertificateParams::new(names).expect("params");
+            let pem = params.self_signed(&KeyPair::generate().expect("key")).expect("signed").pem();
+            let names = from_pem(&pem).expect("readable")[0].subject.names.clone();
+            names.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let some = ["r-1.redis.example.com", "*.example.com", "10.1.2.3", "2001:db8::1"].map(str::to_owned);
+        assert_eq!(of(some.to_vec()), some);
+        assert_eq!(of(Vec::new()), [] as [&str; 0]);
+        let many: Vec<String> = (0..80).map(|n| format!("h{n}.example.com")).collect();
+        assert_eq!(of(many.clone()), many[..NAMES]);
+        assert_eq!(of(vec![format!("{}.example.com", "x".repeat(260))]), [] as [&str; 0], "no host's name");
     }
 
     #[test]

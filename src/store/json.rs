@@ -64,6 +64,9 @@ struct CertificateText<'t> {
     sha256: Cow<'t, str>,
     #[serde(borrow)]
     key: Cow<'t, str>,
+    /// Absent in what earlier versions wrote.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    names: Vec<Cow<'t, str>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -142,7 +145,7 @@ pub(super) fn read_failure(text: &str) -> Result<Failure, Odd> {
 }
 
 fn certificate_text(certificate: &Certificate) -> CertificateText<'_> {
-    let Subject { common_name, issuer, serial, sha256, key } = &certificate.subject;
+    let Subject { common_name, issuer, serial, sha256, key, names } = &certificate.subject;
     CertificateText {
         role: Cow::Borrowed(certificate.role.as_str()),
         not_after: stamp(certificate.not_after),
@@ -154,6 +157,7 @@ fn certificate_text(certificate: &Certificate) -> CertificateText<'_> {
         serial: Cow::Borrowed(serial),
         sha256: Cow::Borrowed(sha256),
         key: Cow::Borrowed(key),
+        names: names.iter().map(|name| Cow::Borrowed(&**name)).collect(),
     }
 }
 
@@ -171,6 +175,7 @@ fn certificate(text: CertificateText<'_>) -> Result<Certificate, Odd> {
             serial: text.serial.into(),
             sha256: text.sha256.into(),
             key: text.key.into(),
+            names: text.names.into_iter().map(Into::into).collect(),
         },
     })
 }

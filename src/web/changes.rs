@@ -65,8 +65,8 @@ async fn show_status(State(shown): State<Shown>, RawQuery(query): RawQuery) -> A
         usable: store.is_some(),
         place: store.map(|store| store.place().to_owned()),
     };
-    let answer =
-        shown.make_with(told, move |snapshot, now, context| list(&status(snapshot, store, now, context)));
+    let answer = shown
+        .make_with(told, None, move |snapshot, now, context| list(&status(snapshot, store, now, context)));
     Ok(answer.await)
 }
 

@@ -16,6 +16,7 @@ use crate::domain::resource::Resource;
 use crate::notifier::desk::{ChannelStatus, DeskError};
 use crate::web::inside::Reading;
 
+use super::page::quiet::Hands;
 use super::page::tongue::Tongue;
 
 /// The surroundings of one answer.
@@ -43,6 +44,8 @@ pub struct PageContext<'a> {
     pub reading: Option<&'a Reading>,
     /// The language of pages.
     pub tongue: Tongue,
+    /// Who may change something from the page; `None`: nobody may, or there is nothing to change.
+    pub hands: Option<Hands<'a>>,
 }
 
 /// How things stand with what is told, gathered for one answer.
@@ -109,6 +112,7 @@ pub(crate) mod testing {
             renewals: None,
             reading: None,
             tongue: Tongue::default(),
+            hands: None,
         }
     }
 }

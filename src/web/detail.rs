@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::page::resource::{Reading, asked_for, nothing_or_several, resource_page};
 use super::page::tongue::Tongue;
+use super::quiet::{Looks, Tools};
 use super::view::{Shown, written};
 use crate::domain::renewal::attempt::ResourceKey;
 use crate::domain::renewal::ledger::Entry;
@@ -20,7 +21,12 @@ const ATTEMPTS: usize = 5;
 const ENTRIES: usize = 40;
 
 /// `GET /resource?id=…`: what the query leaves open may be anything.
-pub(super) async fn show(State(shown): State<Shown>, tongue: Tongue, RawQuery(query): RawQuery) -> Response {
+pub(super) async fn show(
+    Looks(viewer): Looks,
+    State(shown): State<Shown>,
+    tongue: Tongue,
+    RawQuery(query): RawQuery,
+) -> Response {
     let snapshot = Arc::clone(&shown.view.snapshot.borrow());
     let asked = asked_for(query.as_deref());
     let found = asked.found(&snapshot);
@@ -33,7 +39,8 @@ pub(super) async fn show(State(shown): State<Shown>, tongue: Tongue, RawQuery(qu
     };
     let (key, ledger) = (key.clone(), ledger(&shown, key).await);
     let alerting = shown.view.inside.alerting.clone();
-    let html = shown.make(move |_, now, context| {
+    let tools = Tools::new(&shown, viewer, query.as_deref());
+    let html = shown.make_with(None, Some(tools), move |_, now, context| {
         let context = &context.speaking(tongue);
         let (scope, resource) = snapshot
             .scopes

@@ -8,8 +8,9 @@
 //! - `GET /resource`: the page of one resource (`detail`)
 //! - `GET /calendar.ics`: ends of certificates and windows of renewals (`calendar`)
 //! - `/api/v1/alerts`, `notifications`, `silences`, `status`, `explain`: what is told, and what people change (`changes`)
+//! - `POST /resource`, `/silences`, `/letters`: the same from forms of the page (`quiet`)
 //! - `/renewals/…`, `/api/v1/renewals`, `/api/v1/plan`: what is renewed, and orders of people (`renewals`)
-//! - `GET /metrics`: the metrics page (`scrape`)
+//! - `GET /metrics`: the metrics page, or parts of it (`scrape`)
 //! - `GET /-/healthy`: 200 as long as the loop runs
 //! - `GET /-/ready`: 503 until every scope had its first attempt or was restored
 
@@ -34,6 +35,7 @@ pub mod page;
 pub mod peer;
 pub mod planned;
 pub mod query;
+mod quiet;
 pub mod refusal;
 mod renewals;
 pub mod rows;
@@ -90,8 +92,10 @@ pub fn control_router(state: AppState, view: Arc<View>) -> Router {
 }
 
 fn routes(state: AppState, view: Arc<View>, access: Access) -> Router {
+    let scraped = scrape::Scraped { state: state.clone(), view: Arc::clone(&view) };
     Router::new()
         .route("/metrics", get(scrape::metrics))
+        .with_state(scraped)
         .route("/-/healthy", get(answers::healthy))
         .route("/-/ready", get(answers::ready))
         .with_state(state)

@@ -121,18 +121,39 @@ pub(super) struct Given {
 
 impl Given {
     pub(super) fn read(query: Option<&str>, known: &[&str]) -> Self {
+        Self::read_repeated(query, known, &[])
+    }
+
+    /// The same where some may be given more than once.
+    pub(super) fn read_repeated(query: Option<&str>, known: &[&str], repeated: &[&str]) -> Self {
         let mut given = Self { values: Vec::new(), wrong: Vec::new() };
         for pair in pairs(query) {
             match pair {
                 Err(name) => given.wrong.push(format!("parameter {} is not UTF-8 text", quoted(&name))),
                 Ok((name, _)) if !known.contains(&name.as_str()) => given.wrong.push(unknown(&name, known)),
-                Ok((name, _)) if given.values.iter().any(|(seen, _)| *seen == name) => {
+                Ok((name, _)) if !repeated.contains(&&*name) && given.has(&name) => {
                     given.wrong.push(format!("parameter `{name}` is given more than once"));
                 }
                 Ok(pair) => given.values.push(pair),
             }
         }
         given
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.values.iter().any(|(seen, _)| seen == name)
+    }
+
+    /// Every value of a parameter that may be given more than once.
+    pub(super) fn take_all<T>(&mut self, name: &str, read: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+        let mut taken = Vec::new();
+        for (_, value) in self.values.iter().filter(|(given, value)| given == name && !value.is_empty()) {
+            match read(value) {
+                Ok(value) => taken.push(value),
+                Err(problem) => self.wrong.push(format!("parameter `{name}` {problem}")),
+            }
+        }
+        taken
     }
 
     pub(super) fn take<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {

@@ -49,7 +49,12 @@ impl Refusal {
 
     /// Another method than those in `Allow`.
     pub fn method_not_allowed() -> Self {
-        let detail = "this path only answers GET and HEAD".to_owned();
+        Self::method_not_allowed_but("GET and HEAD")
+    }
+
+    /// Another method than these.
+    pub fn method_not_allowed_but(possible: &str) -> Self {
+        let detail = format!("this path only answers {possible}");
         Self { status: StatusCode::METHOD_NOT_ALLOWED, detail }
     }
 }

@@ -148,6 +148,7 @@ fn both_roles() -> Reading {
             serial: "0a1b".into(),
             sha256: "9f86d081".into(),
             key: "rsa-2048".into(),
+            names: ["*.dcs.example.com".into(), "10.0.0.7".into()].into(),
         },
         ..certificate(moment() + TimeDelta::days(300))
     };

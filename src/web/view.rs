@@ -34,6 +34,7 @@ use super::inside::Inside;
 use super::page::query::PageQuery;
 use super::page::tongue::Tongue;
 use super::query::{CertificatesQuery, ScopesQuery};
+use super::quiet::{self, Looks, Tools};
 use super::refusal::Refusal;
 use super::{api, calendar, changes, detail, json, page, query, renewals};
 
@@ -90,6 +91,7 @@ impl View {
     fn with<T>(
         &self,
         told: Option<&Telling>,
+        tools: Option<&Tools>,
         answer: impl FnOnce(&Snapshot, DateTime<Utc>, &PageContext<'_>) -> T,
     ) -> T {
         // cloned out, so that no lock is held while the answer is made
@@ -109,6 +111,7 @@ impl View {
             renewals: board.as_deref(),
             reading: reading.as_deref(),
             tongue: Tongue::default(),
+            hands: tools.and_then(Tools::hands),
         };
         answer(&snapshot, (self.now)(), &context)
     }
@@ -129,17 +132,18 @@ impl Shown {
         &self,
         answer: impl FnOnce(&Snapshot, DateTime<Utc>, &PageContext<'_>) -> T + Send + 'static,
     ) -> T {
-        self.make_with(None, answer).await
+        self.make_with(None, None, answer).await
     }
 
-    /// The same for an answer that shows what is told.
+    /// The same for an answer that shows what is told, or has forms about it.
     pub(super) async fn make_with<T: Send + 'static>(
         &self,
         told: Option<Telling>,
+        tools: Option<Tools>,
         answer: impl FnOnce(&Snapshot, DateTime<Utc>, &PageContext<'_>) -> T + Send + 'static,
     ) -> T {
         let view = Arc::clone(&self.view);
-        self.desk.make(move || view.with(told.as_ref(), answer)).await
+        self.desk.make(move || view.with(told.as_ref(), tools.as_ref(), answer)).await
     }
 }
 
@@ -148,13 +152,14 @@ pub fn router(view: Arc<View>, access: Access) -> Router {
     changes::routes()
         .route("/", read_only(get(show_page)))
         .route("/calendar.ics", read_only(get(calendar::show)))
-        .route("/resource", read_only(get(detail::show)))
+        .route("/resource", get(detail::show).post(quiet::keep_quiet))
         .route("/assets/style.css", read_only(get(style)))
         .route("/assets/icon.svg", read_only(get(icon)))
         .route("/api/v1/certificates", read_only(get(certificates)))
         .route("/api/v1/scopes", read_only(get(scopes)))
         .route("/api/v1/openapi.json", read_only(get(openapi)))
         .merge(renewals::routes())
+        .merge(quiet::routes())
         .with_state(Shown { view, access, desk: Desk::default(), seal: Arc::default() })
 }
 
@@ -163,11 +168,17 @@ pub(super) fn read_only(routes: MethodRouter<Shown>) -> MethodRouter<Shown> {
     routes.fallback(|| async { Refusal::method_not_allowed() })
 }
 
-async fn show_page(State(shown): State<Shown>, tongue: Tongue, RawQuery(query): RawQuery) -> Response {
+async fn show_page(
+    Looks(viewer): Looks,
+    State(shown): State<Shown>,
+    tongue: Tongue,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let tools = Tools::new(&shown, viewer, query.as_deref());
     let query = PageQuery::parse(query.as_deref());
     let told = shown.view.inside.telling().await;
     let html = shown
-        .make_with(told, move |snapshot, now, context| {
+        .make_with(told, Some(tools), move |snapshot, now, context| {
             page::page(snapshot, &query, now, &context.speaking(tongue)).render()
         })
         .await;
@@ -363,7 +374,7 @@ mod tests {
     async fn new_snapshots_and_settings_are_seen_at_once() {
         let (view, snapshots, reloads) = view();
         let title = || {
-            view.with(None, |snapshot, now, context| {
+            view.with(None, None, |snapshot, now, context| {
                 let page = page::page(snapshot, &PageQuery::default(), now, context);
                 page.render().unwrap().lines().find(|line| line.starts_with("<title>")).unwrap().to_owned()
             })
@@ -371,7 +382,7 @@ mod tests {
         assert_eq!(title(), "<title>1 expired · notafter</title>");
         snapshots.send_replace(Arc::default());
         assert_eq!(title(), "<title>notafter</title>");
-        let zone = || view.with(None, |_, _, context| context.timezone);
+        let zone = || view.with(None, None, |_, _, context| context.timezone);
         assert_eq!(zone(), Tz::UTC);
         reloads
             .send_replace(Arc::new(ViewSettings { timezone: Tz::Asia__Shanghai, ..ViewSettings::default() }));

@@ -1,6 +1,8 @@
 //! Pages as people see them: a real Chromium opens each of them, in both languages, light and dark, wide and on a phone,
 //! while the demonstration runs underneath. axe-core looks for what keeps anybody out.
 //!
+//! Everybody is logged in, so that every form is seen; one message was given up and one silence holds before it begins.
+//!
 //! Needs Debian's `chromium` and `npm`; the two packages from npm go to a folder below `target` and stay there.
 //! `NOTAFTER_SCREENSHOTS=FOLDER` keeps pictures of what was seen.
 
@@ -9,11 +11,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use chrono::Utc;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{TimeDelta, Utc};
 use notafter::config;
 use notafter::daemon::Daemon;
+use notafter::domain::alert::message::{Kind, Message};
+use notafter::domain::alert::outbox::Settled;
+use notafter::domain::alert::silence::SilenceRow;
 use notafter::shutdown::Stop;
 use notafter::sim::demo::{self, Clouds, Inboxes};
+use notafter::store::Store;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -23,6 +31,9 @@ use tokio::time::{sleep, timeout};
 const PATIENCE: Duration = Duration::from_mins(2);
 /// What drives the browser and what looks for obstacles, as npm names them.
 const PACKAGES: [&str; 2] = ["playwright-core@1.65.1", "axe-core@4.14.1"];
+
+/// Of the user `demo`.
+const PASSWORD: &str = "wonderland";
 
 /// The demonstration with its receivers; ends with this value.
 struct Demo {
@@ -38,8 +49,12 @@ impl Demo {
         let folder = tempfile::tempdir().expect("a folder");
         let clouds = demo::start(260, 20_261_122, Utc::now()).await.expect("simulated clouds");
         let inboxes = Inboxes::start(None).await.expect("simulated receivers");
-        let text = demo::config_toml(&clouds, "127.0.0.1:9809", None)
-            + &inboxes.config_toml(&folder.path().join("notafter.db"))
+        let database = folder.path().join("notafter.db");
+        before(&database).await;
+        // the cost of a password is a matter of other tests
+        let users = format!("{{ demo = \"{}\" }}", bcrypt::hash(PASSWORD, 4).expect("a hash"));
+        let text = demo::config_toml(&clouds, "127.0.0.1:9809", Some(&users))
+            + &inboxes.config_toml(&database)
             + demo::renewal_toml();
         let mut config = config::parse(&text, "demo").expect("a configuration");
         config.web.listen = vec!["127.0.0.1:0".parse().expect("an address")];
@@ -57,6 +72,8 @@ impl Demo {
         for (path, wanted) in [
             ("/-/ready", "ready"),
             ("/", "class=\"timeline\""),
+            ("/", "evt_given_up"),
+            ("/", "sil_moving"),
             ("/api/v1/notifications", "\"state\":\"delivered\""),
             ("/api/v1/renewals", "\"state\":\"announced\""),
         ] {
@@ -68,7 +85,11 @@ impl Demo {
 
     async fn body(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(self.address).await.expect("the daemon lives");
-        let request = format!("GET {path} HTTP/1.0\r\nhost: {}\r\n\r\n", self.address);
+        let request = format!(
+            "GET {path} HTTP/1.0\r\nhost: {}\r\nauthorization: {}\r\n\r\n",
+            self.address,
+            authorization()
+        );
         stream.write_all(request.as_bytes()).await.expect("asked");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.expect("an answer");
@@ -114,6 +135,43 @@ impl Demo {
         }
         pages
     }
+}
+
+/// What is there before the daemon begins: a message that was given up, and a silence.
+async fn before(database: &Path) {
+    let (store, now) =
+        (Store::open(&format!("sqlite:{}", database.display())).await.expect("a store"), Utc::now());
+    let message = Message {
+        id: "evt_given_up".into(),
+        channel: "ops-slack".into(),
+        kind: Kind::Test,
+        route: "".into(),
+        at: now - TimeDelta::days(2),
+        items: Vec::new(),
+        left_out: 0,
+        overview: None,
+    };
+    store.commit_alerts(&[], &[message], now).await.expect("written");
+    store.claim("ops-slack", now).await.expect("read").expect("the message");
+    let error = "HTTP 404: no_service (the webhook of this channel was removed)".into();
+    store.settle("evt_given_up", &Settled::Dead { error }, now).await.expect("written");
+    let silence = SilenceRow {
+        id: "sil_moving".into(),
+        matcher: Some("cloud_service=\"mongodb\", tag:env=\"staging\"".into()),
+        fingerprint: None,
+        stage: None,
+        starts_at: now - TimeDelta::hours(5),
+        ends_at: now + TimeDelta::days(3),
+        author: "alice".into(),
+        comment: "moving to another region this week".into(),
+        include_expired: false,
+    };
+    store.add_silence(&silence).await.expect("written");
+    store.close().await;
+}
+
+fn authorization() -> String {
+    format!("Basic {}", STANDARD.encode(format!("demo:{PASSWORD}")))
 }
 
 fn text(value: &Value) -> &str {
@@ -165,6 +223,7 @@ async fn every_page_is_for_everybody() {
     let pages = demo.pages().await.to_string();
     let mut node = tokio::process::Command::new("node");
     node.arg(script).arg(packages).arg(format!("http://{}", demo.address)).arg(pages);
+    node.env("AUTHORIZATION", authorization());
     if let Some(folder) = std::env::var_os("NOTAFTER_SCREENSHOTS") {
         node.arg(folder);
     }

@@ -79,8 +79,16 @@ fn facts() -> impl Strategy<Value = Facts> {
 }
 
 fn certificate() -> impl Strategy<Value = Certificate> {
-    let subject = [boxed(), boxed(), boxed(), boxed(), boxed()].prop_map(
-        |[common_name, issuer, serial, sha256, key]| Subject { common_name, issuer, serial, sha256, key },
+    let names = vec(boxed(), 0..3).prop_map(Vec::into_boxed_slice);
+    let subject = ([boxed(), boxed(), boxed(), boxed(), boxed()], names).prop_map(
+        |([common_name, issuer, serial, sha256, key], names)| Subject {
+            common_name,
+            issuer,
+            serial,
+            sha256,
+            key,
+            names,
+        },
     );
     let source = select(vec![DateSource::Api, DateSource::X509]);
     let role = select(CertRole::ALL.to_vec());

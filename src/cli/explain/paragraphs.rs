@@ -102,6 +102,7 @@ fn certificate(certificate: &Certificate, found: Found<'_>, known: &Known<'_>) -
     paragraph.say_known("serial", &subject.serial);
     paragraph.say_known("sha256", &subject.sha256);
     paragraph.say_known("key", &subject.key);
+    paragraph.say_known("names", &subject.names.join(", "));
     let applied = known.thresholds_of(found, certificate.role);
     let stage = stage(certificate, &applied.thresholds, known.now);
     paragraph.say("stage", &because(stage, certificate, &applied.thresholds));

@@ -131,7 +131,7 @@ fn no_format_lets_a_name_move_a_cursor_or_begin_a_line() {
         .listing_fails(failure(Reason::Refused, HOSTILE));
     let report = Report::from_snapshot(&snapshot, &question(&[]));
     for (format, lines) in
-        [(CheckFormat::Table, 11), (CheckFormat::Csv, 4), (CheckFormat::Nagios, 4), (CheckFormat::Json, 78)]
+        [(CheckFormat::Table, 11), (CheckFormat::Csv, 4), (CheckFormat::Nagios, 4), (CheckFormat::Json, 79)]
     {
         let text = render(&report, format, Viewer::default());
         assert!(

@@ -175,7 +175,8 @@ impl Renewals {
         }
         for change in &changes {
             let Attempt { id, key, planned, .. } = &change.attempt;
-            tracing::info!(attempt = &**id, resource = %key.resource, ?planned, "a renewal is announced");
+            let from = planned.map(|window| window.begin.to_rfc3339_opts(SecondsFormat::Secs, true));
+            tracing::info!(attempt = &**id, resource = %key.resource, from, "a renewal is announced");
         }
         let written = self.context.keeping.write(&changes, &letters, view.now, None).await == Ok(true);
         if written {

@@ -22,6 +22,11 @@ use read::Reader;
 pub use label::{Label, LabelSet};
 pub use read::MatcherError;
 
+/// A value as it stands in an expression.
+pub fn value_in_quotes(value: &str) -> String {
+    Quoted(value).to_string()
+}
+
 /// How a label is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {

@@ -1,6 +1,7 @@
 //! The page as a whole.
 
 mod cache;
+mod selected;
 mod shared;
 mod support;
 
@@ -101,7 +102,11 @@ fn names_and_help_follow_the_conventions() {
 
 #[test]
 fn promtool_has_nothing_to_say() {
-    let page = plain(&snapshot_of_everything(), &surroundings(), moment());
+    check_metrics(&plain(&snapshot_of_everything(), &surroundings(), moment()));
+}
+
+/// Also used for parts of it.
+fn check_metrics(page: &str) {
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
@@ -122,6 +127,24 @@ fn the_reference_is_made_from_the_catalogue() {
         assert_eq!(reference.matches(&format!("### `{}`\n", family.name)).count(), 1, "{}", family.name);
     }
     expect_file("docs/metrics.md", &reference);
+}
+
+#[test]
+fn promtool_accepts_what_the_reference_says_for_large_fleets() {
+    let reference = reference();
+    let blocks = reference.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut checked = 0;
+    for block in blocks {
+        let what = if block.starts_with("groups:") { "rules" } else { "config" };
+        let file = folder.path().join("checked.yml");
+        std::fs::write(&file, block).expect("written");
+        let promtool = Command::new("promtool").args(["check", what]).arg(file).output();
+        let promtool = promtool.expect("promtool on the PATH (Debian package `prometheus`)");
+        assert!(promtool.status.success(), "{block}\n{}", String::from_utf8_lossy(&promtool.stderr));
+        checked += 1;
+    }
+    assert_eq!(checked, 2);
 }
 
 #[test]

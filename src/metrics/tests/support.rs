@@ -152,6 +152,7 @@ fn both() -> Vec<Certificate> {
             serial: "0a1b2c".into(),
             sha256: "ab".repeat(32).into(),
             key: "rsa-2048".into(),
+            names: ["*.redis.rds.aliyuncs.com".into()].into(),
         },
         ..certificate(ends)
     };

@@ -76,7 +76,7 @@ fn a_certificate_is_told_in_full() {
             "not_before": "2026-09-18T08:00:00Z", "source": "x509",
             "other_not_after": "2027-12-27T08:00:00Z", "dates_disagree": true,
             "common_name": "*.dcs.example.com", "issuer": "CN=Example CA", "serial": "0a1b",
-            "sha256": "9f86d081", "key": "rsa-2048", "managed_by": "customer", "renewal_required": true,
+            "sha256": "9f86d081", "key": "rsa-2048", "names": ["*.dcs.example.com", "10.0.0.7"], "managed_by": "customer", "renewal_required": true,
             "in_use": null, "used_by": [],
             "last_seen": "2026-11-21T23:00:00Z", "stale": true, "next_look": null, "failure": null,
             "owner": null, "tags": {},

@@ -14,6 +14,9 @@ use crate::visible::shortened;
 use crate::web::context::PageContext;
 use crate::web::rows::Row;
 
+/// Names of hosts are many: they are cut later than a story.
+const NAMES: usize = 1000;
+
 /// A certificate.
 #[derive(Debug)]
 pub struct CertificateView {
@@ -97,6 +100,7 @@ fn facts(
 ) -> Vec<Fact> {
     let m = context.tongue.words.more;
     let subject = &certificate.subject;
+    let names = shortened(&subject.names.join(", "), NAMES).into_owned();
     let begins = certificate.not_before.map(|at| minute(at, context));
     let known = [
         (m.begins, begins.unwrap_or_default(), false),
@@ -108,10 +112,15 @@ fn facts(
         (m.serial, subject.serial.to_string(), true),
         (m.sha256, subject.sha256.to_string(), true),
         (m.key, subject.key.to_string(), true),
+        (m.names, names, true),
     ];
     let known = known.into_iter().filter(|(_, text, _)| !text.is_empty());
     known
-        .map(|(label, text, code)| Fact { label, text: shortened(&text, STORY).into_owned(), code })
+        .map(|(label, text, code)| Fact {
+            label,
+            text: shortened(&text, if label == m.names { NAMES } else { STORY }).into_owned(),
+            code,
+        })
         .collect()
 }
 

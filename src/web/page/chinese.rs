@@ -118,7 +118,7 @@ pub const CHINESE: Words = Words {
     dead: "已放弃",
     error: "错误",
     dead_letters: "已放弃的消息",
-    dead_explained: "保留 90 天，可通过控制套接字（API）重新发送。",
+    dead_explained: "保留 90 天，可由用户在此重新发送或丢弃，也可通过控制套接字（API）。",
     message: "消息",
     attempts: every("尝试 {} 次"),
     silences: "静默",

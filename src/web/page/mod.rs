@@ -6,12 +6,14 @@
 pub mod certificate;
 pub mod chart;
 pub mod chinese;
+pub mod coded;
 pub mod frame;
 pub mod history;
 pub mod kind;
 pub mod more_words;
 pub mod order;
 pub mod query;
+pub mod quiet;
 pub mod renewal;
 pub mod renewal_words;
 pub mod renewals;

@@ -35,6 +35,8 @@ texts! {
     timeline: "What is planned, on a timeline", "续期计划时间线";
     timeline_explained: "Bars are windows, the line ends where the certificate does. The table below says the same.",
         "色块为续期窗口，线条止于证书到期之时。下表列出相同内容。";
+    scopes_ill: "Blind, or not looked at yet: {}", "无法读取或尚未查看：{} 个范围";
+    story: "What was answered", "应答内容";
     scopes_well: "Read well, with resources: {}", "读取正常且有资源：{} 个范围";
     remedy: "What to do: {}.", "处理办法：{}。";
 
@@ -72,6 +74,7 @@ texts! {
     serial: "Serial number", "序列号";
     sha256: "SHA-256", "SHA-256";
     key: "Key", "密钥";
+    names: "Is for", "适用主机";
     life: "{} % of its life are over", "有效期已过 {}%";
 
     facts: "The resource", "资源信息";
@@ -117,6 +120,31 @@ texts! {
     told_soon: "is told as soon as others had time to join", "稍候与其他消息合并后通知";
     told_along: "is told with the next reminder that goes out", "随下一条提醒通知";
     told_digest: "is told with the next digest", "随下一期摘要通知";
+
+    quiet: "Keep quiet about it", "静默";
+    quiet_explained: "Acknowledged: somebody knows, and the next stage is told again. Silenced: nothing of the resource is told, and nothing of it is renewed, until then.",
+        "确认：表示已有人知晓，进入下一级别时再次通知。静默：到期之前不通知该资源的任何消息，也不为其续期。";
+    quiet_command: "Who may do that here is not you: the page changes something only for users that are configured under [web]. On the machine of the daemon:",
+        "此页面仅允许 [web] 中配置的用户进行更改。可在守护进程所在机器上执行：";
+    comment: "Why", "原因";
+    acknowledge: "Acknowledge the {} certificate until: {}", "确认{}证书，直至：{}";
+    acknowledge_expired: "Acknowledge the expired {} certificate for 30 d", "确认已到期的{}证书，30 天";
+    silence_for: "For", "时长";
+    silence_expired: "also what is expired", "包括已到期的";
+    silence_it: "Silence", "静默";
+    end_silence: "End", "结束";
+    retry: "Send again", "重新发送";
+    drop: "Drop", "丢弃";
+    actions: "Change", "操作";
+    done_acknowledged: "Acknowledged.", "已确认。";
+    done_silenced: "Silenced.", "已静默。";
+    done_ended: "The silence is over.", "静默已结束。";
+    done_retried: "The message goes out again.", "消息将重新发送。";
+    done_dropped: "The message was dropped.", "消息已丢弃。";
+    done_stale: "Something changed since this page was shown, or the form was sent before. Nothing was done now: look again.",
+        "页面显示之后情况有变，或该表单已提交过。未作任何更改，请重新查看。";
+    done_unexplained: "Nothing was done: say why, so that others understand it later.", "未作任何更改：请填写原因，以便他人日后理解。";
+    done_away: "The store cannot be used at the moment. Nothing was done.", "存储暂不可用，未作任何更改。";
 
     renewal: "Renewal", "续期";
     renewal_off: "This daemon renews nothing.", "此守护进程不执行续期。";

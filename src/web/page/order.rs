@@ -94,7 +94,8 @@ fn asking(page: &str, fields: impl Iterator<Item = (&'static str, String)>) -> S
     link
 }
 
-fn fields(key: &ResourceKey) -> Vec<(&'static str, String)> {
+/// The resource as fields of a form.
+pub(super) fn fields(key: &ResourceKey) -> Vec<(&'static str, String)> {
     let ResourceKey { provider, account, project, region, service, resource_id } = key;
     let all = [
         ("resource", resource_id),

@@ -7,7 +7,7 @@ use super::renewal_words::RenewalWords;
 use super::timeline::{Timeline, timeline};
 use super::times::Stamp;
 use super::why as words_of;
-use super::words::{Words, fill};
+use super::words::{Words, fill, number};
 use crate::domain::identity::Scope;
 use crate::domain::renewal::attempt::{Attempt, State};
 use crate::domain::renewal::board::Board;
@@ -25,6 +25,8 @@ pub(super) const NAME: usize = 80;
 pub(super) const STORY: usize = 300;
 /// The most rows of each table.
 const ROWS: usize = 10;
+/// A longer table is folded.
+const SHORT: usize = 3;
 
 /// All that the page says of renewals.
 #[derive(Debug)]
@@ -48,6 +50,10 @@ pub struct Group {
     pub title: &'static str,
     /// The first of them.
     pub rows: Vec<RenewalRow>,
+    /// How many there are.
+    pub count: String,
+    /// It is short, or what happens now: not folded.
+    pub open: bool,
     /// How many are not shown.
     pub more: Option<String>,
 }
@@ -91,6 +97,8 @@ pub fn renewals(board: &Board, now: DateTime<Utc>, context: &PageContext<'_>, wo
     let groups = kinds.into_iter().zip(found).filter(|(_, entries)| !entries.is_empty());
     let groups = groups.map(|(title, entries)| Group {
         title,
+        count: number(entries.len()),
+        open: title == r.under_way || entries.len() <= SHORT,
         more: (entries.len() > ROWS).then(|| r.more.of(entries.len() - ROWS)),
         rows: entries.iter().take(ROWS).map(|entry| row(entry, now, context, words)).collect(),
     });

@@ -9,7 +9,8 @@ use chrono::{DateTime, Utc};
 use super::certificate::{CertificateView, certificates};
 use super::frame::Frame;
 use super::history::{Happened, history};
-use super::order::{OrderQuery, resource_link};
+use super::order::{OrderQuery, fields, resource_link};
+use super::quiet::{Hands, QuietForm, acknowledgements, quiet_form};
 use super::renewal::facts as renewal_facts;
 use super::renewals::{NAME, RenewalRow, STORY, minute, row as renewal_row};
 use super::words::{Words, fill};
@@ -62,6 +63,10 @@ struct Shown {
     looks: Vec<Fact>,
     told: Vec<ToldRow>,
     told_note: Option<&'static str>,
+    done: Option<(&'static str, &'static str)>,
+    quiet: Option<QuietForm>,
+    /// What the address says of the language.
+    lang: Option<&'static str>,
     renewal: Option<RenewalView>,
     no_renewal: &'static str,
     history: Vec<Happened>,
@@ -198,6 +203,12 @@ fn shown(reading: &Reading<'_>, key: &ResourceKey, now: DateTime<Utc>, context: 
         looks: looks(resource, now, context),
         told,
         told_note,
+        done: context.hands.filter(Hands::may_change).and_then(|hands| Some(hands.done?.said(w.more))),
+        lang: context.tongue.kept(),
+        quiet: alerts.and_then(|(world, memory)| {
+            let known = acknowledgements(world, memory, scope, resource);
+            quiet_form(key, fields(key), &known, context)
+        }),
         renewal: renewal(key, now, context),
         no_renewal: if context.renewals.is_some() { w.more.no_plan } else { w.more.renewal_off },
         history: history(scope, resource, alerts.map(|(_, memory)| memory), ledger, context),

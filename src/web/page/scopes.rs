@@ -17,8 +17,12 @@ use crate::web::context::PageContext;
 
 /// The most causes of blindness that are told one by one.
 const CAUSES: usize = 12;
+/// So many of them are not folded.
+const FIRST_CAUSES: usize = 3;
 /// The most scopes in the table.
 const SCOPES: usize = 100;
+/// More scopes than these are folded: their causes stand above.
+const FEW: usize = 5;
 /// Names are cut behind so many characters.
 const NAME: usize = 80;
 
@@ -31,10 +35,16 @@ pub struct Scopes {
     pub pending: usize,
     /// Why, longest first; one for all scopes of an account that fail for the same reason.
     pub causes: Vec<Cause>,
+    /// The rest of them, folded with a text of their own.
+    pub folded_causes: Vec<Cause>,
+    /// "and 3 more causes"
+    pub causes_text: Option<String>,
     /// "and 3 more causes"
     pub more_causes: Option<String>,
     /// Blind ones first, then those to come.
     pub rows: Vec<ScopeRow>,
+    /// They are many: folded, with this text.
+    pub rows_text: Option<String>,
     /// Those that are read well and have resources.
     pub well: Vec<ScopeRow>,
     /// How many of those there are.
@@ -119,6 +129,7 @@ pub fn scopes(
     let mut causes = causes(snapshot, now, context, words);
     let more_causes = causes.len().saturating_sub(CAUSES);
     causes.truncate(CAUSES);
+    let folded_causes = causes.split_off(FIRST_CAUSES.min(causes.len()));
     let shown = sorted.len() - empty;
     let row = |(scope, view): &(&Scope, &ScopeView)| scope_row(scope, view, now, context, words);
     let (troubled, well) = sorted[..shown.min(SCOPES)].split_at((blind + pending).min(SCOPES));
@@ -127,8 +138,11 @@ pub fn scopes(
         blind,
         pending,
         causes,
+        causes_text: (!folded_causes.is_empty()).then(|| words.more_blind.of(folded_causes.len())),
+        folded_causes,
         more_causes: (more_causes > 0).then(|| words.more_blind.of(more_causes)),
         rows: troubled.iter().map(row).collect(),
+        rows_text: (troubled.len() > FEW).then(|| fill(words.more.scopes_ill, &[&number(blind + pending)])),
         well: well.iter().map(row).collect(),
         well_text: (!well.is_empty()).then(|| fill(words.more.scopes_well, &[&number(used)])),
         empty: (empty > 0).then(|| words.empty_scopes.of(empty)),

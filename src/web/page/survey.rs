@@ -14,7 +14,7 @@ use crate::web::cursor::Sort;
 use crate::web::rows::{Row, rows};
 
 /// Rows on a page.
-pub const ROWS: usize = 50;
+pub const ROWS: usize = 25;
 /// Weeks in the outlook.
 pub const WEEKS: usize = 53;
 
@@ -191,12 +191,12 @@ mod tests {
     fn pages_follow_each_other_without_gap_or_repetition() {
         let snapshot = fleet(1_030);
         let mut seen = Vec::new();
-        for page in 0..22 {
+        for page in 0..43 {
             let query = PageQuery { page, ..PageQuery::default() };
             let mut survey = Survey::new(&snapshot, &query, moment(), &plain_context());
             let (shown, rows) = survey.page(&query);
-            assert_eq!(shown, page.min(20), "behind the last page is the last page");
-            if page < 21 {
+            assert_eq!(shown, page.min(41), "behind the last page is the last page");
+            if page < 42 {
                 seen.extend(rows.iter().map(|found| (found.row.not_after(), found.row.resource.id.clone())));
             }
         }

@@ -1,12 +1,17 @@
 //! What is told: channels and how they are, messages that were given up, silences, and who was told of a certificate.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
+use super::quiet::{Hands, about_letter, about_silence, sealed};
 use super::times::Stamp;
 use super::words::{Words, fill, number};
 use crate::domain::alert::facts::fingerprint;
 use crate::domain::alert::outbox::Row as Letter;
 use crate::domain::alert::silence::SilenceRow;
+use crate::domain::finding::Stage;
 use crate::notifier::desk::ChannelStatus;
 use crate::visible::shortened;
 use crate::web::api::silences::state_of;
@@ -33,6 +38,12 @@ pub struct Told {
     pub dead: Vec<DeadLetter>,
     /// Those that hold and those to come.
     pub silences: Vec<SilenceView>,
+    /// What became of a form: class and text.
+    pub done: Option<(&'static str, &'static str)>,
+    /// Whether its rows have forms.
+    pub forms: bool,
+    /// What the address says of the language.
+    pub lang: Option<&'static str>,
 }
 
 /// A channel.
@@ -61,6 +72,8 @@ pub struct DeadLetter {
     pub at: Stamp,
     pub attempts: String,
     pub error: String,
+    /// The seal of the form that settles it.
+    pub token: Option<String>,
 }
 
 /// A silence.
@@ -68,12 +81,16 @@ pub struct DeadLetter {
 #[allow(missing_docs)]
 pub struct SilenceView {
     pub id: String,
+    /// `info` or `pending`: the class in the style sheet.
+    pub class: &'static str,
     pub state: &'static str,
     pub about: String,
     pub until: Stamp,
     pub author: String,
     pub comment: String,
     pub also_expired: bool,
+    /// The seal of the form that ends it.
+    pub token: Option<String>,
 }
 
 /// Builds what the page says of what is told.
@@ -93,22 +110,39 @@ pub fn told(telling: &Telling, now: DateTime<Utc>, context: &PageContext<'_>, wo
         channels: channels.iter().map(|channel| channel_row(channel, now, words)).collect(),
         dead: telling.dead.iter().map(|letter| dead_letter(letter, context, words)).collect(),
         silences: silences.map(|row| silence(row, now, context, words)).collect(),
+        done: context.hands.filter(Hands::may_change).and_then(|hands| Some(hands.done?.said(words.more))),
+        lang: context.tongue.kept(),
+        forms: context.hands.as_ref().is_some_and(Hands::may_change),
     }
 }
 
-/// Who was told of a certificate, and as what.
+/// Who was told of a certificate, and as what: a note for each stage that was told, the deepest first.
 pub fn notes(row: &Row<'_>, now: DateTime<Utc>, context: &PageContext<'_>, words: &Words) -> Vec<String> {
     let told = || {
         let fingerprint = fingerprint(row.scope, &row.resource.id, row.certificate?.role);
         let past = context.told?.board.memory.certificates.get(&fingerprint)?;
-        let last = past.told.iter().filter_map(|(channel, told)| {
-            let here = told.iter().find(|told| Some(told.not_after) == row.not_after())?;
-            let (channel, ago) = (shortened(channel, NAME), words.ago(now - here.at));
-            Some(fill(words.told_as, &[&channel, &ago, words.stage(here.stage)]))
-        });
-        Some(last.take(CHANNELS).collect())
+        let mut by_stage: BTreeMap<Reverse<Stage>, (Vec<&str>, DateTime<Utc>)> = BTreeMap::new();
+        for (channel, told) in &past.told {
+            let Some(here) = told.iter().find(|told| Some(told.not_after) == row.not_after()) else {
+                continue;
+            };
+            let (channels, last) = by_stage.entry(Reverse(here.stage)).or_insert((Vec::new(), here.at));
+            channels.push(channel);
+            *last = here.at.max(*last);
+        }
+        let note = |(Reverse(stage), (channels, last)): (Reverse<Stage>, (Vec<&str>, DateTime<Utc>))| {
+            fill(words.told_as, &[&several(&channels), &words.ago(now - last), words.stage(stage)])
+        };
+        Some(by_stage.into_iter().map(note).collect())
     };
     told().unwrap_or_default()
+}
+
+/// The first of them by name, and how many more there are.
+fn several(channels: &[&str]) -> String {
+    let named: Vec<_> = channels.iter().take(CHANNELS).map(|channel| shortened(channel, NAME)).collect();
+    let more = channels.len() - named.len();
+    if more == 0 { named.join(", ") } else { format!("{} +{more}", named.join(", ")) }
 }
 
 fn channel_row(status: &ChannelStatus, now: DateTime<Utc>, words: &'static Words) -> ChannelRow {
@@ -139,6 +173,7 @@ fn dead_letter(letter: &Letter, context: &PageContext<'_>, words: &Words) -> Dea
         at: Stamp::new(message.at, context.timezone),
         attempts: words.attempts.of(letter.attempts as usize),
         error: shortened(letter.last_error.as_deref().unwrap_or_default(), STORY).into_owned(),
+        token: token(context, &about_letter(&message.id, letter.attempts)),
     }
 }
 
@@ -157,18 +192,23 @@ fn silence(
     let holds = state_of(row, now) == "active";
     SilenceView {
         id: shortened(&row.id, NAME).into_owned(),
+        class: if holds { "info" } else { "pending" },
         state: if holds { words.silence_active } else { words.silence_pending },
         about,
         until: Stamp::new(row.ends_at, context.timezone),
         author: shortened(&row.author, NAME).into_owned(),
         comment: shortened(&row.comment, STORY).into_owned(),
         also_expired: row.include_expired,
+        token: token(context, &about_silence(&row.id, row.ends_at)),
     }
+}
+
+fn token(context: &PageContext<'_>, about: &[String]) -> Option<String> {
+    context.hands.filter(Hands::may_change).map(|hands| sealed(&hands, about))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     use askama::Template as _;
@@ -267,7 +307,7 @@ mod tests {
             epoch: certificate.not_after,
             doubt: None,
             missing: None,
-            told: BTreeMap::from([("dba-slack".into(), vec![told])]),
+            told: ["a", "b", "c", "d", "dba-slack"].map(|name| (name.into(), vec![told])).into(),
         };
         let fingerprint =
             crate::domain::alert::facts::fingerprint(row.scope, &row.resource.id, certificate.role);
@@ -291,7 +331,7 @@ mod tests {
             "cloud_service=&#34;rds&#34;",
             "&#60;i&#62;moving&#60;/i&#62;",
             "also what is expired",
-            "dba-slack told 5 h ago: critical",
+            "<li>a, b, c, d +1 told 5 h ago: critical</li>",
         ] {
             assert!(html.contains(want), "{want}:\n{html}");
         }

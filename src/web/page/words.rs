@@ -289,7 +289,7 @@ pub const ENGLISH: Words = Words {
     dead: "Given up",
     error: "Error",
     dead_letters: "Messages that were given up",
-    dead_explained: "They are kept for 90 days and can be sent again through the control socket (API).",
+    dead_explained: "They are kept for 90 days. Users can send them again or drop them here; the control socket (API) can, too.",
     message: "Message",
     attempts: Counted { one: "{} attempt", many: "{} attempts" },
     silences: "Silences",

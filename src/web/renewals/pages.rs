@@ -1,45 +1,25 @@
 //! The pages of renewals, and what their forms order. A form counts once, and only for what its reader saw.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Bytes;
-use axum::extract::{FromRequestParts, Path, RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
-use axum::http::header::{LOCATION, ORIGIN};
-use axum::http::request::Parts;
+use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 
 use super::{Answer, ledger, no_resource, person, renewing, status_of, unknown};
-use crate::web::access::{CONTROL, MayChange};
+use crate::web::access::MayChange;
 use crate::web::form::Filled;
 use crate::web::inside::Renewing;
 use crate::web::page::order::{OrderQuery, Ordering, order_page};
 use crate::web::page::renewal::{Asked, Notice, Reading, Viewer, about, renewal_page};
 use crate::web::page::tongue::Tongue;
 use crate::web::planned::{entries, entry};
+use crate::web::quiet::{Looks, viewer};
 use crate::web::refusal::Refusal;
 use crate::web::view::{Shown, written};
-
-/// Who looks at a page, and may change something from it; a link on another site may well have led here.
-pub(super) struct Looks(Viewer);
-
-impl FromRequestParts<Shown> for Looks {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, shown: &Shown) -> Result<Self, Self::Rejection> {
-        let mut asked = parts.clone();
-        asked.headers.remove("sec-fetch-site");
-        asked.headers.remove(ORIGIN);
-        let may = MayChange::from_request_parts(&mut asked, shown).await;
-        Ok(Self(match may {
-            Ok(may) if may.who() == CONTROL => Viewer::Somebody,
-            Ok(may) => Viewer::User(may.who().to_owned()),
-            Err(_) => Viewer::Reader,
-        }))
-    }
-}
 
 pub(super) async fn show(
     Looks(viewer): Looks,
@@ -82,7 +62,7 @@ pub(super) async fn decide(
 ) -> Answer {
     let filled = Filled::read(&body);
     let by = person(&may, Some(filled.field("by")))?;
-    let viewer = if may.who() == CONTROL { Viewer::Somebody } else { Viewer::User(may.who().to_owned()) };
+    let viewer = viewer(&may);
     let Renewing { board, desk } = renewing(&shown)?.clone();
     let board = Arc::clone(&board.borrow());
     let found = entry(&board, &id).ok_or_else(|| unknown(&id))?;
@@ -151,7 +131,7 @@ async fn order_page_of(
 pub(super) async fn order(may: MayChange, tongue: Tongue, State(shown): State<Shown>, body: Bytes) -> Answer {
     let filled = Filled::read(&body);
     let by = person(&may, Some(filled.field("by")))?;
-    let viewer = if may.who() == CONTROL { Viewer::Somebody } else { Viewer::User(may.who().to_owned()) };
+    let viewer = viewer(&may);
     let asked = OrderQuery::of_form(&|name| filled.field(name).to_owned());
     let Renewing { board, desk } = renewing(&shown)?.clone();
     let found = Arc::clone(&shown.view.snapshot.borrow());

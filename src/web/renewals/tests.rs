@@ -350,7 +350,7 @@ async fn pages_show_everything_and_nothing_foreign_is_markup() {
         "Recent outcomes",
         "waits for a person&#39;s approval",
         "2 certificates more are allowed by a rule and not due yet.",
-        "To do: look at the instance in the console; then let it be tried again with `notafter renew`.",
+        "To do: look at the instance in the console; then let it be tried again with <code>notafter renew</code>.",
     ] {
         assert!(overview.contains(want), "{want}:\n{overview}");
     }
