@@ -3,13 +3,17 @@
 //! A form carries a token over what it is about and the state that was shown. Once that changed (the order itself changes
 //! it), the token is worth nothing any more: nobody approves what they have not seen, and no form counts twice.
 
+use std::sync::{Arc, LazyLock};
+
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use aws_lc_rs::rand::SystemRandom;
 
 use super::query::pairs;
 
-/// Makes tokens and knows them again. They end with the process.
+/// Makes tokens and knows them again. They end with the process; forms that are open stay good over a reload.
 pub(super) struct Seal(hmac::Key);
+
+static OF_THIS_PROCESS: LazyLock<Arc<Seal>> = LazyLock::new(Arc::default);
 
 impl Default for Seal {
     fn default() -> Self {
@@ -19,6 +23,11 @@ impl Default for Seal {
 }
 
 impl Seal {
+    /// The one of this process.
+    pub(super) fn of_this_process() -> Arc<Self> {
+        Arc::clone(&OF_THIS_PROCESS)
+    }
+
     /// The token over these parts.
     pub(super) fn token(&self, about: &[&str]) -> String {
         hex::encode(hmac::sign(&self.0, &joined(about)))

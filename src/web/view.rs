@@ -160,7 +160,7 @@ pub fn router(view: Arc<View>, access: Access) -> Router {
         .route("/api/v1/openapi.json", read_only(get(openapi)))
         .merge(renewals::routes())
         .merge(quiet::routes())
-        .with_state(Shown { view, access, desk: Desk::default(), seal: Arc::default() })
+        .with_state(Shown { view, access, desk: Desk::default(), seal: Seal::of_this_process() })
 }
 
 /// `get` answers HEAD as well; everything else is told what is possible.
