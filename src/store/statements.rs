@@ -114,6 +114,9 @@ pub(super) const HISTORY: &str = "SELECT id, channel, state, attempts, parts_don
 pub(super) const RETRY: &str = "UPDATE outbox SET state = 'queued', attempts = 0, next_at = $2, settled_at = NULL \
      WHERE id = $1 AND state = 'dead'";
 pub(super) const DISCARD: &str = "UPDATE outbox SET state = 'superseded' WHERE id = $1 AND state = 'dead'";
+/// All of a channel that waits and was made before a moment.
+pub(super) const GIVE_UP_OLD: &str = "UPDATE outbox SET state = 'dead', settled_at = $3, last_error = $4 \
+     WHERE state = 'queued' AND settled_at IS NULL AND channel = $1 AND created_at < $2";
 pub(super) const COUNT_WAITING: &str = "SELECT channel, COUNT(*) FROM outbox WHERE state IN ('queued', 'sending') AND settled_at IS NULL GROUP BY channel";
 pub(super) const COUNT_DEAD: &str =
     "SELECT channel, COUNT(*) FROM outbox WHERE state = 'dead' GROUP BY channel";
