@@ -128,19 +128,23 @@ impl Hush {
 
     /// Whoever does not want to hear this now.
     pub(crate) fn holds(&self, word: &Word<'_>, ledger: &Ledger, now: DateTime<Utc>) -> Option<&Held> {
-        let mut active = self.all.iter().filter(|held| held.from <= now && now < held.until);
-        active.find(|held| held.holds(word, ledger))
+        self.active(now).find(|held| held.holds(word, ledger))
+    }
+
+    fn active(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Held> {
+        self.all.iter().filter(move |held| held.from <= now && now < held.until)
     }
 
     /// Notes what is held at the moment.
     pub(crate) fn note(&mut self, fleet: &Fleet, ledger: &Ledger, channels: &[&str], now: DateTime<Utc>) {
         self.all.retain(|held| now - held.until < TimeDelta::days(1));
-        for (id, truth) in &fleet.truth {
-            let stage = stage_of(truth.not_after - now);
-            for channel in channels.iter().filter(|_| stage > Stage::Ok) {
-                let service = fleet.service(id);
-                let word = Word { channel, id, service, end: truth.not_after, stage };
-                if self.holds(&word, ledger, now).is_some() {
+        let active: Vec<Held> = self.active(now).cloned().collect();
+        let soon = now + TimeDelta::days(30);
+        for (id, truth) in fleet.truth.iter().filter(|(_, truth)| truth.not_after <= soon && !truth.gone) {
+            let (service, end) = (fleet.service(id), truth.not_after);
+            for channel in channels {
+                let word = Word { channel, id, service, end, stage: stage_of(end - now) };
+                if active.iter().any(|held| held.holds(&word, ledger)) {
                     self.held.insert(((*channel).to_owned(), id.clone()), now);
                 }
             }
@@ -156,10 +160,11 @@ impl Held {
     fn holds(&self, word: &Word<'_>, ledger: &Ledger) -> bool {
         match &self.about {
             About::Known(id, end, stage) => {
-                let told = ledger.last_told(word.channel, word.id, word.end);
-                (id, end) == (&word.id.to_owned(), &word.end)
+                let told = || ledger.last_told(word.channel, word.id, word.end);
+                id == word.id
+                    && *end == word.end
                     && word.stage <= *stage
-                    && told.is_some_and(|told| told <= self.from)
+                    && told().is_some_and(|told| told <= self.from)
             }
             _ if word.stage == Stage::Expired && !self.include_expired => false,
             About::One(id) => id == word.id,

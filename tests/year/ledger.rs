@@ -163,7 +163,9 @@ impl Ledger {
     /// What a channel is for it hears, after whatever held it back.
     pub(crate) fn check_heard(&self, fleet: &Fleet, hush: &Hush, began: DateTime<Utc>, now: DateTime<Utc>) {
         let quiet = (0..=HEARD_WITHIN.num_hours()).any(|hours| hush::is_quiet(now - TimeDelta::hours(hours)));
-        for (id, truth) in fleet.truth.iter().filter(|(id, truth)| !truth.gone && fleet.is_visible(id, now)) {
+        let soon = now + TimeDelta::days(32);
+        let near = fleet.truth.iter().filter(|(_, truth)| !truth.gone && truth.not_after < soon);
+        for (id, truth) in near.filter(|(id, _)| fleet.is_visible(id, now)) {
             let left = truth.not_after - now;
             let must = hush::stage_of(left + HEARD_WITHIN);
             let by_numbers = truth.not_after < began + TOLD_BY_NUMBERS;
