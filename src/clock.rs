@@ -47,6 +47,11 @@ impl Clock {
         (self.wall)()
     }
 
+    /// Time since start by the monotonic clock alone, which nothing makes jump.
+    pub fn monotonic(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     /// The point on the timeline: time since start, suspended time included once it was noticed.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed() + self.lock().skipped

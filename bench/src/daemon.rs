@@ -29,9 +29,18 @@ pub fn account(name: &str, key: &str, url: &str, regions: &[&str], more: &str) -
 impl Daemon {
     /// Starts `program` with these accounts; on one core where one is named. Everything is looked at once.
     pub fn start(program: &str, accounts: &str, core: Option<&str>) -> Self {
+        Self::start_every(program, accounts, "30d", core)
+    }
+
+    /// The same, and everything is looked at again and again.
+    pub fn start_looking(program: &str, accounts: &str, every: &str) -> Self {
+        Self::start_every(program, accounts, every, None)
+    }
+
+    fn start_every(program: &str, accounts: &str, every: &str, core: Option<&str>) -> Self {
         let address = free_address();
         let text = format!(
-            "[poll]\nmax_age = \"30d\"\nmin_interval = \"30d\"\ndiscover_every = \"30d\"\n[web]\nlisten = [{address:?}]\n{accounts}"
+            "[poll]\nmax_age = {every:?}\nmin_interval = {every:?}\ndiscover_every = \"30d\"\n[web]\nlisten = [{address:?}]\n{accounts}"
         );
         let config = std::env::temp_dir().join(format!("notafter-bench-{address}.toml"));
         let mut file = OpenOptions::new()

@@ -18,6 +18,7 @@ mod scrape;
 mod serve;
 mod slow;
 mod start;
+mod store;
 mod table;
 mod x509;
 mod year;
@@ -35,6 +36,7 @@ fn main() {
         ["year", ref rest @ ..] => year::main(rest),
         ["x509", ref rest @ ..] => x509::main(rest),
         ["start", ref rest @ ..] => start::main(rest),
+        ["store", ref rest @ ..] => store::main(rest),
         ["absorb", ref rest @ ..] => absorb::main(rest),
         ["slow", ref rest @ ..] => slow::main(rest),
         ["serve", resources] => serve::main(number(resources), None),

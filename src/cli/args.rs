@@ -106,7 +106,7 @@ pub enum Command {
     ///
     /// All of it is used, or nothing: what is wrong is printed, and the daemon goes on as before. Ends with 78 then.
     Reload,
-    /// Keep alerts quiet for a while: add, list and end silences of the running daemon
+    /// Keep alerts quiet for a while: add, list and end silences of the running daemon, or acknowledge
     #[command(subcommand)]
     Silence(Silence),
     /// Try channels: send test messages
@@ -226,6 +226,12 @@ pub enum TextFormat {
 pub enum Silence {
     /// Keep alerts about something quiet for a while
     Add(AddSilence),
+    /// Say that somebody knows of a certificate: no reminders until it is in a deeper stage
+    ///
+    /// Holds for every certificate of the resource that a channel was told of, up to the deepest stage that was told. The next
+    /// deeper stage is told and ends it; so does a renewal. `silence end` takes it back.
+    #[command(visible_alias = "ack")]
+    Acknowledge(Acknowledge),
     /// List the silences that hold and those to come
     List {
         /// How to print
@@ -261,6 +267,26 @@ pub struct AddSilence {
     /// Also keep quiet about what is over; otherwise that is always told
     #[arg(long)]
     pub include_expired: bool,
+}
+
+/// Arguments of `silence acknowledge`.
+#[derive(Debug, Args)]
+pub struct Acknowledge {
+    /// The cloud's id of the resource
+    #[arg(value_name = "RESOURCE_ID")]
+    pub resource_id: String,
+    /// What is done about it, for the others
+    #[arg(long, value_name = "TEXT")]
+    pub comment: String,
+    /// For how long at most
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "30d")]
+    pub length: Duration,
+    /// Which one, where several have this id, for example 'cloud_account="prod"'
+    #[arg(long = "match", value_name = "EXPR", value_parser = matcher)]
+    pub matcher: Option<Matcher>,
+    /// Who knows of it
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "")]
+    pub author: String,
 }
 
 /// What can be done with channels.
@@ -527,6 +553,8 @@ mod tests {
             ("no resources", &["demo", "--resources", "0"], 64),
             ("a silence without an end", &["silence", "add", "cloud_service=\"rds\"", "--comment", "x"], 64),
             ("a silence without a reason", &["silence", "add", "cloud_service=\"rds\"", "--for", "7d"], 64),
+            ("knowing without a reason", &["silence", "acknowledge", "r-1"], 64),
+            ("knowing of nothing", &["silence", "acknowledge", "--comment", "x"], 64),
             ("a silence about nothing", &["silence", "add", "rds", "--for", "7d", "--comment", "x"], 64),
             (
                 "a silence from no time",
@@ -592,6 +620,21 @@ mod tests {
             panic!("an approval")
         };
         assert_eq!((&*id, order.yes, now), ("ren_1", true, false));
+    }
+
+    #[test]
+    fn what_is_known_is_known_for_a_month_unless_it_is_said() {
+        for (words, days) in [
+            (&["silence", "acknowledge", "r-1", "--comment", "x"][..], 30),
+            (&["silence", "ack", "r-1", "--comment", "x", "--for", "7d"], 7),
+        ] {
+            match parsed(words) {
+                Ok(Arguments { command: Command::Silence(Silence::Acknowledge(wanted)), .. }) => {
+                    assert_eq!(wanted.length, Duration::from_hours(24 * days), "{words:?}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[test]

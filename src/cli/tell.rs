@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::renewing;
 use super::text::{left, plural, utc};
+use crate::domain::finding::Stage;
 use crate::visible::visible;
 use crate::web::api::notifications::TestedItem;
 use crate::web::api::reload::ReloadItem;
@@ -100,7 +101,20 @@ fn alerts(alerts: &AlertsStatus, now: DateTime<Utc>) -> String {
     format!("{looked}{trouble}; {queued} queued, {dead} given up; {} in force", plural(*silences, "silence"))
 }
 
+/// A channel that is not configured, and has messages left.
+fn removed(channel: &ChannelItem, now: DateTime<Utc>) -> String {
+    let until = channel.given_up_at.as_ref();
+    let until = until.map_or_else(String::new, |at| {
+        format!("; what is queued is given up in {} unless it comes back", left(at.0 - now))
+    });
+    let (name, queued, dead) = (visible(&channel.name), channel.queued, channel.dead);
+    format!("  {name}: NOT CONFIGURED; {queued} queued, {dead} given up{until}")
+}
+
 fn channel(channel: &ChannelItem, now: DateTime<Utc>) -> String {
+    if !channel.configured {
+        return removed(channel, now);
+    }
     let state = if channel.failing { "FAILING" } else { "delivers" };
     let since = channel
         .failing_since
@@ -135,6 +149,13 @@ pub(super) fn added(silence: &SilenceItem) -> String {
     let (from, until) = (utc(silence.starts_at.0), utc(silence.ends_at.0));
     let expired = if silence.include_expired { "" } else { "; what is over is told all the same" };
     format!("{} holds from {from} until {until}{expired}\n", visible(&silence.id))
+}
+
+/// A certificate of which somebody knows from now on.
+pub(super) fn acknowledged(silence: &SilenceItem, what: &str, stage: Stage) -> String {
+    let (id, until) = (visible(&silence.id), utc(silence.ends_at.0));
+    let (what, stage) = (visible(what), stage.as_str());
+    format!("{id} acknowledges the {what} as {stage}, until it is worse or renewed, at most until {until}\n")
 }
 
 /// The silences that hold and those to come.
@@ -219,7 +240,6 @@ fn way_out(reason: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::cli::testing::{HOSTILE, assert_expected, in_seconds};
-    use crate::domain::finding::Stage;
     use crate::domain::testing::moment;
     use crate::web::api::renewals::of_board;
     use crate::web::api::status::{ClockStatus, RenewalsStatus, ScopeCounts};
@@ -254,7 +274,7 @@ mod tests {
                 queued: 2,
                 dead: 1,
             },
-            channels: vec![channel_now("dba-slack", false), channel_now("pager", true)],
+            channels: vec![channel_now("dba-slack", false), channel_now("pager", true), removed_now()],
             renewals: RenewalsStatus {
                 mode: "approve".to_owned(),
                 planned_at: Some(Moment(in_seconds(-5))),
@@ -280,6 +300,20 @@ mod tests {
             error: failing.then(|| "HTTP 403: archived".to_owned()),
             queued: if failing { 2 } else { 0 },
             dead: usize::from(failing),
+            configured: true,
+            given_up_at: None,
+        }
+    }
+
+    fn removed_now() -> ChannelItem {
+        ChannelItem {
+            r#type: String::new(),
+            place: String::new(),
+            last_success: None,
+            queued: 3,
+            configured: false,
+            given_up_at: Some(Moment(in_seconds(71 * 3600))),
+            ..channel_now("old-slack", false)
         }
     }
 
@@ -338,9 +372,10 @@ mod tests {
             author: String::new(),
             ..silence_now("sil_2")
         };
+        let known = super::acknowledged(&acknowledged, "server certificate of r-1 (prod)", Stage::Warning);
         let list = List { items: vec![silence_now("sil_1"), acknowledged], next: Some("x".to_owned()) };
         let none = List { items: Vec::new(), next: None };
-        let text = [added(&silence_now("sil_1")), silences(&list), silences(&none)].join("----\n");
+        let text = [added(&silence_now("sil_1")), known, silences(&list), silences(&none)].join("----\n");
         assert_expected("silences.txt", &text);
     }
 

@@ -29,6 +29,8 @@ const RETRY: Duration = Duration::from_secs(2);
 const CLOSE_LIMIT: Duration = Duration::from_secs(3);
 /// At the end, others get this long to be done with the store.
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
+/// Messages are not counted for longer at a start or a reload.
+const COUNT_LIMIT: Duration = Duration::from_secs(2);
 /// The longest wait between two tries.
 const LONGEST_RETRY: Duration = Duration::from_mins(5);
 
@@ -38,6 +40,7 @@ type Opened = Result<(Arc<Store>, Arc<Snapshot>), StoreError>;
 pub(super) struct Found {
     url: Secret,
     opened: Opened,
+    has_messages: bool,
     holder: Holder,
     handle: Handle,
 }
@@ -57,8 +60,15 @@ impl Found {
             }
         };
         let (holder, handle) = store::handle();
-        holder.show(opened.as_ref().ok().map(|(store, _)| Arc::clone(store)));
-        Self { url, opened, holder, handle }
+        let shown = opened.as_ref().ok().map(|(store, _)| Arc::clone(store));
+        let has_messages = has_messages(shown.as_deref()).await;
+        holder.show(shown);
+        Self { url, opened, has_messages, holder, handle }
+    }
+
+    /// Whether messages wait in it, or were given up.
+    pub(super) fn has_messages(&self) -> bool {
+        self.has_messages
     }
 
     /// For those who use the store besides. It is closed when all handles are gone, or a little after the poll loop.
@@ -78,7 +88,7 @@ impl Found {
         metrics: Arc<MetricsPage>,
         clock: Clock,
     ) {
-        let Self { url, opened, holder, handle } = self;
+        let Self { url, opened, holder, handle, .. } = self;
         drop(handle);
         Keeper { url, snapshots, metrics, clock, holder, failures: 0, worked: false, damaged: false }
             .run(opened)
@@ -218,6 +228,14 @@ async fn next(snapshots: &mut watch::Receiver<Arc<Snapshot>>, earliest: Instant)
         () = ended(snapshots.clone()) => {}
     }
     true
+}
+
+/// Whether messages wait in a store, or were given up. One that does not say is taken for empty: whoever has no channel
+/// configured waits for nothing.
+pub(super) async fn has_messages(store: Option<&Store>) -> bool {
+    let Some(store) = store else { return false };
+    let counts = tokio::time::timeout(COUNT_LIMIT, store.counts()).await;
+    matches!(counts, Ok(Ok(counts)) if !counts.is_empty())
 }
 
 async fn open(url: &Secret, clock: &Clock, damaged: bool) -> Opened {

@@ -17,7 +17,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::Base;
 use super::alerts::{self, Delivery, Estate, watch::Rules};
 use super::draft::{Draft, Known};
-use super::keep::Found;
+use super::keep::{self, Found};
 use super::poll::{Changes, Poller, Wishes};
 use super::reload::ReloadError;
 use super::renewal::{self, Renewals};
@@ -110,7 +110,8 @@ impl Running {
             base,
             _control: None,
         };
-        this.use_draft(draft, None);
+        let has_messages = store.as_ref().is_some_and(Found::has_messages);
+        this.use_draft(draft, None, has_messages);
         if let Some(listener) = control.as_mut().and_then(Socket::take_listener) {
             this.control(listener);
         }
@@ -254,11 +255,14 @@ impl Running {
         let now = self.base.clock.now();
         self.base.metrics.config_accepted(draft.poll.clone(), now);
         self.base.reading.send_replace(Arc::new(Reading { used_since: now, refused: None }));
-        self.use_draft(draft, before);
+        let store = self.base.store.as_ref().and_then(crate::store::Handle::store);
+        let has_messages = keep::has_messages(store.as_deref()).await;
+        drop(store);
+        self.use_draft(draft, before, has_messages);
     }
 
-    /// Begins what is new with this configuration.
-    fn use_draft(&mut self, draft: Draft, before: Option<Renewals>) {
+    /// Begins what is new with this configuration. `has_messages`: of channels that may not be configured any more.
+    fn use_draft(&mut self, draft: Draft, before: Option<Renewals>, has_messages: bool) {
         let Draft { accounts, channels, heartbeat, words, rules, poll: _, renewal, .. } = draft;
         let Draft { external_url, settings, explainer, listeners, known, .. } = draft;
         let providers =
@@ -266,7 +270,8 @@ impl Running {
         let providers: Providers = providers.collect();
         self.providers.send_replace(providers.clone());
         let usual_rules = rules.clone();
-        let mut delivery = self.delivery(channels, heartbeat, words, rules);
+        let is_wanted = !channels.is_empty() || heartbeat.is_some() || has_messages;
+        let mut delivery = if is_wanted { self.delivery(channels, heartbeat, words, rules) } else { None };
         let renewals =
             self.renewals(renewal, usual_rules, external_url, &providers, delivery.as_ref(), before);
         if let (Some(delivery), Some(renewals)) = (&mut delivery, &renewals) {
@@ -294,7 +299,7 @@ impl Running {
         self.known = known;
     }
 
-    /// `None`: nobody is to be told anything, or nothing can be written down.
+    /// `None`: nothing can be written down.
     fn delivery(
         &self,
         channels: Vec<alerts::Channel>,
@@ -303,9 +308,6 @@ impl Running {
         rules: Rules,
     ) -> Option<Delivery> {
         let store = self.base.store.clone()?;
-        if channels.is_empty() && heartbeat.is_none() {
-            return None;
-        }
         let parts = alerts::Parts {
             channels,
             words,

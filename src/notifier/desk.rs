@@ -9,7 +9,7 @@ use crate::domain::alert::outbox::{Row, State};
 
 /// Answers about messages and channels.
 pub trait Desk: Send + Sync {
-    /// Every channel, in the order of the configuration.
+    /// Every channel, in the order of the configuration; behind them those that are not configured and have messages left.
     fn channels(&self) -> Answer<'_, Vec<ChannelStatus>>;
 
     /// Messages in these states, the youngest first, at most `limit`; with `before`, those behind that one.
@@ -20,7 +20,7 @@ pub trait Desk: Send + Sync {
         before: Option<(DateTime<Utc>, &'a str)>,
     ) -> Answer<'a, Vec<Row>>;
 
-    /// Has a message sent again that was given up. `false`: there is no such message.
+    /// Has a message sent again that was given up. `false`: there is no such message. Refused where nobody would send it.
     fn retry<'a>(&'a self, id: &'a str) -> Answer<'a, bool>;
 
     /// Drops a message that was given up. `false`: there is no such message.
@@ -45,6 +45,9 @@ pub enum DeskError {
     /// No channel has this name.
     #[error("there is no channel `{0}`")]
     NoSuchChannel(String),
+    /// The message is for a channel that is not configured.
+    #[error("its channel `{0}` is not configured: nobody would send it")]
+    NotConfigured(String),
 }
 
 /// How a channel is.
@@ -66,6 +69,15 @@ pub struct ChannelStatus {
     pub queued: usize,
     /// Messages that were given up.
     pub dead: usize,
+    /// It is not configured, and has messages left.
+    pub removed: Option<Removal>,
+}
+
+/// A channel that is not configured any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Removal {
+    /// What waits for it is given up then at the earliest, unless it comes back; `None`: nothing waits, or that is not known yet.
+    pub given_up_at: Option<DateTime<Utc>>,
 }
 
 /// What came of a test message.

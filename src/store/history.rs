@@ -8,7 +8,7 @@ use sqlx::Error;
 
 use super::rows::Fields;
 use super::words::{id_key, id_of, stamp};
-use super::{Store, StoreError, outbox, statements};
+use super::{Store, StoreError, json, outbox, statements};
 use crate::domain::alert::message::{Kind, Message};
 use crate::domain::alert::outbox::{Row, State};
 
@@ -111,6 +111,39 @@ impl Store {
         self.within_limit(async {
             let done = sqlx::query(statements::DISCARD).bind(id_key(id)).execute(&self.pool).await?;
             Ok(done.rows_affected() == 1)
+        })
+        .await
+    }
+
+    /// Gives up everything that is queued for a channel and was written down before `before`. Tells how many there were.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn give_up(
+        &self,
+        channel: &str,
+        before: DateTime<Utc>,
+        error: &str,
+        now: DateTime<Utc>,
+    ) -> Result<usize, StoreError> {
+        self.within_limit(async {
+            let old = sqlx::query(statements::GIVE_UP_OLD).bind(id_key(channel)).bind(stamp(before));
+            let given_up = old.bind(stamp(now)).bind(json::write_text(error)).execute(&self.pool).await?;
+            Ok(usize::try_from(given_up.rows_affected()).unwrap_or(usize::MAX))
+        })
+        .await
+    }
+
+    /// The channel of a message; `None`: there is no such message.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn channel_of(&self, id: &str) -> Result<Option<Box<str>>, StoreError> {
+        self.within_limit(async {
+            let row = sqlx::query(statements::CHANNEL_OF).bind(id_key(id)).fetch_optional(&self.pool).await?;
+            let Some(row) = row else { return Ok(None) };
+            let channel = id_of(Fields::of(&row).text()?).map_err(|odd| Error::Decode(odd.into()))?;
+            Ok(Some((*channel).into()))
         })
         .await
     }

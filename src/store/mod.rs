@@ -1,6 +1,7 @@
 //! Floor 3: what outlives the process. One function for each need, and each is a transaction.
 //!
-//! One text of each statement serves SQLite, which is the default, and PostgreSQL (`statements`). The store knows
+//! One text of each statement serves SQLite, which is the default, and PostgreSQL (`statements`), but for the places of
+//! values where many rows go in one. The store knows
 //! snapshots and differences between them; it knows neither when to save nor what to do when it cannot, which is for
 //! `daemon` to decide. Nothing secret is ever in what it is given: snapshots hold no keys.
 //!
@@ -60,6 +61,8 @@ const OPEN_LIMIT: Duration = Duration::from_secs(10);
 const WORK_LIMIT: Duration = Duration::from_mins(1);
 /// So many resources are read at once.
 const PAGE: i64 = 5000;
+/// What the driver calls it.
+const SQLITE: &str = "SQLite";
 /// Connections to a PostgreSQL server.
 const CONNECTIONS: u32 = 4;
 
@@ -238,7 +241,8 @@ async fn in_batches<R>(
     mut rows: &[R],
     bind: impl Fn(Statement, &R) -> Statement,
 ) -> Result<(), Error> {
-    for (size, statement) in BATCHES.into_iter().zip(statements) {
+    let texts = statements.for_kind(connection.backend_name() == SQLITE);
+    for (size, statement) in BATCHES.into_iter().zip(texts) {
         while let Some((batch, rest)) = rows.split_at_checked(size) {
             let statement = batch.iter().fold(sqlx::query(statement.as_str()), &bind);
             statement.execute(&mut *connection).await?;
@@ -301,7 +305,7 @@ impl Reader {
             }
         }
         for id in odd {
-            let statement = sqlx::query(statements::ERASE_SOME[BATCHES.len() - 1].as_str());
+            let statement = sqlx::query(statements::ERASE_SOME.for_one());
             statement.bind(key.to_owned()).bind(id).execute(&mut *connection).await?;
         }
         // The order of the database is that of its own collation.

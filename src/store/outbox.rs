@@ -162,8 +162,7 @@ impl Store {
                     sqlx::query(statements::SUPERSEDE_QUEUED).bind(id_key(id)).bind(id_key(channel));
                 overtaken.bind(stamp(now)).execute(&mut *work).await?;
             }
-            let [.., one] = &*statements::QUEUE;
-            bind_new(sqlx::query(one.as_str()), into, now).execute(&mut *work).await?;
+            bind_new(sqlx::query(statements::QUEUE.for_one()), into, now).execute(&mut *work).await?;
             work.commit().await
         })
         .await

@@ -7,12 +7,30 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-/// So many rows go in one statement, largest first. More would be slower: SQLite looks each `$N` up in a list, so the
-/// cost of a statement grows with the square of its values (100,000 resources by 1,000: 14 s; by 100: 4 s, in debug).
+/// So many rows go in one statement, largest first.
 pub(super) const BATCHES: [usize; 3] = [100, 10, 1];
 
 /// A text for each number of rows in [`BATCHES`].
-pub(super) type Batched = [String; 3];
+///
+/// The one difference between the databases: where PostgreSQL wants `$1, $2`, SQLite gets `?, ?`. It would look the name of
+/// each `$N` up in a list, and again for each value, so that a statement costs the square of its values.
+pub(super) struct Batched {
+    numbered: [String; 3],
+    plain: [String; 3],
+}
+
+impl Batched {
+    /// The texts for a database, in the order of [`BATCHES`].
+    pub(super) fn for_kind(&'static self, is_sqlite: bool) -> &'static [String; 3] {
+        if is_sqlite { &self.plain } else { &self.numbered }
+    }
+
+    /// For one row, on either database.
+    pub(super) fn for_one(&'static self) -> &'static str {
+        let [.., one] = &self.numbered;
+        one
+    }
+}
 
 /// Columns of `scope`, the key first.
 const SCOPE: &[&str] = &[
@@ -114,6 +132,9 @@ pub(super) const HISTORY: &str = "SELECT id, channel, state, attempts, parts_don
 pub(super) const RETRY: &str = "UPDATE outbox SET state = 'queued', attempts = 0, next_at = $2, settled_at = NULL \
      WHERE id = $1 AND state = 'dead'";
 pub(super) const DISCARD: &str = "UPDATE outbox SET state = 'superseded' WHERE id = $1 AND state = 'dead'";
+/// All of a channel that waits and was made before a moment.
+pub(super) const GIVE_UP_OLD: &str = "UPDATE outbox SET state = 'dead', settled_at = $3, last_error = $4 \
+     WHERE state = 'queued' AND settled_at IS NULL AND channel = $1 AND created_at < $2";
 pub(super) const COUNT_WAITING: &str = "SELECT channel, COUNT(*) FROM outbox WHERE state IN ('queued', 'sending') AND settled_at IS NULL GROUP BY channel";
 pub(super) const COUNT_DEAD: &str =
     "SELECT channel, COUNT(*) FROM outbox WHERE state = 'dead' GROUP BY channel";
@@ -161,57 +182,74 @@ pub(super) const LEDGER_OF: &str = "SELECT happened_at, attempt, entry FROM rene
      WHERE attempt = $1 AND (happened_at, attempt) < ($2, $3) ORDER BY happened_at DESC LIMIT $4";
 
 pub(super) static WRITE_MEMORY: LazyLock<Batched> =
-    LazyLock::new(|| batched(|rows| upsert("alert_memory", &["kind", "key", "value"], 2, rows)));
+    LazyLock::new(|| batched(|of| upsert("alert_memory", &["kind", "key", "value"], 2, of)));
 pub(super) static ERASE_MEMORY: LazyLock<Batched> = LazyLock::new(|| {
-    batched(|rows| format!("DELETE FROM alert_memory WHERE (kind, key) IN (VALUES {})", places(rows, 2)))
+    batched(|of| format!("DELETE FROM alert_memory WHERE (kind, key) IN (VALUES {})", of.places(2)))
 });
 pub(super) static QUEUE: LazyLock<Batched> = LazyLock::new(|| {
-    batched(|rows| {
-        let (names, places) = (MESSAGE.join(", "), places(rows, MESSAGE.len()));
+    batched(|of| {
+        let (names, places) = (MESSAGE.join(", "), of.places(MESSAGE.len()));
         format!("INSERT INTO outbox ({names}) VALUES {places} ON CONFLICT (id) DO NOTHING")
     })
 });
 pub(super) static WRITE_SILENCE: LazyLock<String> =
-    LazyLock::new(|| upsert("silence", &["id", "ends_at", "silence"], 1, 1));
+    LazyLock::new(|| upsert("silence", &["id", "ends_at", "silence"], 1, Rows::ONE));
 pub(super) static WRITE_NOTE: LazyLock<String> =
-    LazyLock::new(|| upsert("channel_note", &["channel", "key", "value", "written_at"], 2, 1));
-pub(super) static WRITE_KEPT: LazyLock<String> = LazyLock::new(|| upsert("kept", &["key", "value"], 1, 1));
+    LazyLock::new(|| upsert("channel_note", &["channel", "key", "value", "written_at"], 2, Rows::ONE));
+pub(super) static WRITE_KEPT: LazyLock<String> =
+    LazyLock::new(|| upsert("kept", &["key", "value"], 1, Rows::ONE));
 
 pub(super) static WRITE_SCOPES: LazyLock<Batched> =
-    LazyLock::new(|| batched(|rows| upsert("scope", SCOPE, 1, rows)));
+    LazyLock::new(|| batched(|of| upsert("scope", SCOPE, 1, of)));
 pub(super) static WRITE_RESOURCES: LazyLock<Batched> =
-    LazyLock::new(|| batched(|rows| upsert("resource", RESOURCE, 2, rows)));
+    LazyLock::new(|| batched(|of| upsert("resource", RESOURCE, 2, of)));
 pub(super) static WRITE_REGIONS: LazyLock<Batched> =
-    LazyLock::new(|| batched(|rows| upsert("regions", REGIONS, 1, rows)));
+    LazyLock::new(|| batched(|of| upsert("regions", REGIONS, 1, of)));
 pub(super) static ERASE_SOME: LazyLock<Batched> = LazyLock::new(|| {
-    batched(|rows| format!("DELETE FROM resource WHERE (scope, id) IN (VALUES {})", places(rows, 2)))
+    batched(|of| format!("DELETE FROM resource WHERE (scope, id) IN (VALUES {})", of.places(2)))
 });
 
-fn batched(text: impl Fn(usize) -> String) -> Batched {
-    BATCHES.map(text)
+fn batched(text: impl Fn(Rows) -> String) -> Batched {
+    let texts = |numbered: bool| BATCHES.map(|rows| text(Rows { rows, numbered }));
+    Batched { numbered: texts(true), plain: texts(false) }
+}
+
+/// How many rows a statement takes, and how it writes their places.
+#[derive(Clone, Copy)]
+struct Rows {
+    rows: usize,
+    numbered: bool,
 }
 
 /// Writes rows, whether they are there already or not. The first `keys` columns are the key.
-fn upsert(table: &str, columns: &[&str], keys: usize, rows: usize) -> String {
+fn upsert(table: &str, columns: &[&str], keys: usize, rows: Rows) -> String {
     let (key, values) = columns.split_at(keys);
     let values: Vec<String> = values.iter().map(|column| format!("{column} = excluded.{column}")).collect();
     let (names, key, values) = (columns.join(", "), key.join(", "), values.join(", "));
-    let places = places(rows, columns.len());
+    let places = rows.places(columns.len());
     format!("INSERT INTO {table} ({names}) VALUES {places} ON CONFLICT ({key}) DO UPDATE SET {values}")
 }
 
-/// `($1, $2), ($3, $4)`
-fn places(rows: usize, columns: usize) -> String {
-    let mut text = String::with_capacity(rows * columns * 7);
-    for place in 1..=rows * columns {
-        let before = match place % columns {
-            1 if place == 1 => "(",
-            1 => "), (",
-            _ => ", ",
-        };
-        write!(text, "{before}${place}").expect("writing into memory cannot fail");
+impl Rows {
+    const ONE: Self = Self { rows: 1, numbered: true };
+
+    /// `($1, $2), ($3, $4)` or `(?, ?), (?, ?)`
+    fn places(self, columns: usize) -> String {
+        let mut text = String::with_capacity(self.rows * columns * 7);
+        for place in 1..=self.rows * columns {
+            text.push_str(match place % columns {
+                1 if place == 1 => "(",
+                1 => "), (",
+                _ => ", ",
+            });
+            if self.numbered {
+                write!(text, "${place}").expect("writing into memory cannot fail");
+            } else {
+                text.push('?');
+            }
+        }
+        text + ")"
     }
-    text + ")"
 }
 
 #[cfg(test)]
@@ -220,13 +258,14 @@ mod tests {
 
     #[test]
     fn places_are_numbered_through() {
-        assert_eq!(places(2, 3), "($1, $2, $3), ($4, $5, $6)");
+        assert_eq!(Rows { rows: 2, numbered: true }.places(3), "($1, $2, $3), ($4, $5, $6)");
+        assert_eq!(Rows { rows: 2, numbered: false }.places(3), "(?, ?, ?), (?, ?, ?)");
     }
 
     #[test]
     fn a_row_that_is_there_is_written_over() {
         assert_eq!(
-            upsert("t", &["a", "b", "c"], 2, 1),
+            upsert("t", &["a", "b", "c"], 2, Rows::ONE),
             "INSERT INTO t (a, b, c) VALUES ($1, $2, $3) ON CONFLICT (a, b) DO UPDATE SET c = excluded.c"
         );
     }

@@ -190,5 +190,8 @@ fn refused(error: DeskError) -> Refusal {
     match error {
         DeskError::StoreAway => Refusal::unavailable(error.to_string()),
         DeskError::NoSuchChannel(_) => Refusal::not_found(error.to_string()),
+        DeskError::NotConfigured(_) => {
+            Refusal::conflict(format!("{error}; configure it again, or discard the message"))
+        }
     }
 }

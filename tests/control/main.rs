@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // in a test, a panic is the message
 
 mod demo;
+mod removed;
 mod support;
 
 use std::fs;
@@ -139,6 +140,7 @@ async fn silences(house: &House, item: &Value) {
     house.until("/api/v1/status", |status| status["alerts"]["silences"] == 0).await;
     let again = house.says(&["silence", "end", &silence]).await;
     assert!(again.code == 1 && again.err.contains("no silence with the id"), "{again:?}");
+    knowing(house, item).await;
     let acknowledge = json!({
         "fingerprint": item["fingerprint"], "stage": item["stage"], "ends_at": "2100-01-01T00:00:00Z"
     });
@@ -154,6 +156,31 @@ async fn silences(house: &House, item: &Value) {
         assert_eq!(status, 400, "{body}");
         assert!(problem["detail"].as_str().unwrap().contains(want), "{want}: {problem}");
     }
+}
+
+async fn knowing(house: &House, item: &Value) {
+    let (id, stage) = (item["resource_id"].as_str().unwrap(), item["told"]["stage"].as_str().unwrap());
+    let said = house.says(&["silence", "acknowledge", id, "--comment", "renewal is on Thursday"]).await;
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
+    let line = said.out.lines().find(|line| line.contains(&format!(" as {stage}, "))).unwrap();
+    assert!(
+        line.contains(&format!(" certificate of {id} (")) && line.contains(" at most until "),
+        "{said:?}"
+    );
+    let silence = line.split_whitespace().next().unwrap();
+    let list = house.ask("GET", "/api/v1/silences", "").await.1;
+    let known = items(&list).iter().find(|known| known["id"] == silence).unwrap();
+    let members = ["fingerprint", "stage", "author", "comment"].map(|member| &known[member]);
+    let told = &item["told"]["stage"];
+    assert_eq!(members, [&item["fingerprint"], told, &"alice".into(), &"renewal is on Thursday".into()]);
+    let list = house.says(&["silence", "list"]).await;
+    assert!(list.out.contains(&format!(" up to {stage}")), "{list:?}");
+    for line in said.out.lines() {
+        let ended = house.says(&["silence", "end", line.split_whitespace().next().unwrap()]).await;
+        assert_eq!(ended.code, 0, "{ended:?}");
+    }
+    let nothing = house.says(&["silence", "ack", "no-such-thing", "--comment", "x"]).await;
+    assert!(nothing.code == 1 && nothing.err.contains("there is nothing to acknowledge"), "{nothing:?}");
 }
 
 /// A daemon that renews nothing says so, whichever way it is asked.

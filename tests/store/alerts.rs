@@ -29,6 +29,7 @@ over_both!(
     a_backlog_becomes_one_message,
     a_paused_channel_waits_and_may_be_woken,
     what_was_given_up_can_be_sent_again_or_dropped,
+    what_waits_for_nobody_is_given_up_once_it_is_old,
     lists_are_the_youngest_first_and_go_on_behind_a_cursor,
     what_is_undelivered_is_told_by_channel_certificate_and_end,
     silences_come_back_and_end_early,
@@ -334,6 +335,27 @@ async fn what_was_given_up_can_be_sent_again_or_dropped(database: Database) {
     let row = store.claim("ops", after(2)).await.unwrap().unwrap();
     assert_eq!((&*row.message.id, row.attempts, row.settled_at), ("evt_1", 1, None));
     assert_eq!(state_of(&store, "evt_2").await.state, State::Superseded);
+    store.close().await;
+}
+
+async fn what_waits_for_nobody_is_given_up_once_it_is_old(database: Database) {
+    let store = database.open().await;
+    let all = [("evt_1", "old", 0), ("evt_2", "old", 0), ("evt_3", "old", 5), ("evt_4", "ops", 0)];
+    for (id, channel, hours) in all {
+        let message = Message { at: after(hours), ..message(id, channel, Stage::Warning, 0) };
+        store.commit_alerts(&[], &[message], after(hours)).await.unwrap();
+    }
+    assert_eq!(take(&store, "old").await.unwrap().message.id, "evt_1".into());
+    assert_eq!(store.give_up("old", after(5), "nobody is there", after(80)).await.unwrap(), 1);
+    assert_eq!(store.give_up("old", after(5), "nobody is there", after(81)).await.unwrap(), 0);
+    let given_up = state_of(&store, "evt_2").await;
+    assert_eq!((given_up.state, given_up.settled_at), (State::Dead, Some(after(80))));
+    assert_eq!(given_up.last_error.as_deref(), Some("nobody is there"));
+    for (id, state) in [("evt_1", State::Sending), ("evt_3", State::Queued), ("evt_4", State::Queued)] {
+        assert_eq!(state_of(&store, id).await.state, state, "{id}");
+    }
+    assert_eq!(store.channel_of("evt_2").await.unwrap().as_deref(), Some("old"));
+    assert_eq!(store.channel_of("evt_none").await.unwrap(), None);
     store.close().await;
 }
 

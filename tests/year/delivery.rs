@@ -8,9 +8,11 @@ use notafter::domain::alert::delivery::current::{Present, current};
 use notafter::domain::alert::delivery::fold::fold;
 use notafter::domain::alert::delivery::{Attempt, Step, Tries, after};
 use notafter::domain::alert::outbox::{Row, Settled, State};
+use notafter::domain::alert::steady::Steady;
 use notafter::domain::policy::PollPolicy;
 use notafter::store::Store;
 
+use crate::Time;
 use crate::dice::Dice;
 use crate::fleet::Fleet;
 use crate::ledger::Ledger;
@@ -24,6 +26,7 @@ pub(crate) struct Delivery {
     paused: BTreeMap<&'static str, DateTime<Utc>>,
     pub(crate) attempts: usize,
     folds: u64,
+    steady: Steady,
 }
 
 impl Delivery {
@@ -34,8 +37,12 @@ impl Delivery {
         fleet: &Fleet,
         ledger: &mut Ledger,
         dice: &mut Dice,
-        now: DateTime<Utc>,
+        time: Time,
     ) {
+        if self.steady.jumped(time.wall, time.monotonic).is_some() {
+            return;
+        }
+        let now = time.wall;
         for channel in CHANNELS {
             if dice.one_in(300) {
                 let length = TimeDelta::hours(i64::try_from(dice.below(100)).expect("small"));
@@ -44,7 +51,7 @@ impl Delivery {
             self.draw_together(store, channel, now).await;
             while self.paused.get(channel).is_none_or(|until| now >= *until) {
                 let Some(row) = store.claim(channel, now).await.expect("the store answers") else { break };
-                self.attempt(store, fleet, (ledger, dice), row, now).await;
+                self.attempt(store, fleet, (ledger, dice), row, time).await;
             }
         }
     }
@@ -67,8 +74,9 @@ impl Delivery {
         fleet: &Fleet,
         (ledger, dice): (&mut Ledger, &mut Dice),
         row: Row,
-        now: DateTime<Utc>,
+        time: Time,
     ) {
+        let now = time.wall;
         let (id, channel) = (row.message.id.clone(), row.message.channel.clone());
         let poll = PollPolicy::default();
         let present = Present { snapshot: &fleet.snapshot, poll: &poll, owner_tag: &|_| None, now };
@@ -77,6 +85,7 @@ impl Delivery {
             return;
         };
         self.attempts += 1;
+        assert!(time.is_trusted, "{id} is worded by a clock that jumped a moment ago");
         let down = self.down.get(&*channel).is_some_and(|until| now < *until);
         let (arrives, attempt) = match dice.below(20) {
             _ if down => (false, Attempt::Failed { after: None }),

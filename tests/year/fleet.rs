@@ -90,7 +90,7 @@ impl Fleet {
                 truth.not_after = now + TimeDelta::days(365);
                 truth.renewed_before = renewed_before(dice);
                 truth.ends.insert(truth.not_after);
-            } else if dice.one_in(10_000) {
+            } else if dice.one_in(if truth.not_after - now < TimeDelta::days(30) { 1500 } else { 20_000 }) {
                 truth.gone = true;
             }
         }

@@ -2,14 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::{DateTime, TimeDelta, Utc};
-use notafter::domain::alert::message::{CertificateItem, Item, Message, News, SourceNews};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use notafter::domain::alert::message::{CertificateItem, Item, Kind, Message, News, SourceNews};
 use notafter::domain::alert::outbox::State;
 use notafter::domain::alert::routing::Routing;
 use notafter::domain::finding::Stage;
 
+use crate::Time;
 use crate::fleet::Fleet;
+use crate::hush::{self, Hush, Word};
 
+/// What is to be known of a certificate is known after this, unless something holds it back.
+const HEARD_WITHIN: TimeDelta = TimeDelta::hours(30);
+/// What is in a stage when the daemon starts for the first time is told by numbers.
+const TOLD_BY_NUMBERS: TimeDelta = TimeDelta::days(32);
 /// The longest silence about what is expired: a day, what joins a daily digest a little more.
 const REMINDED: TimeDelta = TimeDelta::hours(52);
 const A_DAY: TimeDelta = TimeDelta::days(1);
@@ -28,7 +34,15 @@ pub(crate) struct Ledger {
     crossings: BTreeSet<(String, String, DateTime<Utc>, Stage)>,
     /// Channel and resource: ends that were told as coming.
     told: HashMap<About, BTreeSet<DateTime<Utc>>>,
+    /// Channel, resource, end: the deepest stage that was told, and when something was told last.
+    heard: HashMap<(String, String, DateTime<Utc>), (Stage, DateTime<Utc>)>,
+    /// By channel and day of Shanghai: digests.
+    digests: BTreeSet<(String, NaiveDate)>,
     blind: BTreeMap<(String, String), bool>,
+    /// Words that came although it was quiet.
+    pub(crate) urgent: usize,
+    /// Words about what had been held back.
+    pub(crate) caught_up: usize,
 }
 
 impl Ledger {
@@ -37,13 +51,26 @@ impl Ledger {
     }
 
     /// A message was written down.
-    pub(crate) fn decided(&mut self, message: &Message, fleet: &Fleet, now: DateTime<Utc>) {
+    pub(crate) fn decided(&mut self, message: &Message, fleet: &Fleet, hush: &Hush, time: Time) {
+        let now = time.wall;
+        assert!(time.is_trusted, "{} is decided by a clock that jumped a moment ago", message.id);
+        if message.kind == Kind::Digest && !time.is_shaken {
+            let day = (now + TimeDelta::hours(8)).date_naive();
+            let second = !self.digests.insert((message.channel.to_string(), day));
+            assert!(!second, "{}: two digests on {day}", message.channel);
+        }
         let known = self.decided.insert(message.id.to_string(), message.clone());
         assert!(known.is_none(), "{} was used twice", message.id);
         assert!(!message.items.is_empty(), "{} says nothing", message.id);
         for item in &message.items {
             match item {
-                Item::Certificate(item) => self.certificate(&message.channel, item, fleet, now),
+                Item::Certificate(item) => {
+                    self.wanted(message, item, fleet, hush, now);
+                    self.is_true(item, fleet, time);
+                    self.paced(&message.channel, item, hush, time);
+                    self.certificate(&message.channel, item, fleet, now, time.is_shaken);
+                    self.note_heard(&message.channel, item, now);
+                }
                 Item::Source(item) => {
                     let key = (message.channel.to_string(), format!("{}/{}", item.account, item.reason));
                     let open = self.blind.entry(key.clone()).or_default();
@@ -62,7 +89,119 @@ impl Ledger {
         }
     }
 
-    fn certificate(&mut self, channel: &str, item: &CertificateItem, fleet: &Fleet, now: DateTime<Utc>) {
+    /// Nothing is told that somebody does not want to hear, and in quiet hours nothing that can wait.
+    fn wanted(
+        &mut self,
+        message: &Message,
+        item: &CertificateItem,
+        fleet: &Fleet,
+        hush: &Hush,
+        now: DateTime<Utc>,
+    ) {
+        let (channel, facts) = (&*message.channel, &item.facts);
+        let (stage, is_over) = match item.news {
+            News::Entered { stage, .. } | News::Reminder { stage, .. } => (stage, false),
+            News::Changed { stage, .. } => (stage.max(Stage::Warning), false),
+            News::Renewed { told, stage, .. } => (told, stage == Stage::Ok),
+            News::Gone { told, .. } => (told, true),
+        };
+        // pagers always hear that something is over, and what was renewed under a silence joins the digest
+        let joins = is_over && (channel == "pager" || message.kind == Kind::Digest);
+        let (id, service) = (&*facts.resource_id, fleet.service(&facts.resource_id));
+        let word = Word { channel, id, service, end: facts.not_after, stage };
+        let held = hush.holds(&word, self, now).filter(|_| !joins);
+        assert!(held.is_none(), "{}: {word:?} is told under {held:?}", message.id);
+        if channel == "chat" && hush::is_quiet(now) && message.kind != Kind::First {
+            let can_wait = stage < Stage::Critical || matches!(item.news, News::Gone { .. });
+            assert!(!can_wait, "{}: {word:?} is told in quiet hours", message.id);
+            self.urgent += 1;
+        }
+    }
+
+    /// What a message says of an end is so, by the clock on the wall, and by the last two looks.
+    fn is_true(&self, item: &CertificateItem, fleet: &Fleet, time: Time) {
+        let (News::Entered { stage, .. } | News::Reminder { stage, .. }) = item.news else { return };
+        let (id, end) = (&*item.facts.resource_id, item.facts.not_after);
+        let really = hush::stage_of(end - time.real);
+        assert!(stage <= really, "{id} is told as {stage:?}, and is {really:?}");
+        let mut last = fleet.reads[id].iter().rev().map(|(_, read)| *read);
+        let renewed = last.next().zip(last.next()).filter(|(a, b)| a == b && *a > end);
+        assert!(renewed.is_none(), "{id} is warned of, and was renewed until {renewed:?}");
+    }
+
+    /// Nobody hears the same again before it is time, whatever held it back meanwhile.
+    fn paced(&mut self, channel: &str, item: &CertificateItem, hush: &Hush, time: Time) {
+        let News::Reminder { stage, .. } = item.news else { return };
+        let (id, end) = (item.facts.resource_id.to_string(), item.facts.not_after);
+        let held = hush.last_held(channel, &id);
+        let Some((deepest, last)) = self.heard.get(&(channel.to_owned(), id.clone(), end)) else { return };
+        self.caught_up += usize::from(held.is_some_and(|held| held > *last));
+        let hours = if stage == Stage::Warning { 54 } else { 18 };
+        let waited = time.wall - *last;
+        let early = *deepest == stage && waited < TimeDelta::hours(hours) && !time.is_shaken;
+        assert!(!early, "{channel} is reminded of {id} as {stage:?} after {} h", waited.num_hours());
+    }
+
+    fn note_heard(&mut self, channel: &str, item: &CertificateItem, now: DateTime<Utc>) {
+        let (News::Entered { stage, .. }
+        | News::Reminder { stage, .. }
+        | News::Changed { stage, .. }
+        | News::Renewed { stage, .. }) = item.news
+        else {
+            return;
+        };
+        let key = (channel.to_owned(), item.facts.resource_id.to_string(), item.facts.not_after);
+        let (deepest, last) = self.heard.entry(key).or_insert((stage, now));
+        (*deepest, *last) = (stage.max(*deepest), now);
+    }
+
+    /// When a channel was last told of an end.
+    pub(crate) fn last_told(&self, channel: &str, id: &str, end: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.heard.get(&(channel.to_owned(), id.to_owned(), end)).map(|(_, last)| *last)
+    }
+
+    /// What a channel is for it hears, after whatever held it back.
+    pub(crate) fn check_heard(&self, fleet: &Fleet, hush: &Hush, began: DateTime<Utc>, now: DateTime<Utc>) {
+        let quiet = (0..=HEARD_WITHIN.num_hours()).any(|hours| hush::is_quiet(now - TimeDelta::hours(hours)));
+        let soon = now + TimeDelta::days(32);
+        let near = fleet.truth.iter().filter(|(_, truth)| !truth.gone && truth.not_after < soon);
+        for (id, truth) in near.filter(|(id, _)| fleet.is_visible(id, now)) {
+            let left = truth.not_after - now;
+            let must = hush::stage_of(left + HEARD_WITHIN);
+            let by_numbers = truth.not_after < began + TOLD_BY_NUMBERS;
+            if must < Stage::Info || left < -A_DAY * 14 || by_numbers {
+                continue;
+            }
+            let least = |channel: &str| match channel {
+                "pager" => Stage::Critical,
+                "team" => Stage::Warning,
+                _ if quiet => Stage::Critical,
+                _ => Stage::Info,
+            };
+            let routed = if fleet.service(id) == "rds" { "team" } else { "chat" };
+            for channel in [routed, "pager"].into_iter().filter(|channel| must >= least(channel)) {
+                if hush.last_held(channel, id).is_some_and(|held| now - held < HEARD_WITHIN) {
+                    continue;
+                }
+                let heard = self.heard.get(&(channel.to_owned(), id.clone(), truth.not_after));
+                let stage = heard.map_or(Stage::Ok, |(deepest, _)| *deepest);
+                assert!(
+                    stage >= must,
+                    "{channel} knows of {id} as {stage:?}, {} h before its end",
+                    left.num_hours()
+                );
+            }
+        }
+    }
+
+    fn certificate(
+        &mut self,
+        channel: &str,
+        item: &CertificateItem,
+        fleet: &Fleet,
+        now: DateTime<Utc>,
+        is_shaken: bool,
+    ) {
         let id = item.facts.resource_id.to_string();
         let (about, end) = ((channel.to_owned(), id.clone()), item.facts.not_after);
         self.last_word.insert(about.clone(), now);
@@ -70,7 +209,8 @@ impl Ledger {
         match item.news {
             News::Entered { stage, .. } => {
                 let crossing = (channel.to_owned(), id, end, stage);
-                assert!(!self.crossings.contains(&crossing), "told twice: {crossing:?}");
+                // what was told ahead of a clock that was set back since may come again
+                assert!(is_shaken || !self.crossings.contains(&crossing), "told twice: {crossing:?}");
                 self.crossings.insert(crossing);
                 told.insert(end);
             }
@@ -114,7 +254,7 @@ impl Ledger {
     }
 
     /// Nobody is left alone with a certificate that is over and can be seen.
-    pub(crate) fn check_expired(&self, fleet: &Fleet, routing: &Routing, now: DateTime<Utc>) {
+    pub(crate) fn check_expired(&self, fleet: &Fleet, hush: &Hush, routing: &Routing, now: DateTime<Utc>) {
         for (id, truth) in fleet.truth.iter().filter(|(_, truth)| !truth.gone) {
             let over = now - truth.not_after;
             if !(REMINDED < over && over < TimeDelta::days(14) && fleet.is_visible(id, now)) {
@@ -127,6 +267,8 @@ impl Ledger {
                 }
                 let last = self.last_word.get(&(channel.to_owned(), id.clone()));
                 let silent = last.map_or(over, |last| now - *last);
+                let held = hush.last_held(channel, id).map_or(silent, |held| now - held);
+                let silent = silent.min(held);
                 assert!(
                     silent <= REMINDED,
                     "{channel} heard nothing of {id} for {} h, over for {} h",

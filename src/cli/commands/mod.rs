@@ -1,5 +1,6 @@
 //! What each command does: reads the configuration, looks or runs, prints, and says how the process ends.
 
+mod acknowledge;
 mod daemon;
 mod demo;
 mod look;

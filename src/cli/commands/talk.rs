@@ -7,6 +7,7 @@ use chrono::{TimeDelta, Utc};
 use hyper::{Method, StatusCode};
 use tokio::sync::watch;
 
+use super::acknowledge::acknowledge;
 use super::{Exit, environment, failed, printed};
 use crate::cli::args::{AddSilence, Silence, TextFormat};
 use crate::cli::client::{Client, ClientError, encoded};
@@ -26,7 +27,8 @@ use crate::web::api::status::Status;
 use crate::web::json::List;
 
 const STATUS: &str = "/api/v1/status";
-const SILENCES: &str = "/api/v1/silences";
+/// Where silences are listed and added.
+pub(super) const SILENCES: &str = "/api/v1/silences";
 
 /// Shows how the daemon fares.
 pub(super) async fn status(socket: PathBuf, format: TextFormat) -> Exit {
@@ -56,11 +58,15 @@ pub(super) async fn reload(socket: PathBuf) -> Exit {
     }
 }
 
-/// Adds, lists or ends a silence.
+/// Adds, lists or ends a silence, or acknowledges.
 pub(super) async fn silence(socket: PathBuf, silence: &Silence) -> Exit {
     let client = Client::at(&socket);
     match silence {
         Silence::Add(add) => shown(self::add(&client, add).await.map(|item| tell::added(&item))),
+        Silence::Acknowledge(wanted) => match acknowledge(&client, wanted).await {
+            Ok(text) => printed(&text, Exit::Ok),
+            Err(error) => failed(&error),
+        },
         Silence::List { format: TextFormat::Json } => {
             shown(client.text(Method::GET, &format!("{SILENCES}?limit=1000"), None).await)
         }

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 use super::chance::event_id_of;
 use super::channels::Channel;
 use super::outbox::Outbox;
+use super::removed::Removed;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::alert::delivery::current::{Present, current};
@@ -105,6 +106,7 @@ pub(super) struct Context {
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) outbox: Arc<dyn Outbox>,
     pub(super) lines: Vec<Arc<Line>>,
+    pub(super) removed: Removed,
     /// Something in the outbox or in the health of a channel is different.
     pub(super) changed: Notify,
 }

@@ -20,6 +20,7 @@ use super::wellbeing;
 use crate::domain::alert::delivery::fold::{BACKLOG, fold};
 use crate::domain::alert::delivery::{Attempt, Step, Tries, after, wait};
 use crate::domain::alert::outbox::{Row, Settled};
+use crate::domain::alert::steady::{BELIEVED_AFTER, Steady};
 use crate::notifier::{Messenger, Receipt, Trouble};
 use crate::shutdown::Shutdown;
 
@@ -55,6 +56,10 @@ pub(super) struct State {
     in_doubt: bool,
     /// Tries of the store in a row that failed.
     away: u32,
+    /// What would be said by a clock that jumped a moment ago may not be true.
+    steady: Steady,
+    /// Until then it is not believed.
+    unsteady_until: Option<Instant>,
 }
 
 /// When to go on.
@@ -110,6 +115,7 @@ impl Courier {
         self.settle_doubts().await?;
         self.state.health.keep(&self.context, &self.line).await?;
         self.probe().await?;
+        self.look_at_clocks();
         if let Some(at) = self.held() {
             return Ok(Next::At(at));
         }
@@ -142,7 +148,15 @@ impl Courier {
             self.line.health().paused_until.and_then(|until| (until - self.context.now()).to_std().ok());
         let paused = paused.filter(|wait| !wait.is_zero()).map(|wait| now + wait.min(LOOK_AGAIN));
         let paced = Some(self.pace.wait()).filter(|wait| !wait.is_zero()).map(|wait| now + wait);
-        [paused, paced, self.state.quiet_until].into_iter().flatten().filter(|at| *at > now).max()
+        let unsteady = self.state.unsteady_until;
+        [paused, paced, self.state.quiet_until, unsteady].into_iter().flatten().filter(|at| *at > now).max()
+    }
+
+    fn look_at_clocks(&mut self) {
+        let clock = &self.context.clock;
+        if self.state.steady.jumped(clock.now(), clock.monotonic()).is_some() {
+            self.state.unsteady_until = Some(Instant::now() + BELIEVED_AFTER);
+        }
     }
 
     /// A person, or a configuration that was read anew, wants it tried now.

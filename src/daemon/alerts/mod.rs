@@ -17,6 +17,7 @@ mod monitor;
 mod office;
 mod outbox;
 mod pace;
+mod removed;
 mod replica;
 pub mod watch;
 mod wellbeing;
@@ -58,6 +59,7 @@ use context::{Context, Line};
 use courier::Courier;
 use outbox::{Away, Outbox};
 use pace::{Pace, Robots};
+use removed::Removed;
 use replica::Teller;
 use watch::{Board, Rules, States, Watch};
 
@@ -133,7 +135,9 @@ impl Delivery {
             telemetry.preset_channel(line.name());
         }
         let changed = Notify::new();
-        let context = Arc::new(Context { words, snapshots, clock, telemetry, outbox, lines, changed });
+        let removed = Removed::default();
+        let context =
+            Arc::new(Context { words, snapshots, clock, telemetry, outbox, lines, removed, changed });
         if estate.is_empty() {
             metrics.show_channels(monitor::numbers(&context, &crate::store::Counts::new()));
         }

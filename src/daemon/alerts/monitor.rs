@@ -1,4 +1,5 @@
-//! Carries the numbers of the channels to the metrics page, and throws old messages away.
+//! Carries the numbers of the channels to the metrics page, has those looked after that are not configured any more, and
+//! throws old messages away.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +9,6 @@ use tokio::time::Instant;
 
 use super::context::Context;
 use super::outbox::Away;
-use crate::domain::alert::routing::ChannelRules;
 use crate::metrics::{ChannelNumbers, MetricsPage};
 use crate::shutdown::Shutdown;
 use crate::store::Counts;
@@ -24,12 +24,13 @@ const FIRST_PRUNE: Duration = Duration::from_mins(5);
 
 /// Counts and prunes until asked to stop.
 pub(super) async fn run(context: Arc<Context>, metrics: Arc<MetricsPage>, stop: Shutdown) {
-    let (mut known, mut told_of_removed) = (Counts::new(), false);
+    let (mut known, mut looked) = (Counts::new(), Instant::now());
     let mut prune_at = Instant::now() + FIRST_PRUNE;
     loop {
         if let Ok(counts) = context.outbox.counts().await {
-            if !std::mem::replace(&mut told_of_removed, true) {
-                tell_of_removed(&context, &counts);
+            let passed = std::mem::replace(&mut looked, Instant::now()).elapsed();
+            if context.removed.look(&context, &counts, passed).await.is_ok_and(|given_up| given_up > 0) {
+                context.changed.notify_one();
             }
             known = counts;
         }
@@ -74,22 +75,6 @@ pub(super) fn numbers(context: &Context, counts: &Counts) -> Vec<ChannelNumbers>
         dead: waiting.dead,
     }));
     numbers
-}
-
-/// A message for a channel that is not configured any more waits for ever.
-fn tell_of_removed(context: &Context, counts: &Counts) {
-    let replicas: Vec<ChannelRules> = context.lines.iter().map(|line| line.channel.rules()).collect();
-    for (channel, waiting) in counts.iter().filter(|(_, waiting)| waiting.queued > 0) {
-        let sends = replicas.iter().any(|rules| rules.name == *channel && !rules.replica);
-        if !sends {
-            let messages = waiting.queued;
-            tracing::warn!(
-                channel = &**channel,
-                messages,
-                "messages wait for a channel that is not configured"
-            );
-        }
-    }
 }
 
 async fn prune(context: &Context) {

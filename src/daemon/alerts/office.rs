@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
 use super::attempt::{Said, Saying};
@@ -11,16 +11,18 @@ use super::chance::event_id;
 use super::channels::Channel;
 use super::context::{Context, Line};
 use super::pace::Pace;
+use super::removed;
 use super::replica::RESEND;
 use super::watch::States;
+use crate::domain::alert::delivery::health::Health;
 use crate::domain::alert::message::{Kind, Message};
 use crate::domain::alert::outbox::{Row, State};
 use crate::domain::alert::standing;
 use crate::domain::reason::Reason;
-use crate::notifier::desk::{Answer, ChannelStatus, Desk, DeskError, Tested};
+use crate::notifier::desk::{Answer, ChannelStatus, Desk, DeskError, Removal, Tested};
 use crate::notifier::{Messenger, Outcome, Replica, Sender, Trouble};
 use crate::shutdown::Stop;
-use crate::store::{Counts, Cursor, Handle, Store, StoreError};
+use crate::store::{Counts, Cursor, Handle, Store, StoreError, Waiting};
 
 /// Somebody waits for the answer to a test: so long for its turn, and no longer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -131,6 +133,24 @@ impl Office {
             health,
             queued: waiting.queued,
             dead: waiting.dead,
+            removed: None,
+        }
+    }
+
+    /// A channel that is not configured and has messages left.
+    fn removed(&self, name: &str, waiting: Waiting) -> ChannelStatus {
+        let kept_for = self.context.removed.kept_for(name).filter(|_| waiting.queued > 0);
+        let kept_for = kept_for.and_then(|rest| TimeDelta::from_std(rest).ok());
+        ChannelStatus {
+            name: name.into(),
+            type_name: "",
+            place: "".into(),
+            replica: false,
+            failing: false,
+            health: Health::default(),
+            queued: waiting.queued,
+            dead: waiting.dead,
+            removed: Some(Removal { given_up_at: kept_for.map(|rest| self.context.now() + rest) }),
         }
     }
 }
@@ -139,7 +159,11 @@ impl Desk for Office {
     fn channels(&self) -> Answer<'_, Vec<ChannelStatus>> {
         Box::pin(async {
             let counts = self.ask(async |store| store.counts().await).await?;
-            Ok(self.context.lines.iter().map(|line| self.status(line, &counts)).collect())
+            let lines = &self.context.lines;
+            let is_left = |name: &str| lines.iter().all(|line| line.name() != name);
+            let left = counts.iter().filter(|(name, _)| is_left(name));
+            let left = left.map(|(name, waiting)| self.removed(name, *waiting));
+            Ok(lines.iter().map(|line| self.status(line, &counts)).chain(left).collect())
         })
     }
 
@@ -158,6 +182,10 @@ impl Desk for Office {
     fn retry<'a>(&'a self, id: &'a str) -> Answer<'a, bool> {
         Box::pin(async move {
             let now = self.context.now();
+            let channel = self.ask(async |store| store.channel_of(id).await).await?;
+            if let Some(channel) = channel.filter(|name| !removed::takes(&self.context, name)) {
+                return Err(DeskError::NotConfigured(channel.into()));
+            }
             let found = self.ask(async |store| store.retry(id, now).await).await?;
             self.context.wake(|_| found);
             Ok(found)

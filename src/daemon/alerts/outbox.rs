@@ -49,6 +49,14 @@ pub(super) trait Outbox: fmt::Debug + Send + Sync {
     fn notes<'a>(&'a self, channel: &'a str) -> Answer<'a, BTreeMap<String, String>>;
     /// Queues messages; one whose id is known already is left alone.
     fn commit<'a>(&'a self, messages: &'a [Message], now: DateTime<Utc>) -> Answer<'a, ()>;
+    /// Gives up what waits for a channel and was written down before then.
+    fn give_up<'a>(
+        &'a self,
+        channel: &'a str,
+        before: DateTime<Utc>,
+        error: &'a str,
+        now: DateTime<Utc>,
+    ) -> Answer<'a, usize>;
     /// Keeps a value.
     fn keep_value<'a>(&'a self, key: &'a str, value: &'a str) -> Answer<'a, ()>;
     /// A value that was kept.
@@ -132,6 +140,16 @@ impl Outbox for Handle {
 
     fn commit<'a>(&'a self, messages: &'a [Message], now: DateTime<Utc>) -> Answer<'a, ()> {
         ask!(self, |store| store.commit_alerts(&[], messages, now))
+    }
+
+    fn give_up<'a>(
+        &'a self,
+        channel: &'a str,
+        before: DateTime<Utc>,
+        error: &'a str,
+        now: DateTime<Utc>,
+    ) -> Answer<'a, usize> {
+        ask!(self, |store| store.give_up(channel, before, error, now))
     }
 
     fn keep_value<'a>(&'a self, key: &'a str, value: &'a str) -> Answer<'a, ()> {

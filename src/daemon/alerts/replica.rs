@@ -18,6 +18,7 @@ use super::watch::States;
 use super::wellbeing;
 use crate::domain::alert::delivery::later;
 use crate::domain::alert::standing::State;
+use crate::domain::alert::steady::{BELIEVED_AFTER, Steady};
 use crate::notifier::{Outcome, Refusal, Replica};
 use crate::shutdown::Shutdown;
 
@@ -41,6 +42,8 @@ pub(super) struct Teller {
 pub(super) struct Told {
     state: Option<State>,
     health: wellbeing::Saved,
+    /// By a clock that jumped a moment ago, everything would be over or begun.
+    steady: Steady,
 }
 
 impl Teller {
@@ -48,6 +51,12 @@ impl Teller {
     pub(super) async fn run(mut self, stop: Shutdown) {
         let mut again_at = Instant::now();
         while !stop.is_requested() {
+            if self.clock_jumped() {
+                tokio::select! {
+                    () = stop.requested() => return,
+                    () = tokio::time::sleep(BELIEVED_AFTER) => continue,
+                }
+            }
             let state = self.states.borrow_and_update().get(self.line.name()).cloned();
             let due = Instant::now() >= again_at || self.line.take_probe();
             if let Some(state) = state.filter(|state| due || self.is_news(state)) {
@@ -64,6 +73,11 @@ impl Teller {
                 () = changed(&mut self.states) => {}
             }
         }
+    }
+
+    fn clock_jumped(&mut self) -> bool {
+        let clock = &self.context.clock;
+        self.told.steady.jumped(clock.now(), clock.monotonic()).is_some()
     }
 
     /// Whether it says something else than the one told last.

@@ -1,6 +1,7 @@
 //! An outbox in memory, channels that do as they are told, and both together, for tests with paused time.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ use crate::notifier::{
     Messenger, NotifierKind, Outcome, Part, Receipt, Refusal, Replica, Sender, Setting, Stamp, Trouble,
 };
 use crate::shutdown::Stop;
-use crate::store::{self, Counts};
+use crate::store::{self, Counts, Waiting};
 use crate::telemetry::Telemetry;
 
 pub(super) static HOOK: NotifierKind = kind("webhook", Stage::Info);
@@ -187,6 +188,22 @@ impl Outbox for Memory {
         })
     }
 
+    fn give_up<'a>(
+        &'a self,
+        channel: &'a str,
+        before: DateTime<Utc>,
+        error: &'a str,
+        now: DateTime<Utc>,
+    ) -> Answer<'a, usize> {
+        self.ask(|kept| {
+            let old = waits(kept, channel).filter(|row| row.message.at < before);
+            let given_up = old.map(|row| {
+                (row.state, row.settled_at, row.last_error) = (State::Dead, Some(now), Some(error.into()));
+            });
+            given_up.count()
+        })
+    }
+
     fn keep_value<'a>(&'a self, key: &'a str, value: &'a str) -> Answer<'a, ()> {
         self.ask(|kept| drop(kept.values.insert(key.to_owned(), value.into())))
     }
@@ -196,7 +213,23 @@ impl Outbox for Memory {
     }
 
     fn counts(&self) -> Answer<'_, Counts> {
-        Box::pin(async { Ok(Counts::new()) })
+        // not among the calls: it is asked for by time alone
+        let kept = self.kept();
+        let counted = || {
+            let mut counts = Counts::new();
+            for row in &kept.rows {
+                let waiting = counts.entry(row.message.channel.clone()).or_default();
+                match row.state {
+                    State::Queued | State::Sending => waiting.queued += 1,
+                    State::Dead => waiting.dead += 1,
+                    State::Delivered | State::Superseded => {}
+                }
+            }
+            counts.retain(|_, waiting| *waiting != Waiting::default());
+            counts
+        };
+        let answer = if kept.away { Err(Away) } else { Ok(counted()) };
+        Box::pin(async move { answer })
     }
 
     fn prune(&self, _: DateTime<Utc>) -> Answer<'_, usize> {
@@ -395,6 +428,8 @@ pub(super) struct Rig {
     pub(super) words: Words,
     pub(super) snapshot: watch::Sender<Arc<Snapshot>>,
     pub(super) telemetry: Arc<Telemetry>,
+    /// Minutes by which the wall clock is wrong.
+    pub(super) skew: Arc<AtomicI64>,
     clock: Clock,
 }
 
@@ -409,8 +444,14 @@ pub(super) struct Running {
 impl Rig {
     pub(super) fn new(channels: impl IntoIterator<Item = Channel>) -> Self {
         let began = Instant::now();
-        let wall = move || moment() + TimeDelta::from_std(began.elapsed()).expect("a short test");
+        let skew = Arc::new(AtomicI64::new(0));
+        let wrong_by = Arc::clone(&skew);
+        let wall = move || {
+            let passed = TimeDelta::from_std(began.elapsed()).expect("a short test");
+            moment() + passed + TimeDelta::minutes(wrong_by.load(Ordering::Relaxed))
+        };
         Self {
+            skew,
             outbox: Arc::default(),
             channels: channels.into_iter().collect(),
             words: Words::default(),

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::testing::{
     CHAT, HOOK, PAGER, Posted, Puppet, Rig, channel, delivered, message, pass, refused, replica, retry,
 };
+use super::watch::States;
 use crate::domain::alert::delivery::testing::{entered, item};
 use crate::domain::alert::message::Message;
 use crate::domain::alert::outbox::State;
@@ -576,4 +577,29 @@ async fn a_message_that_is_divided_otherwise_begins_again() {
     let told: Vec<_> = bodies.iter().skip(bodies.len() - 3).map(|body| &body[..3]).collect();
     assert_eq!(told, ["r-0", "r-1", "r-2"]);
     assert_eq!(rig.outbox.count("a", State::Delivered), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumped_says_nothing_until_it_stands() {
+    let (chat, state) = (Puppet::willing(1), Puppet::willing(2));
+    let rig = Rig::new([channel("chat", &HOOK, &chat), replica("state", &state)]);
+    let running = rig.start();
+    running.states.send_replace(Arc::new(States::from([("state".into(), open(1))])));
+    pass(5).await;
+    let told = state.posts().len();
+    for minutes in [-24 * 60, 366 * 24 * 60] {
+        rig.skew.store(minutes, Ordering::Relaxed);
+        rig.commit([news("chat", 0)]);
+        rig.outbox.kept().rows.iter_mut().for_each(|row| row.next_at = moment() - TimeDelta::days(2));
+        running.office.wake(|_| true);
+        running.states.send_replace(Arc::new(States::from([("state".into(), open(2))])));
+        pass(15).await;
+        assert_eq!((chat.posts().len(), state.posts().len()), (0, told), "by a clock that is wrong");
+    }
+    rig.skew.store(0, Ordering::Relaxed);
+    pass(15).await;
+    assert_eq!(chat.posts().len(), 0, "it jumped back just now");
+    pass(60).await;
+    assert!(chat.posts().len() == 2 && state.posts().len() > told, "what is due is said");
+    running.kill().await;
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -20,6 +20,7 @@ use crate::domain::alert::memory::Memory;
 use crate::domain::alert::message::{Fingerprint, RenewalNote};
 use crate::domain::alert::silence::{Silence, SilenceRow};
 use crate::domain::alert::standing::{self, State};
+use crate::domain::alert::steady::Steady;
 use crate::domain::identity::Scope;
 use crate::domain::policy::RenewalMode;
 use crate::domain::renewal;
@@ -42,8 +43,6 @@ const PATIENCE: Duration = Duration::from_mins(5);
 const STILL: Duration = Duration::from_secs(20);
 /// And however many there are, what is known by then is told.
 const LONGEST_ROUND: Duration = Duration::from_hours(1);
-/// A clock that moved by more than this against the other has jumped.
-const JUMP: TimeDelta = TimeDelta::minutes(10);
 
 /// The present state for receivers that are told all of it, by channel.
 pub type States = BTreeMap<Box<str>, State>;
@@ -77,8 +76,8 @@ struct Course {
     memory: Arc<Memory>,
     waiting: Waiting,
     seen: Seen,
-    /// Wall and monotonic time of the last evaluation.
-    before: Option<(DateTime<Utc>, Instant)>,
+    /// The clocks at the last evaluation.
+    steady: Steady,
     told_waiting: bool,
     /// When the first round began.
     first_round: Option<Instant>,
@@ -226,15 +225,8 @@ impl Watch {
 
     /// An end is never concluded from one jump of the clock: this evaluation is left out, the next one believes it.
     fn clock_jumped(&self, course: &mut Course) -> bool {
-        let (wall, monotonic) = (self.clock.now(), Instant::now());
-        let Some((wall_before, monotonic_before)) = course.before.replace((wall, monotonic)) else {
-            return false;
-        };
-        let passed = TimeDelta::from_std(monotonic - monotonic_before).unwrap_or(TimeDelta::MAX);
-        let jump = (wall - wall_before) - passed;
-        if jump.abs() <= JUMP {
-            return false;
-        }
+        let jump = course.steady.jumped(self.clock.now(), self.clock.monotonic());
+        let Some(jump) = jump else { return false };
         // what waited for company did so by the other time
         course.waiting.clear();
         let minutes = jump.num_minutes();

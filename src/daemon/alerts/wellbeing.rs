@@ -2,6 +2,7 @@
 
 use super::context::{Context, Line};
 use super::outbox::Away;
+use super::removed;
 use crate::domain::alert::delivery::health::Health;
 use crate::domain::alert::message::ChannelNews;
 
@@ -28,6 +29,7 @@ impl Saved {
 
     async fn read(&mut self, context: &Context, line: &Line) -> Result<(), Away> {
         let text = context.outbox.value(&key(line)).await?;
+        let is_back = removed::is_back(&*context.outbox, line.name()).await?;
         let known = text.and_then(|text| serde_json::from_str::<Health>(&text).ok()).unwrap_or_default();
         line.edit_health(|health| {
             // what happened meanwhile is newer than what was written down
@@ -38,6 +40,10 @@ impl Saved {
                 health.paused_until = health.paused_until.map(|until| until.min(context.now()));
             } else {
                 health.told = health.told.or(known.told);
+            }
+            if is_back {
+                // what waited for it could not have been tried
+                health.released_at = Some(context.now());
             }
         });
         self.0 = Some(known);

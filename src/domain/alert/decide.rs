@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::facts::Subject;
 use super::gather::{Draft, Gather, Mark};
+use super::gone;
 use super::judge::{Hold, Judge, Tell, Verdict, When};
 use super::memory::{ChannelPast, Doubt, Memory, Missing, Past, Told};
 use super::message::{CertificateItem, Fingerprint, Gone, Item, Message, News, RenewalNote};
@@ -346,6 +347,9 @@ impl Decider<'_> {
             let (Some(last), Some(channel)) = (last, channel) else { return false };
             // a renewal that was never told, or an end in peace, needs no end
             if last.stage == Stage::Ok || last.not_after != epoch {
+                return false;
+            }
+            if !channel.pager && gone::is_silenced(&past.facts, last.stage, self.world) {
                 return false;
             }
             let undelivered = (name.clone(), fingerprint, epoch);

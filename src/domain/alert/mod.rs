@@ -13,6 +13,7 @@ pub mod decide;
 pub mod delivery;
 pub mod facts;
 mod gather;
+mod gone;
 pub mod judge;
 pub mod memory;
 pub mod message;
@@ -22,5 +23,6 @@ pub mod routing;
 pub mod silence;
 mod sources;
 pub mod standing;
+pub mod steady;
 #[cfg(test)]
 mod tests;

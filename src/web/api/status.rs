@@ -129,6 +129,15 @@ pub struct ChannelItem {
     pub error: Option<String>,
     pub queued: usize,
     pub dead: usize,
+    /// Daemons of before told of configured channels only.
+    #[serde(default = "yes")]
+    pub configured: bool,
+    #[serde(default)]
+    pub given_up_at: Option<Moment>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl ChannelItem {
@@ -147,6 +156,8 @@ impl ChannelItem {
             error: (!error.is_empty()).then(|| error.to_string()),
             queued: status.queued,
             dead: status.dead,
+            configured: status.removed.is_none(),
+            given_up_at: status.removed.and_then(|removal| removal.given_up_at).map(Moment),
         }
     }
 }

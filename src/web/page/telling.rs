@@ -147,8 +147,16 @@ fn several(channels: &[&str]) -> String {
 
 fn channel_row(status: &ChannelStatus, now: DateTime<Utc>, words: &'static Words) -> ChannelRow {
     let name = |text: &str| shortened(text, NAME).into_owned();
-    let (class, state) =
-        if status.failing { ("failing", words.channel_failing) } else { ("up", words.channel_up) };
+    let (class, state) = match status {
+        ChannelStatus { removed: Some(_), .. } => ("failing", words.channel_removed),
+        ChannelStatus { failing: true, .. } => ("failing", words.channel_failing),
+        _ => ("up", words.channel_up),
+    };
+    let given_up_at = status.removed.and_then(|removal| removal.given_up_at);
+    let removed = given_up_at.map(|at| {
+        let hours = (at - now).num_minutes().max(0).unsigned_abs().div_ceil(60);
+        fill(words.channel_kept, &[&hours.to_string()])
+    });
     let last = status.health.last_success;
     let error = &status.health.error;
     ChannelRow {
@@ -160,7 +168,7 @@ fn channel_row(status: &ChannelStatus, now: DateTime<Utc>, words: &'static Words
         delivered: last.map_or_else(|| words.never.to_owned(), |at| words.ago(now - at)),
         queued: number(status.queued),
         dead: number(status.dead),
-        error: (!error.is_empty()).then(|| shortened(error, STORY).into_owned()),
+        error: removed.or_else(|| (!error.is_empty()).then(|| shortened(error, STORY).into_owned())),
     }
 }
 
@@ -248,6 +256,7 @@ mod tests {
             health,
             queued: 2,
             dead: 1,
+            removed: None,
         }
     }
 

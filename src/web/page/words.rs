@@ -118,6 +118,10 @@ pub struct Words {
     pub channel: &'static str,
     pub channel_up: &'static str,
     pub channel_failing: &'static str,
+    /// It is not configured, and has messages left.
+    pub channel_removed: &'static str,
+    /// For so many hours.
+    pub channel_kept: &'static str,
     pub channels_unknown: &'static str,
     pub no_evaluation: &'static str,
     pub evaluated: &'static str,
@@ -280,6 +284,8 @@ pub const ENGLISH: Words = Words {
     channel: "Channel",
     channel_up: "delivers",
     channel_failing: "failing",
+    channel_removed: "not configured",
+    channel_kept: "Messages are left for it; they are given up in {} h unless it comes back.",
     channels_unknown: "How the channels are is not known: {}.",
     no_evaluation: "What is to be told was not looked at yet.",
     evaluated: "What is to be told was last looked at {}.",

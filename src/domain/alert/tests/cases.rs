@@ -621,3 +621,32 @@ fn memory_comes_back_from_its_rows() {
     assert!(town.memory.rows_since(&copy).is_empty());
     assert!(!town.memory.certificates.is_empty() && !town.memory.troubles.is_empty());
 }
+
+#[test]
+fn nobody_hears_that_something_is_gone_which_nobody_wants_to_hear_of() {
+    for (name, expression, left, include_expired, held) in [
+        ("by id", r#"resource_id="r-1""#, 5, false, true),
+        ("another", r#"resource_id="r-2""#, 5, false, false),
+        ("by its stage", r#"stage="critical""#, 5, false, true),
+        ("by what is told", r#"type="certificate.gone""#, 5, false, true),
+        ("by a tag that nobody knows any more", r#"tag:env!="prod""#, 5, false, false),
+        ("expired", r#"resource_id="r-1""#, -1, false, false),
+        ("expired, and that is included", r#"resource_id="r-1""#, -1, true, true),
+    ] {
+        let mut town = Town::new().with("r-1", days(left)).with("r-2", days(300)).with("r-3", days(300));
+        town.routing.channels.push(pager("pager"));
+        town.round();
+        let about = About::Matching(matcher(expression));
+        town.silences.push(Silence { include_expired, ..silence(about, &town, days(9)) });
+        let mut gone = Vec::new();
+        for _ in 0..2 {
+            town.wait(TimeDelta::hours(1)).list(&["r-2", "r-3"]);
+            gone.extend(town.told());
+        }
+        let chat = gone.iter().filter(|told| told.starts_with("chat: r-1 gone")).count();
+        let pager = gone.iter().filter(|told| told.starts_with("pager: r-1 gone")).count();
+        assert_eq!((chat, pager), (usize::from(!held), 1), "{name}: {gone:?}");
+        town.silences.clear();
+        assert_eq!(town.wait(days(1)).told(), NONE, "{name}: nor later");
+    }
+}
