@@ -55,6 +55,7 @@ impl Desk for FakeDesk {
             place: "https://hooks.example".into(),
             replica: false,
             failing: false,
+            removed: None,
             health: crate::domain::alert::delivery::health::Health::default(),
             queued: 0,
             dead: self.dead.lock().expect("whole").len(),
