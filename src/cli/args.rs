@@ -102,6 +102,10 @@ pub enum Command {
     Doctor(Doctor),
     /// Show how the running daemon fares: scopes, store, channels, messages that wait
     Status(Status),
+    /// Show or change what the running daemon logs; it changes back by itself
+    ///
+    /// Without LEVELS it shows them. A restart has what `--log-level` of `run` says.
+    LogLevel(LogLevel),
     /// Have the running daemon read its configuration again
     ///
     /// All of it is used, or nothing: what is wrong is printed, and the daemon goes on as before. Ends with 78 then.
@@ -201,6 +205,23 @@ pub enum DoctorFormat {
     Text,
     /// For programs
     Json,
+}
+
+/// Arguments of `log-level`.
+#[derive(Debug, Args)]
+pub struct LogLevel {
+    /// A level, and levels of parts, as in `info,notafter::provider=debug` or `info,sqlx=debug`
+    #[arg(value_name = "LEVELS", value_parser = Levels::parse, conflicts_with = "reset")]
+    pub levels: Option<Levels>,
+    /// For how long, at most 24h
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "10m", requires = "levels")]
+    pub length: Duration,
+    /// Back to what is configured, at once
+    #[arg(long)]
+    pub reset: bool,
+    /// Who wants it; it is written to the log
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "")]
+    pub by: String,
 }
 
 /// Arguments of `status`.
@@ -334,10 +355,15 @@ pub struct Order {
 }
 
 impl Order {
-    /// Who it is, as far as that says anything: a command that the daemon's own user runs is run by somebody else.
+    /// Who it is, as far as that says anything.
     pub fn who(&self) -> Option<&str> {
-        Some(self.by.trim()).filter(|by| !by.is_empty() && !is_taken(by))
+        who(&self.by)
     }
+}
+
+/// A command that the daemon's own user runs is run by somebody else.
+pub(super) fn who(by: &str) -> Option<&str> {
+    Some(by.trim()).filter(|by| !by.is_empty() && !is_taken(by))
 }
 
 /// What can be done with renewals.

@@ -142,14 +142,7 @@ impl Running {
 
     /// Waits for a loop that ends by itself.
     pub(super) async fn ended(&mut self) -> Ended {
-        loop {
-            match self.loops.join_next().await {
-                Some(Ok(Some(name))) => return Ended(name),
-                Some(Ok(None)) => {}
-                Some(Err(error)) if error.is_cancelled() => {}
-                Some(Err(_)) | None => return Ended("a loop"),
-            }
-        }
+        ended(&mut self.loops).await
     }
 
     /// Ends everything. What is under way gets a moment.
@@ -282,6 +275,7 @@ impl Running {
             explain: explainer.map(Into::into).unwrap_or_default(),
             reading: Some(self.base.reading.subscribe()),
             reload: Some(Arc::new(self.base.reloads.clone())),
+            logging: self.base.logging.clone(),
         };
         let board = inside.renewing.as_ref().map(|renewing| renewing.board.clone());
         self.numbers.send_replace(Numbers { accounts: accounts.len(), renewals: board });
@@ -489,6 +483,18 @@ impl Running {
     }
 }
 
+/// Waits for a loop that ends although nobody asked it to. A panic is such an end: it was told where it happened.
+async fn ended(loops: &mut JoinSet<Option<&'static str>>) -> Ended {
+    loop {
+        match loops.join_next().await {
+            Some(Ok(Some(name))) => return Ended(name),
+            Some(Ok(None)) => {}
+            Some(Err(error)) if error.is_cancelled() => {}
+            Some(Err(_)) | None => return Ended("a loop"),
+        }
+    }
+}
+
 fn limits() -> Limits {
     Limits { drain: GRACE, ..Limits::default() }
 }
@@ -514,5 +520,21 @@ async fn carry_rates(providers: watch::Receiver<Providers>, metrics: Arc<Metrics
             () = stop.requested() => return,
             () = tokio::time::sleep(RATES_EVERY) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_loop_that_ends_or_panics_ends_the_daemon_and_one_that_was_asked_to_does_not() {
+        let mut loops = JoinSet::new();
+        loops.spawn(async { None });
+        loops.spawn(std::future::pending()).abort();
+        loops.spawn(async { Some("the poll loop") });
+        assert_eq!(ended(&mut loops).await.0, "the poll loop");
+        loops.spawn(async { panic!("a defect") });
+        assert_eq!(ended(&mut loops).await.0, "a loop");
     }
 }

@@ -37,7 +37,7 @@ use crate::telemetry::Telemetry;
 
 pub use page::{MetricsPage, RenderingFailed};
 pub use plain::PlainPage;
-pub use process::{BuildInfo, ConfigStatus};
+pub use process::{BuildInfo, ConfigStatus, Usage};
 pub use renderer::{GzipBlocks, GzipPage, Renderer};
 pub use renewals::RenewalNumbers;
 

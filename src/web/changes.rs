@@ -178,7 +178,7 @@ async fn end_silence(_: MayChange, State(shown): State<Shown>, Path(id): Path<St
 }
 
 /// What serde says of a body names its own words and places only up to a length.
-fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
+pub(super) fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| {
         let error = error.to_string();
         Refusal::bad_request(format!("the body is not understood: {}", shortened(&error, 300)))

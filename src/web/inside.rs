@@ -47,6 +47,37 @@ pub struct Inside {
     pub reading: Option<watch::Receiver<Arc<Reading>>>,
     /// Reads the configuration again; `None`: it was not read from a file.
     pub reload: Option<Arc<dyn Reload>>,
+    /// What is logged; `None`: the process does not say.
+    pub logging: Option<Arc<dyn Logging>>,
+}
+
+/// Knows and changes what is logged.
+pub trait Logging: Send + Sync {
+    /// As it is now.
+    fn levels(&self) -> LogLevels;
+
+    /// Logs by `levels` for so long, and after that as configured again. `by`: who wants it. `Err`: what is wrong with
+    /// `levels` and what is possible.
+    fn set(&self, levels: &str, length: Duration, by: &str) -> Result<(), String>;
+
+    /// Logs as configured again, at once.
+    fn reset(&self, by: &str);
+
+    /// The last warnings and errors, the oldest first.
+    fn recent(&self) -> Vec<String>;
+}
+
+/// What is logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLevels {
+    /// Now.
+    pub levels: String,
+    /// Without anybody's wish.
+    pub configured: String,
+    /// How long the wish holds; `None`: there is none.
+    pub until: Option<DateTime<Utc>>,
+    /// Whose wish it is.
+    pub by: Option<String>,
 }
 
 /// How the last reading of the configuration ended.

@@ -9,6 +9,7 @@
 //! - `GET /calendar.ics`: ends of certificates and windows of renewals (`calendar`)
 //! - `/api/v1/alerts`, `notifications`, `silences`, `status`, `explain`: what is told, and what people change (`changes`)
 //! - `/renewals/…`, `/api/v1/renewals`, `/api/v1/plan`: what is renewed, and orders of people (`renewals`)
+//! - `/api/v1/log-level`: what is logged (`operating`)
 //! - `GET /metrics`: the metrics page (`scrape`)
 //! - `GET /-/healthy`: 200 as long as the loop runs
 //! - `GET /-/ready`: 503 until every scope had its first attempt or was restored
@@ -30,6 +31,7 @@ mod guesses;
 pub mod inside;
 pub mod json;
 pub mod members;
+mod operating;
 pub mod page;
 pub mod peer;
 pub mod planned;

@@ -35,7 +35,7 @@ use super::page::query::PageQuery;
 use super::page::tongue::Tongue;
 use super::query::{CertificatesQuery, ScopesQuery};
 use super::refusal::Refusal;
-use super::{api, calendar, changes, detail, json, page, query, renewals};
+use super::{api, calendar, changes, detail, json, operating, page, query, renewals};
 
 /// Nothing but our own style and pictures is loaded, nothing runs, and nobody frames the page.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
@@ -155,6 +155,7 @@ pub fn router(view: Arc<View>, access: Access) -> Router {
         .route("/api/v1/scopes", read_only(get(scopes)))
         .route("/api/v1/openapi.json", read_only(get(openapi)))
         .merge(renewals::routes())
+        .merge(operating::routes())
         .with_state(Shown { view, access, desk: Desk::default(), seal: Arc::default() })
 }
 

@@ -16,6 +16,7 @@ use super::args::{Arguments, Command, Global, Notify};
 use super::progress::Progress;
 use super::{Exit, logging, manual, parse, print};
 use crate::config::{self, Config, LoadError};
+use crate::secret;
 use crate::web::control;
 
 /// The whole program: arguments in, exit code out.
@@ -36,14 +37,16 @@ fn execute(arguments: &Arguments) -> Exit {
     let Arguments { global, command } = arguments;
     let progress = matches!(command, Command::Check(_)).then(Progress::on_stderr);
     let levels = global.log_level.clone().unwrap_or_else(|| command.default_levels());
-    if let Err(error) = logging::start(levels, global.log_format, progress.clone()) {
-        return failed(&error);
-    }
+    let logging = match logging::start(levels, global.log_format, progress.clone()) {
+        Ok(logging) => logging,
+        Err(error) => return failed(&error),
+    };
+    forbid_core_dumps();
     match command {
         Command::Completions { shell } => written(|out| manual::completions(*shell, out)),
         Command::Man => written(manual::man),
         Command::Config => with_config(global, |config| printed(&config.effective(), Exit::Ok)),
-        Command::Run => daemon::run_with(global),
+        Command::Run => daemon::run_with(global, logging),
         Command::Check(check) => {
             with_config(global, |config| run_async(look::check(config, check, progress)))
         }
@@ -58,6 +61,9 @@ fn execute(arguments: &Arguments) -> Exit {
         }
         Command::Status(status) => {
             with_socket(global, |socket| run_async(talk::status(socket, status.format)))
+        }
+        Command::LogLevel(level) => {
+            with_any_socket(global, |socket| run_async(talk::log_level(socket, level)))
         }
         Command::Reload => with_any_socket(global, |socket| run_async(talk::reload(socket))),
         Command::Silence(silence) => with_socket(global, |socket| run_async(talk::silence(socket, silence))),
@@ -75,7 +81,14 @@ fn execute(arguments: &Arguments) -> Exit {
         Command::Renewals(renewals) => {
             with_socket(global, |socket| run_async(order::renewals(socket, renewals)))
         }
-        Command::Demo(demo) => run_async(demo::demo(demo)),
+        Command::Demo(demo) => run_async(demo::demo(demo, logging)),
+    }
+}
+
+/// Keys are in memory while they are used. Where the system does not let us forbid it, the service manager may still do.
+fn forbid_core_dumps() {
+    if let Err(error) = secret::forbid_core_dumps() {
+        tracing::debug!(%error, "core dumps of this process cannot be forbidden");
     }
 }
 

@@ -149,7 +149,7 @@ async fn order(may: MayChange, State(shown): State<Shown>, body: Bytes) -> Answe
 
 /// Who orders: the user that was asked for, or over the control socket whoever they say they are, and that it was there
 /// that they said so.
-fn person(may: &MayChange, given: Option<&str>) -> Result<String, Refusal> {
+pub(super) fn person(may: &MayChange, given: Option<&str>) -> Result<String, Refusal> {
     let given = given.map(str::trim).filter(|given| !given.is_empty());
     let who = may.who();
     let Some(given) = given else { return Ok(who.to_owned()) };
