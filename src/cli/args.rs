@@ -99,6 +99,8 @@ pub enum Command {
     ///
     /// Ends with 0 when everything that watching needs works. A refused call that an account can spare (Huawei Cloud's
     /// download of the CA) is told with what is lost, and is no failure.
+    ///
+    /// With --bundle the running daemon is asked for what it knows; where none answers, this command looks for itself.
     Doctor(Doctor),
     /// Show how the running daemon fares: scopes, store, channels, messages that wait
     Status(Status),
@@ -195,6 +197,12 @@ pub struct Doctor {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub format: DoctorFormat,
+    /// Write a support bundle (.tar.gz): configuration, state, log, answers of the clouds; no secrets. Nothing is overwritten
+    #[arg(long, value_name = "FILE")]
+    pub bundle: Option<PathBuf>,
+    /// Read the answers in a support bundle again, offline, and print what this version makes of them
+    #[arg(long, value_name = "FILE", conflicts_with = "bundle")]
+    pub replay: Option<PathBuf>,
 }
 
 /// How `doctor` prints.

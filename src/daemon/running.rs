@@ -28,7 +28,7 @@ use crate::shutdown::{Shutdown, Stop};
 use crate::systemd::Word;
 use crate::web::control::Socket;
 use crate::web::guard::Guard;
-use crate::web::inside::{Alerting, Inside, Pace, Reading, ReloadRefused, Reloaded, Renewing};
+use crate::web::inside::{Alerting, Bundling, Inside, Pace, Reading, ReloadRefused, Reloaded, Renewing};
 use crate::web::server::{Limits, Port, Served};
 use crate::web::view::View;
 use crate::web::{self, AppState};
@@ -253,7 +253,7 @@ impl Running {
     /// Begins what is new with this configuration.
     fn use_draft(&mut self, draft: Draft, before: Option<Renewals>) {
         let Draft { accounts, channels, heartbeat, words, rules, poll: _, renewal, .. } = draft;
-        let Draft { external_url, settings, explainer, listeners, known, .. } = draft;
+        let Draft { external_url, settings, explainer, listeners, effective, known, .. } = draft;
         let providers =
             accounts.iter().map(|account| (Arc::clone(&account.name), Arc::clone(&account.provider)));
         let providers: Providers = providers.collect();
@@ -276,6 +276,11 @@ impl Running {
             reading: Some(self.base.reading.subscribe()),
             reload: Some(Arc::new(self.base.reloads.clone())),
             logging: self.base.logging.clone(),
+            bundling: Some(Bundling {
+                config: effective,
+                answers: known.http.kept().clone(),
+                metrics: Arc::clone(&self.base.metrics),
+            }),
         };
         let board = inside.renewing.as_ref().map(|renewing| renewing.board.clone());
         self.numbers.send_replace(Numbers { accounts: accounts.len(), renewals: board });

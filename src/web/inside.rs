@@ -23,6 +23,8 @@ use crate::domain::renewal::{
     attempt::{Attempt, ResourceKey},
 };
 use crate::domain::snapshot::Snapshot;
+use crate::http::KeptAnswers;
+use crate::metrics::MetricsPage;
 use crate::notifier::desk::{Desk, DeskError};
 use crate::provider;
 use crate::store::{Handle, Store, StoreError};
@@ -49,6 +51,19 @@ pub struct Inside {
     pub reload: Option<Arc<dyn Reload>>,
     /// What is logged; `None`: the process does not say.
     pub logging: Option<Arc<dyn Logging>>,
+    /// What a support bundle is made of beside that; `None`: there is none.
+    pub bundling: Option<Bundling>,
+}
+
+/// What only a support bundle has.
+#[derive(Clone)]
+pub struct Bundling {
+    /// The configuration that is used, with its secrets hidden.
+    pub config: Arc<str>,
+    /// The last answers of the clouds.
+    pub answers: KeptAnswers,
+    /// The metrics page.
+    pub metrics: Arc<MetricsPage>,
 }
 
 /// Knows and changes what is logged.

@@ -9,7 +9,7 @@
 //! - `GET /calendar.ics`: ends of certificates and windows of renewals (`calendar`)
 //! - `/api/v1/alerts`, `notifications`, `silences`, `status`, `explain`: what is told, and what people change (`changes`)
 //! - `/renewals/…`, `/api/v1/renewals`, `/api/v1/plan`: what is renewed, and orders of people (`renewals`)
-//! - `/api/v1/log-level`: what is logged (`operating`)
+//! - `/api/v1/log-level`, `/api/v1/bundle`: what is logged, and everything for who looks for a fault (`operating`)
 //! - `GET /metrics`: the metrics page (`scrape`)
 //! - `GET /-/healthy`: 200 as long as the loop runs
 //! - `GET /-/ready`: 503 until every scope had its first attempt or was restored
@@ -17,6 +17,7 @@
 pub mod access;
 mod answers;
 pub mod api;
+pub mod bundle;
 pub mod calendar;
 mod changes;
 pub mod context;

@@ -1,5 +1,5 @@
-//! The routes of those who keep the daemon itself: what is logged. Looking is for everybody, changing for whom
-//! [`MayChange`] lets.
+//! The routes of those who keep the daemon itself: what is logged, and the support bundle. Looking at the first is for
+//! everybody, everything else for whom [`MayChange`] lets.
 
 use std::sync::Arc;
 
@@ -7,10 +7,11 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use super::access::MayChange;
 use super::api::log_level::{LogLevelItem, NewLogLevel};
+use super::bundle::bundle;
 use super::changes::read;
 use super::inside::Logging;
 use super::query::nothing;
@@ -20,7 +21,9 @@ use super::view::{Shown, list};
 
 /// All of them.
 pub(super) fn routes() -> Router<Shown> {
-    Router::new().route("/api/v1/log-level", get(show_levels).put(set_levels).delete(reset_levels))
+    Router::new()
+        .route("/api/v1/log-level", get(show_levels).put(set_levels).delete(reset_levels))
+        .route("/api/v1/bundle", post(make_bundle))
 }
 
 type Answer = Result<Response, Refusal>;
@@ -43,6 +46,11 @@ async fn reset_levels(may: MayChange, State(shown): State<Shown>) -> Answer {
     let logging = logging(&shown)?;
     logging.reset(may.who());
     Ok(levels(&*logging))
+}
+
+async fn make_bundle(may: MayChange, State(shown): State<Shown>) -> Answer {
+    tracing::info!(by = may.who(), "a support bundle was made");
+    Ok(list(&bundle(&shown).await?))
 }
 
 fn levels(logging: &dyn Logging) -> Response {

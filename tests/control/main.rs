@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use crate::support::{House, SECRET, is_described, openapi};
 
 /// Every path that changes something.
-const CHANGES: [(&str, &str); 12] = [
+const CHANGES: [(&str, &str); 13] = [
+    ("POST", "/api/v1/bundle"),
     ("PUT", "/api/v1/log-level"),
     ("DELETE", "/api/v1/log-level"),
     ("POST", "/api/v1/silences"),

@@ -6,6 +6,8 @@ mod defect;
 mod dumps;
 mod levels;
 mod lines;
+mod planted;
+mod secrets;
 #[path = "../control/support.rs"]
 #[allow(dead_code)] // not all of it is needed here
 mod support;

@@ -1,5 +1,6 @@
 //! What each command does: reads the configuration, looks or runs, prints, and says how the process ends.
 
+mod bundle;
 mod daemon;
 mod demo;
 mod look;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::runtime::Runtime;
 
-use super::args::{Arguments, Command, Global, Notify};
+use super::args::{Arguments, Command, Doctor, Global, Notify};
 use super::progress::Progress;
 use super::{Exit, logging, manual, parse, print};
 use crate::config::{self, Config, LoadError};
@@ -50,6 +51,8 @@ fn execute(arguments: &Arguments) -> Exit {
         Command::Check(check) => {
             with_config(global, |config| run_async(look::check(config, check, progress)))
         }
+        Command::Doctor(Doctor { replay: Some(file), .. }) => bundle::replay(file),
+        Command::Doctor(Doctor { bundle: Some(file), .. }) => bundle::write(global, file, &logging),
         Command::Doctor(doctor) => {
             with_config(global, |config| run_async(look::doctor(config, doctor.format)))
         }
