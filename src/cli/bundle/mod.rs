@@ -38,9 +38,9 @@ pub(super) fn write(path: &Path, files: &[File], now: DateTime<Utc>) -> io::Resu
     let files = files.iter().map(|file| (&*file.name, file.text.as_bytes()));
     let mut packer = GzEncoder::new(Vec::new(), Compression::default());
     packer.write_all(&tar::write(files, now.timestamp()))?;
-    let packed = packer.finish()?;
+    let archive = packer.finish()?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(&packed).inspect_err(|_| drop(fs::remove_file(path)))
+    file.write_all(&archive).inspect_err(|_| drop(fs::remove_file(path)))
 }
 
 /// The answers in a bundle, or in a file of answers alone.
@@ -101,6 +101,7 @@ fn now(kept: &KeptAnswer) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::os::unix::fs::PermissionsExt as _;
 
     use serde_json::json;
@@ -117,7 +118,7 @@ mod tests {
             region,
             at: moment(),
             status: Some(status),
-            headers: Default::default(),
+            headers: BTreeMap::new(),
             bytes: 99,
             form: "json".to_owned(),
             body: Some(body),

@@ -72,7 +72,7 @@ impl Tell {
         match self.0 {
             LogFormat::Text => eprint!("{}", with_newline(warnings)),
             LogFormat::Json => {
-                tracing::warn!(warnings, "the configuration can be used, and is not as good as it could be")
+                tracing::warn!(warnings, "the configuration can be used, and is not as good as it could be");
             }
         }
     }
