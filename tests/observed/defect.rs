@@ -7,6 +7,10 @@ use serde_json::Value;
 
 const RUN: &str = "NOTAFTER_PANICS_HERE";
 
+fn broken() -> Result<(), String> {
+    Err("PLANTED-SECRET-4711".to_owned())
+}
+
 /// What the test below runs in a process of its own: the log of the real program, and a task that panics.
 #[test]
 fn a_process_with_a_task_that_panics() {
@@ -15,10 +19,8 @@ fn a_process_with_a_task_that_panics() {
     }
     let _switch = logging::start(Levels::info(), LogFormat::Json, None).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let ended = runtime.block_on(async {
-        let broken: Result<(), String> = Err("PLANTED-SECRET-4711".to_owned());
-        tokio::spawn(async move { broken.expect("the invariant holds") }).await
-    });
+    let ended =
+        runtime.block_on(async { tokio::spawn(async { broken().expect("the invariant holds") }).await });
     std::process::exit(if ended.is_err() { 7 } else { 0 });
 }
 
