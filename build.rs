@@ -18,6 +18,7 @@ fn main() {
     let revision =
         env::var("NOTAFTER_REVISION").ok().or_else(|| run("git", &["rev-parse", "--short=12", "HEAD"]));
     println!("cargo::rustc-env=NOTAFTER_REVISION={}", revision.as_deref().unwrap_or("unknown"));
+    println!("cargo::rustc-env=NOTAFTER_TARGET={}", env::var("TARGET").as_deref().unwrap_or("unknown"));
     println!("cargo::rustc-env=NOTAFTER_RUSTVERSION={}", rust_version().as_deref().unwrap_or("unknown"));
 }
 

@@ -23,8 +23,10 @@ use crate::domain::pace::Pace;
 use crate::secret::{WipedBuffer, wiped};
 use crate::telemetry::Telemetry;
 
+mod kept;
 mod once;
 
+pub use kept::{Keeping, KeptAnswer, KeptAnswers, Shown};
 pub use once::Unanswered;
 
 /// Connect at the latest after this.
@@ -64,6 +66,7 @@ pub struct Http {
     clients: Arc<Mutex<HashMap<(Route, Waits), Client>>>,
     /// Of every way out that is in use: one that is made anew for the same account goes on at the same pace.
     paces: Arc<Mutex<HashMap<Way, Weak<Paces>>>>,
+    kept: KeptAnswers,
 }
 
 /// Paces by region and call.
@@ -150,6 +153,8 @@ pub struct Call<'a> {
     pub limit: usize,
     /// It only reads: when a kept connection turns out to be dead it may be sent once more at once.
     pub repeatable: bool,
+    /// What may be kept of the answer for a support bundle.
+    pub keeping: Keeping<'a>,
 }
 
 /// A signed request. It has no `Debug` form: address, headers and body may carry tokens and signatures.
@@ -189,6 +194,13 @@ pub struct Rate {
     pub per_second: f64,
 }
 
+impl Answer {
+    /// The same answer; the body is shared.
+    fn again(&self) -> Self {
+        Self { status: self.status, headers: self.headers.clone(), body: self.body.clone() }
+    }
+}
+
 impl Http {
     /// `timeout` is for one call, connect to last byte; `concurrency` the number of calls in flight, in all.
     pub fn new(timeout: Duration, concurrency: usize, clock: Clock, telemetry: Arc<Telemetry>) -> Self {
@@ -204,6 +216,7 @@ impl Http {
             telemetry,
             clients: Arc::default(),
             paces: Arc::default(),
+            kept: KeptAnswers::default(),
         }
     }
 
@@ -211,7 +224,7 @@ impl Http {
     #[must_use]
     pub fn with_limits(&self, timeout: Duration, concurrency: usize) -> Self {
         let other = Self::new(timeout, concurrency, self.clock.clone(), Arc::clone(&self.telemetry));
-        Self { paces: Arc::clone(&self.paces), ..other }
+        Self { paces: Arc::clone(&self.paces), kept: self.kept.clone(), ..other }
     }
 
     /// The way out for one account.
@@ -238,6 +251,11 @@ impl Http {
         let whole = NEARBY.min(self.timeout);
         let waits = Waits { connect: NEARBY_CONNECT.min(whole), whole, keep: true };
         self.within(waits, provider, account, route, None)
+    }
+
+    /// The last answers, with their secrets removed.
+    pub fn kept(&self) -> &KeptAnswers {
+        &self.kept
     }
 
     /// The local clock.
@@ -350,7 +368,10 @@ impl AccountHttp {
         let turn = self.turn(&call).await?;
         let outgoing = sign()?;
         let sent = self.http.clock.elapsed();
-        let result = self.send(&call, outgoing, &sign).await.and_then(read);
+        let answer = self.send(&call, outgoing, &sign).await;
+        let answered = answer.as_ref().ok().map(Answer::again);
+        let result = answer.and_then(read);
+        self.keep(&call, answered.as_ref(), result.as_ref().err());
         drop(turn);
         self.account_for(&call, sent, result.as_ref().err());
         result
@@ -487,6 +508,12 @@ impl AccountHttp {
             () if error.is_request() => Attempt::Dropped(failed),
             () => Attempt::Failed(failed),
         }
+    }
+
+    fn keep(&self, call: &Call<'_>, answer: Option<&Answer>, error: Option<&CallError>) {
+        let (provider, account, region) = (&self.provider, &*self.account, &**call.region);
+        let place = kept::Place { provider, account, action: call.action, region };
+        self.http.kept.keep(&place, call.keeping, answer, error, self.http.clock.now());
     }
 
     fn account_for(&self, call: &Call<'_>, sent: Duration, error: Option<&CallError>) {

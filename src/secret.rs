@@ -11,6 +11,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use rustix::io::Errno;
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -101,6 +103,22 @@ impl Drop for Wiped {
 impl AsRef<[u8]> for Wiped {
     fn as_ref(&self) -> &[u8] {
         &self.0
+    }
+}
+
+/// Has the system write no core dump of this process, whatever its limits say, and lets nobody but root look into it: secrets
+/// are in memory while they are used. Programs that it starts are not concerned.
+///
+/// # Errors
+/// The system does not let us.
+pub fn forbid_core_dumps() -> io::Result<()> {
+    // a limit of nothing is not obeyed where dumps are handed to a program (core(5)); this is
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    match setrlimit(Resource::Core, none) {
+        // forbidden by the unit's filter of system calls, and then `LimitCORE=0` stands there too
+        Err(Errno::PERM | Errno::NOSYS) => Ok(()),
+        set => Ok(set?),
     }
 }
 

@@ -99,9 +99,15 @@ pub enum Command {
     ///
     /// Ends with 0 when everything that watching needs works. A refused call that an account can spare (Huawei Cloud's
     /// download of the CA) is told with what is lost, and is no failure.
+    ///
+    /// With --bundle the running daemon is asked for what it knows; where none answers, this command looks for itself.
     Doctor(Doctor),
     /// Show how the running daemon fares: scopes, store, channels, messages that wait
     Status(Status),
+    /// Show or change what the running daemon logs; it changes back by itself
+    ///
+    /// Without LEVELS it shows them. A restart has what `--log-level` of `run` says.
+    LogLevel(LogLevel),
     /// Have the running daemon read its configuration again
     ///
     /// All of it is used, or nothing: what is wrong is printed, and the daemon goes on as before. Ends with 78 then.
@@ -191,6 +197,12 @@ pub struct Doctor {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub format: DoctorFormat,
+    /// Write a support bundle (.tar.gz): configuration, state, log, answers of the clouds; no secrets. Nothing is overwritten
+    #[arg(long, value_name = "FILE")]
+    pub bundle: Option<PathBuf>,
+    /// Read the answers in a support bundle again, offline, and print what this version makes of them
+    #[arg(long, value_name = "FILE", conflicts_with = "bundle")]
+    pub replay: Option<PathBuf>,
 }
 
 /// How `doctor` prints.
@@ -201,6 +213,23 @@ pub enum DoctorFormat {
     Text,
     /// For programs
     Json,
+}
+
+/// Arguments of `log-level`.
+#[derive(Debug, Args)]
+pub struct LogLevel {
+    /// A level, and levels of parts, as in `info,notafter::provider=debug` or `info,sqlx=debug`
+    #[arg(value_name = "LEVELS", value_parser = Levels::parse, conflicts_with = "reset")]
+    pub levels: Option<Levels>,
+    /// For how long, at most 24h
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "10m", requires = "levels")]
+    pub length: Duration,
+    /// Back to what is configured, at once
+    #[arg(long)]
+    pub reset: bool,
+    /// Who wants it; it is written to the log
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "")]
+    pub by: String,
 }
 
 /// Arguments of `status`.
@@ -360,10 +389,15 @@ pub struct Order {
 }
 
 impl Order {
-    /// Who it is, as far as that says anything: a command that the daemon's own user runs is run by somebody else.
+    /// Who it is, as far as that says anything.
     pub fn who(&self) -> Option<&str> {
-        Some(self.by.trim()).filter(|by| !by.is_empty() && !is_taken(by))
+        who(&self.by)
     }
+}
+
+/// A command that the daemon's own user runs is run by somebody else.
+pub(super) fn who(by: &str) -> Option<&str> {
+    Some(by.trim()).filter(|by| !by.is_empty() && !is_taken(by))
 }
 
 /// What can be done with renewals.

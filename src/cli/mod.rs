@@ -8,6 +8,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 pub mod args;
+mod bundle;
 mod client;
 pub mod commands;
 pub mod doctor;

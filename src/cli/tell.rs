@@ -3,14 +3,15 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::renewing;
-use super::text::{left, plural, utc};
+use super::text::{lasting, left, plural, utc};
 use crate::domain::finding::Stage;
 use crate::visible::visible;
+use crate::web::api::log_level::LogLevelItem;
 use crate::web::api::notifications::TestedItem;
 use crate::web::api::reload::ReloadItem;
 use crate::web::api::silences::SilenceItem;
 use crate::web::api::status::{
-    AlertsStatus, ChannelItem, ConfigurationStatus, FailingScope, Status, StoreStatus,
+    AlertsStatus, ChannelItem, ConfigurationStatus, FailingScope, ProcessStatus, Status, StoreStatus,
 };
 use crate::web::json::{List, Moment};
 
@@ -21,10 +22,18 @@ pub(super) fn reloaded(done: &ReloadItem) -> String {
     format!("{}read again and in use: {accounts}, {channels}\n", warnings.collect::<String>())
 }
 
+/// What is logged.
+pub(super) fn log_level(item: &LogLevelItem) -> String {
+    let levels = visible(&item.levels);
+    let Some(until) = &item.until else { return format!("{levels}, as configured\n") };
+    let by = item.by.as_deref().map_or_else(String::new, |by| format!(", wanted by {}", visible(by)));
+    format!("{levels} until {}{by}; then {} as configured\n", utc(until.0), visible(&item.configured))
+}
+
 /// How the daemon fares.
 pub(super) fn status(status: &Status) -> String {
     let now = status.clock.now.0;
-    let up = left(now - status.started_at.0);
+    let up = lasting(now - status.started_at.0);
     let mut lines = vec![format!(
         "notafter {}, up for {up}, since {}",
         visible(&status.version),
@@ -43,7 +52,17 @@ pub(super) fn status(status: &Status) -> String {
     let (renewals, under_way) = renewing::status(&status.renewals, now);
     lines.push(row("renewals", &renewals));
     lines.extend(under_way);
+    lines.extend(status.process.iter().map(process));
     lines.join("\n") + "\n"
+}
+
+/// What the process takes of the machine, as far as it can be known.
+fn process(process: &ProcessStatus) -> String {
+    let memory = process.resident_bytes.map(|bytes| format!("{} MiB of memory", bytes / (1024 * 1024)));
+    let files = process.open_files.map(|files| format!("{files} files and sockets"));
+    let tasks = process.tasks.map(|tasks| format!("{tasks} tasks"));
+    let parts: Vec<String> = [memory, files, tasks].into_iter().flatten().collect();
+    row("process", &parts.join(", "))
 }
 
 /// Said only when the last one that was read is not used.
@@ -119,7 +138,7 @@ fn channel(channel: &ChannelItem, now: DateTime<Utc>) -> String {
     let since = channel
         .failing_since
         .as_ref()
-        .map_or_else(String::new, |since| format!(" for {}", left(now - since.0)));
+        .map_or_else(String::new, |since| format!(" for {}", lasting(now - since.0)));
     let failures =
         (channel.failures > 0).then(|| format!(", {}", plural(channel.failures as usize, "failure")));
     let paused = channel.paused_until.as_ref().filter(|until| until.0 > now);
@@ -248,6 +267,11 @@ mod tests {
     fn status_now() -> Status {
         Status {
             configuration: None,
+            process: Some(ProcessStatus {
+                resident_bytes: Some(45 * 1024 * 1024 + 1),
+                open_files: Some(33),
+                tasks: Some(61),
+            }),
             version: "1.2.3".to_owned(),
             started_at: Moment(in_seconds(-3 * 86_400)),
             clock: ClockStatus { now: Moment(moment()), timezone: "Asia/Shanghai".to_owned() },
@@ -356,6 +380,8 @@ mod tests {
                 ..status_now().alerts
             },
             channels: Vec::new(),
+            process: None,
+            started_at: Moment(moment()),
             ..status_now()
         };
         assert_expected("status.txt", &format!("{}----\n{}", status(&status_now()), status(&troubled)));

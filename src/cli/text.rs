@@ -21,6 +21,11 @@ pub(super) fn left(left: TimeDelta) -> String {
     if left <= TimeDelta::zero() { format!("{length} ago") } else { length }
 }
 
+/// How long something has lasted: never `ago`, and never less than nothing, whatever a clock did.
+pub(super) fn lasting(lasting: TimeDelta) -> String {
+    length(lasting.max(TimeDelta::zero()))
+}
+
 fn length(length: TimeDelta) -> String {
     match (length.num_hours(), length.num_minutes()) {
         (48.., _) => format!("{} d", length.num_days()),
@@ -48,6 +53,13 @@ pub(super) fn plural(count: usize, word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_just_begun_lasts_and_is_not_ago() {
+        for (seconds, want) in [(-3, "0 s"), (0, "0 s"), (59, "59 s"), (7_200, "2 h"), (259_200, "3 d")] {
+            assert_eq!(lasting(TimeDelta::seconds(seconds)), want, "{seconds} s");
+        }
+    }
 
     #[test]
     fn what_is_left_is_said_in_days_then_hours_then_minutes() {

@@ -41,6 +41,8 @@ pub(super) struct Draft {
     pub(super) explainer: Option<Explainer>,
     /// Those that were not listened on before.
     pub(super) listeners: Vec<(SocketAddr, TcpListener)>,
+    /// The configuration, with its secrets hidden.
+    pub(super) effective: Arc<str>,
     pub(super) known: Known,
 }
 
@@ -69,6 +71,7 @@ impl Draft {
         explainer: Option<fn(&Config) -> Explainer>,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, DaemonError> {
+        let effective = config.effective().into();
         let limits = (config.poll.timeout, config.poll.concurrency);
         let same = before.filter(|before| before.limits == limits);
         let http = same.map_or_else(|| http(&config.poll), |before| before.http.clone());
@@ -95,6 +98,7 @@ impl Draft {
             renewal: config.renewal,
             external_url: config.web.external_url,
             listeners,
+            effective,
             known,
         })
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::{Config, LoadError, Loaded};
 use crate::systemd::Notify;
-use crate::web::inside::Explainer;
+use crate::web::inside::{Explainer, Logging};
 
 /// See the module. By default there is nothing of it.
 #[derive(Default)]
@@ -16,6 +16,8 @@ pub struct Host {
     pub source: Option<Source>,
     /// Makes the one who writes the texts of explanations; `None`: there are none.
     pub explainer: Option<fn(&Config) -> Explainer>,
+    /// Knows and changes what is logged; `None`: the process does not say.
+    pub logging: Option<Arc<dyn Logging>>,
     /// Who is told how the daemon fares.
     pub notify: Notify,
     /// Within which time the service manager wants to hear that all is well.

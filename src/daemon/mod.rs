@@ -42,7 +42,7 @@ use crate::systemd::{Notify, Word};
 use crate::telemetry::Telemetry;
 use crate::tls::TlsError;
 use crate::web::control::{Socket, SocketError};
-use crate::web::inside::{Explainer, Reading};
+use crate::web::inside::{Explainer, Logging, Reading};
 use crate::web::server::BindError;
 use draft::Draft;
 use keep::Found;
@@ -106,6 +106,7 @@ struct Base {
     pulses: Pulses,
     source: Option<Source>,
     explainer: Option<fn(&Config) -> Explainer>,
+    logging: Option<Arc<dyn Logging>>,
     notify: Notify,
     watchdog: Option<std::time::Duration>,
     started_at: chrono::DateTime<chrono::Utc>,
@@ -131,7 +132,7 @@ impl Daemon {
         config: Config,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, DaemonError> {
-        let Host { source, explainer, notify, watchdog, sockets } = host;
+        let Host { source, explainer, logging, notify, watchdog, sockets } = host;
         let (clock, telemetry) = (Clock::system(), Arc::new(Telemetry::new()));
         let sockets = passed(sockets).map_err(DaemonError::Passed)?;
         let control_socket = config.web.control_socket.clone();
@@ -173,6 +174,7 @@ impl Daemon {
             pulses,
             source,
             explainer,
+            logging,
             notify,
             watchdog,
             started_at,

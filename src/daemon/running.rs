@@ -28,7 +28,7 @@ use crate::shutdown::{Shutdown, Stop};
 use crate::systemd::Word;
 use crate::web::control::Socket;
 use crate::web::guard::Guard;
-use crate::web::inside::{Alerting, Inside, Pace, Reading, ReloadRefused, Reloaded, Renewing};
+use crate::web::inside::{Alerting, Bundling, Inside, Pace, Reading, ReloadRefused, Reloaded, Renewing};
 use crate::web::server::{Limits, Port, Served};
 use crate::web::view::View;
 use crate::web::{self, AppState};
@@ -143,14 +143,7 @@ impl Running {
 
     /// Waits for a loop that ends by itself.
     pub(super) async fn ended(&mut self) -> Ended {
-        loop {
-            match self.loops.join_next().await {
-                Some(Ok(Some(name))) => return Ended(name),
-                Some(Ok(None)) => {}
-                Some(Err(error)) if error.is_cancelled() => {}
-                Some(Err(_)) | None => return Ended("a loop"),
-            }
-        }
+        ended(&mut self.loops).await
     }
 
     /// Ends everything. What is under way gets a moment.
@@ -264,7 +257,7 @@ impl Running {
     /// Begins what is new with this configuration. `has_messages`: of channels that may not be configured any more.
     fn use_draft(&mut self, draft: Draft, before: Option<Renewals>, has_messages: bool) {
         let Draft { accounts, channels, heartbeat, words, rules, poll: _, renewal, .. } = draft;
-        let Draft { external_url, settings, explainer, listeners, known, .. } = draft;
+        let Draft { external_url, settings, explainer, listeners, effective, known, .. } = draft;
         let providers =
             accounts.iter().map(|account| (Arc::clone(&account.name), Arc::clone(&account.provider)));
         let providers: Providers = providers.collect();
@@ -287,6 +280,12 @@ impl Running {
             explain: explainer.map(Into::into).unwrap_or_default(),
             reading: Some(self.base.reading.subscribe()),
             reload: Some(Arc::new(self.base.reloads.clone())),
+            logging: self.base.logging.clone(),
+            bundling: Some(Bundling {
+                config: effective,
+                answers: known.http.kept().clone(),
+                metrics: Arc::clone(&self.base.metrics),
+            }),
         };
         let board = inside.renewing.as_ref().map(|renewing| renewing.board.clone());
         self.numbers.send_replace(Numbers { accounts: accounts.len(), renewals: board });
@@ -491,6 +490,18 @@ impl Running {
     }
 }
 
+/// Waits for a loop that ends although nobody asked it to. A panic is such an end: it was told where it happened.
+async fn ended(loops: &mut JoinSet<Option<&'static str>>) -> Ended {
+    loop {
+        match loops.join_next().await {
+            Some(Ok(Some(name))) => return Ended(name),
+            Some(Ok(None)) => {}
+            Some(Err(error)) if error.is_cancelled() => {}
+            Some(Err(_)) | None => return Ended("a loop"),
+        }
+    }
+}
+
 fn limits() -> Limits {
     Limits { drain: GRACE, ..Limits::default() }
 }
@@ -516,5 +527,21 @@ async fn carry_rates(providers: watch::Receiver<Providers>, metrics: Arc<Metrics
             () = stop.requested() => return,
             () = tokio::time::sleep(RATES_EVERY) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_loop_that_ends_or_panics_ends_the_daemon_and_one_that_was_asked_to_does_not() {
+        let mut loops = JoinSet::new();
+        loops.spawn(async { None });
+        loops.spawn(std::future::pending()).abort();
+        loops.spawn(async { Some("the poll loop") });
+        assert_eq!(ended(&mut loops).await.0, "the poll loop");
+        loops.spawn(async { panic!("a defect") });
+        assert_eq!(ended(&mut loops).await.0, "a loop");
     }
 }

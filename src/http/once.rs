@@ -47,12 +47,14 @@ impl AccountHttp {
         let outgoing = sign().map_err(Unanswered::unsent)?;
         let sent = self.http.clock.elapsed();
         let answer = self.attempt(&client, &call, outgoing).await.map_err(Unanswered::from);
+        let answered = answer.as_ref().ok().map(Answer::again);
         let result = answer.map(read);
         drop(turn);
         let error = match &result {
             Ok(read) => read.as_ref().err(),
             Err(unanswered) => Some(&unanswered.error),
         };
+        self.keep(&call, answered.as_ref(), error);
         self.account_for(&call, sent, error);
         result
     }

@@ -44,7 +44,7 @@ pub fn catalogue() -> &'static [Family] {
     &CATALOGUE
 }
 
-static CATALOGUE: [Family; 42] = [
+static CATALOGUE: [Family; 43] = [
     NOT_AFTER,
     NOT_BEFORE,
     LAST_SEEN,
@@ -81,6 +81,7 @@ static CATALOGUE: [Family; 42] = [
     CONFIG_SUCCESSFUL,
     CONFIG_SUCCESS_TIME,
     STORE_UP,
+    TASKS,
     PROCESS_CPU,
     PROCESS_RESIDENT,
     PROCESS_VIRTUAL,
@@ -307,6 +308,12 @@ pub(super) const STORE_UP: Family = Family {
     kind: Kind::Gauge,
     labels: &[],
     help: "Whether what is known is being kept over a restart; absent where no store is wanted.",
+};
+pub(super) const TASKS: Family = Family {
+    name: "notafter_tasks",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "How many tasks of the daemon are alive: loops, calls, connections; one that only ever grows is a defect.",
 };
 pub(super) const PROCESS_CPU: Family = Family {
     name: "process_cpu_seconds_total",

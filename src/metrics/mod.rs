@@ -47,7 +47,7 @@ pub use gzip::{GzipBlocks, GzipPage};
 pub use inflate::Inflated;
 pub use page::{MetricsPage, RenderingFailed};
 pub use plain::PlainPage;
-pub use process::{BuildInfo, ConfigStatus};
+pub use process::{BuildInfo, ConfigStatus, Usage};
 pub use renderer::Renderer;
 pub use renewals::RenewalNumbers;
 pub use selected::NotMade;

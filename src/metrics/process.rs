@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 
 use super::catalogue::{
     BUILD_INFO, CONFIG_SUCCESS_TIME, CONFIG_SUCCESSFUL, Family, PROCESS_CPU, PROCESS_MAX_FDS,
-    PROCESS_OPEN_FDS, PROCESS_RESIDENT, PROCESS_START, PROCESS_VIRTUAL, STORE_UP,
+    PROCESS_OPEN_FDS, PROCESS_RESIDENT, PROCESS_START, PROCESS_VIRTUAL, STORE_UP, TASKS,
 };
 use super::{Surroundings, text};
 
@@ -51,17 +51,24 @@ pub struct ConfigStatus {
 
 /// What the kernel says of the process now.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Usage {
-    cpu_seconds: Option<f64>,
-    resident_bytes: Option<u64>,
-    virtual_bytes: Option<u64>,
-    open_fds: Option<u64>,
-    max_fds: Option<u64>,
+pub struct Usage {
+    /// Of processors, since the start.
+    pub cpu_seconds: Option<f64>,
+    /// Memory in RAM.
+    pub resident_bytes: Option<u64>,
+    /// Address space.
+    pub virtual_bytes: Option<u64>,
+    /// Files and sockets.
+    pub open_fds: Option<u64>,
+    /// How many of them there may be.
+    pub max_fds: Option<u64>,
+    /// Tasks of the runtime; none where none runs.
+    pub tasks: Option<u64>,
 }
 
 impl Usage {
     /// Asks the kernel.
-    pub(super) fn now() -> Self {
+    pub fn now() -> Self {
         let mut text = String::with_capacity(4096);
         let (resident_bytes, virtual_bytes) = match read(&mut text, "/proc/self/status") {
             Some(status) => (memory(status, "VmRSS:"), memory(status, "VmSize:")),
@@ -73,6 +80,7 @@ impl Usage {
             virtual_bytes,
             open_fds: open_fds(),
             max_fds: read(&mut text, "/proc/self/limits").and_then(max_fds),
+            tasks: tasks(),
         }
     }
 }
@@ -87,6 +95,7 @@ pub(super) fn write(out: &mut BytesMut, around: &Surroundings, usage: &Usage) {
     optional(out, &CONFIG_SUCCESSFUL, config.successful, text::boolean);
     optional(out, &CONFIG_SUCCESS_TIME, config.read_at, text::timestamp);
     optional(out, &STORE_UP, *store_up, text::boolean);
+    optional(out, &TASKS, usage.tasks, text::integer);
     optional(out, &PROCESS_CPU, usage.cpu_seconds, text::float);
     optional(out, &PROCESS_RESIDENT, usage.resident_bytes, text::integer);
     optional(out, &PROCESS_VIRTUAL, usage.virtual_bytes, text::integer);
@@ -127,6 +136,12 @@ fn max_fds(limits: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
+/// Loops, calls and connections that are alive, each a task of its own.
+fn tasks() -> Option<u64> {
+    let runtime = tokio::runtime::Handle::try_current().ok()?;
+    Some(runtime.metrics().num_alive_tasks() as u64)
+}
+
 /// Newer kernels (6.2) give the number as the size of the folder; before that it was 0 and they have to be counted.
 fn open_fds() -> Option<u64> {
     match fs::metadata("/proc/self/fd").ok()?.len() {
@@ -162,6 +177,18 @@ mod tests {
         assert!(usage.resident_bytes < usage.virtual_bytes, "{usage:?}");
         assert!(usage.open_fds.is_some_and(|open| open >= 3), "{usage:?}");
         assert!(usage.open_fds < usage.max_fds, "{usage:?}");
+    }
+
+    #[tokio::test]
+    async fn tasks_are_counted_where_a_runtime_runs() {
+        let before = Usage::now().tasks.expect("a runtime");
+        let rests = tokio::spawn(std::future::pending::<()>());
+        assert_eq!(Usage::now().tasks, Some(before + 1));
+        rests.abort();
+        let _cancelled = rests.await;
+        assert_eq!(Usage::now().tasks, Some(before));
+        let nowhere = std::thread::spawn(|| Usage::now().tasks).join().expect("no panic");
+        assert_eq!(nowhere, None);
     }
 
     #[test]

@@ -121,7 +121,10 @@ pub fn reference() -> String {
             &["notafter_notification", "notafter_channel_", "notafter_outbox_", "notafter_heartbeat_"],
         ),
         ("Renewals", &["notafter_renewal"]),
-        ("The daemon", &["notafter_build_", "notafter_config_", "notafter_store_", "process_"]),
+        (
+            "The daemon",
+            &["notafter_build_", "notafter_config_", "notafter_store_", "notafter_tasks", "process_"],
+        ),
     ] {
         section(&mut out, title, |family| prefix.iter().any(|prefix| family.name.starts_with(prefix)));
     }

@@ -17,7 +17,7 @@ use crate::domain::renewal::method::{Call, Capability, Detail};
 use crate::domain::resource::Resource;
 use crate::domain::snapshot::ScopeView;
 use crate::fields::{Fields, SecretSetting};
-use crate::http::{Http, Rate};
+use crate::http::{Answer, Http, Rate};
 use crate::secret::{Secret, SecretError};
 
 pub mod alibaba;
@@ -57,11 +57,16 @@ pub struct ProviderKind {
     pub console: fn(&Scope, &str) -> String,
     /// The ways out where a role is refused.
     pub roles: &'static [Role],
+    /// What this version makes of an answer to a call of this name that was kept; `None` where the answer alone tells nothing.
+    pub replay: Replay,
     /// Reads its own keys of an account table; reports what is wrong to the fields.
     pub settings: fn(&mut Fields<'_>) -> Option<Box<dyn AccountSettings>>,
     /// Makes an account of them; `None` while accounts of this cloud cannot be watched in this version.
     pub build: Option<Build>,
 }
+
+/// Reads an answer to a call of this name, kept at this time, and tells in words what is made of it.
+pub type Replay = fn(&str, &Answer, DateTime<Utc>) -> Option<Result<String, CallError>>;
 
 /// Makes an account of a cloud.
 pub type Build = fn(&Order<'_>) -> Result<Arc<dyn Provider>, BuildError>;

@@ -11,6 +11,7 @@
 
 mod address;
 mod alerts;
+mod facts;
 mod handle;
 mod history;
 mod json;
@@ -37,6 +38,7 @@ use sqlx::any::{Any, AnyConnectOptions, AnyPoolOptions, install_default_drivers}
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Error, Transaction};
 
 pub use alerts::Alerts;
+pub use facts::Facts;
 pub use handle::{Handle, Holder, handle};
 pub use history::{Counts, Cursor, Waiting};
 pub use renewals::Committed;

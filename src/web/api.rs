@@ -10,6 +10,7 @@
 //! What is not known is null, never an empty text. Names are as the clouds sent them: whoever shows them escapes them.
 
 pub mod alerts;
+pub mod log_level;
 pub mod notifications;
 pub mod reload;
 pub mod renewals;

@@ -20,7 +20,7 @@ use super::api::silences::{NewSilence, SilenceItem, SilencesQuery, silences};
 use super::api::status::{StoreStatus, status};
 use super::inside::Asked;
 use super::inside::ReloadRefused;
-use super::json::List;
+use super::json::{List, to_text};
 use super::query::Given;
 use super::refusal::Refusal;
 use super::view::{Shown, headers, list, read_only};
@@ -57,6 +57,11 @@ async fn show_alerts(State(shown): State<Shown>, RawQuery(query): RawQuery) -> A
 
 async fn show_status(State(shown): State<Shown>, RawQuery(query): RawQuery) -> Answer {
     super::query::nothing(query.as_deref())?;
+    Ok((headers("application/json", "no-store"), status_now(&shown).await).into_response())
+}
+
+/// How the daemon fares, as JSON.
+pub(super) async fn status_now(shown: &Shown) -> String {
     let told = shown.view.inside.telling().await;
     let handle = shown.view.inside.store.as_ref();
     let store = handle.and_then(crate::store::Handle::store);
@@ -66,8 +71,8 @@ async fn show_status(State(shown): State<Shown>, RawQuery(query): RawQuery) -> A
         place: store.map(|store| store.place().to_owned()),
     };
     let answer = shown
-        .make_with(told, None, move |snapshot, now, context| list(&status(snapshot, store, now, context)));
-    Ok(answer.await)
+        .make_with(told, None, move |snapshot, now, context| to_text(&status(snapshot, store, now, context)));
+    answer.await
 }
 
 async fn explain(State(shown): State<Shown>, RawQuery(query): RawQuery) -> Answer {
@@ -178,7 +183,7 @@ async fn end_silence(_: MayChange, State(shown): State<Shown>, Path(id): Path<St
 }
 
 /// What serde says of a body names its own words and places only up to a length.
-fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
+pub(super) fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| {
         let error = error.to_string();
         Refusal::bad_request(format!("the body is not understood: {}", shortened(&error, 300)))

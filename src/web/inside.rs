@@ -23,6 +23,8 @@ use crate::domain::renewal::{
     attempt::{Attempt, ResourceKey},
 };
 use crate::domain::snapshot::Snapshot;
+use crate::http::KeptAnswers;
+use crate::metrics::MetricsPage;
 use crate::notifier::desk::{Desk, DeskError};
 use crate::provider;
 use crate::store::{Handle, Store, StoreError};
@@ -47,6 +49,50 @@ pub struct Inside {
     pub reading: Option<watch::Receiver<Arc<Reading>>>,
     /// Reads the configuration again; `None`: it was not read from a file.
     pub reload: Option<Arc<dyn Reload>>,
+    /// What is logged; `None`: the process does not say.
+    pub logging: Option<Arc<dyn Logging>>,
+    /// What a support bundle is made of beside that; `None`: there is none.
+    pub bundling: Option<Bundling>,
+}
+
+/// What only a support bundle has.
+#[derive(Clone)]
+pub struct Bundling {
+    /// The configuration that is used, with its secrets hidden.
+    pub config: Arc<str>,
+    /// The last answers of the clouds.
+    pub answers: KeptAnswers,
+    /// The metrics page.
+    pub metrics: Arc<MetricsPage>,
+}
+
+/// Knows and changes what is logged.
+pub trait Logging: Send + Sync {
+    /// As it is now.
+    fn levels(&self) -> LogLevels;
+
+    /// Logs by `levels` for so long, and after that as configured again. `by`: who wants it. `Err`: what is wrong with
+    /// `levels` and what is possible.
+    fn set(&self, levels: &str, length: Duration, by: &str) -> Result<(), String>;
+
+    /// Logs as configured again, at once.
+    fn reset(&self, by: &str);
+
+    /// The last warnings and errors, the oldest first.
+    fn recent(&self) -> Vec<String>;
+}
+
+/// What is logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLevels {
+    /// Now.
+    pub levels: String,
+    /// Without anybody's wish.
+    pub configured: String,
+    /// How long the wish holds; `None`: there is none.
+    pub until: Option<DateTime<Utc>>,
+    /// Whose wish it is.
+    pub by: Option<String>,
 }
 
 /// How the last reading of the configuration ended.

@@ -10,6 +10,7 @@
 //! - `/api/v1/alerts`, `notifications`, `silences`, `status`, `explain`: what is told, and what people change (`changes`)
 //! - `POST /resource`, `/silences`, `/letters`: the same from forms of the page (`quiet`)
 //! - `/renewals/…`, `/api/v1/renewals`, `/api/v1/plan`: what is renewed, and orders of people (`renewals`)
+//! - `/api/v1/log-level`, `/api/v1/bundle`: what is logged, and everything for who looks for a fault (`operating`)
 //! - `GET /metrics`: the metrics page, or parts of it (`scrape`)
 //! - `GET /-/healthy`: 200 as long as the loop runs
 //! - `GET /-/ready`: 503 until every scope had its first attempt or was restored
@@ -17,6 +18,7 @@
 pub mod access;
 mod answers;
 pub mod api;
+pub mod bundle;
 pub mod calendar;
 mod changes;
 pub mod context;
@@ -31,6 +33,7 @@ mod guesses;
 pub mod inside;
 pub mod json;
 pub mod members;
+mod operating;
 pub mod page;
 pub mod peer;
 pub mod planned;

@@ -36,7 +36,7 @@ use super::page::tongue::Tongue;
 use super::query::{CertificatesQuery, ScopesQuery};
 use super::quiet::{self, Looks, Tools};
 use super::refusal::Refusal;
-use super::{api, calendar, changes, detail, json, page, query, renewals};
+use super::{api, calendar, changes, detail, json, operating, page, query, renewals};
 
 /// Nothing but our own style and pictures is loaded, nothing runs, and nobody frames the page.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
@@ -160,6 +160,7 @@ pub fn router(view: Arc<View>, access: Access) -> Router {
         .route("/api/v1/openapi.json", read_only(get(openapi)))
         .merge(renewals::routes())
         .merge(quiet::routes())
+        .merge(operating::routes())
         .with_state(Shown { view, access, desk: Desk::default(), seal: Seal::of_this_process() })
 }
 

@@ -15,7 +15,10 @@ use serde_json::{Value, json};
 use crate::support::{House, SECRET, is_described, openapi};
 
 /// Every path that changes something.
-const CHANGES: [(&str, &str); 10] = [
+const CHANGES: [(&str, &str); 13] = [
+    ("POST", "/api/v1/bundle"),
+    ("PUT", "/api/v1/log-level"),
+    ("DELETE", "/api/v1/log-level"),
     ("POST", "/api/v1/silences"),
     ("DELETE", "/api/v1/silences/sil_1"),
     ("POST", "/api/v1/notifications/evt_1/retry"),
@@ -63,7 +66,7 @@ async fn every_answer_is_as_described(house: &House) {
     let add = json!({"match": "stage=\"info\"", "ends_at": "2100-01-01T00:00:00Z"}).to_string();
     let (status, silence) = house.ask("POST", "/api/v1/silences", &add).await;
     assert_eq!(status, 201, "{silence}");
-    for path in ["alerts", "notifications", "silences", "status", "certificates", "scopes"] {
+    for path in ["alerts", "notifications", "silences", "status", "log-level", "certificates", "scopes"] {
         let path = format!("/api/v1/{path}");
         let (status, answer) = house.ask("GET", &path, "").await;
         assert_eq!(status, 200, "{path}: {answer}");

@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used)] // in a test, a panic is the message
 
+mod certificate;
 mod house;
+mod renewing;
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;

@@ -9,6 +9,7 @@ use super::signals::listen_to_signals;
 use super::{Exit, environment, failed, refused, run_async, with_newline};
 use crate::cli::args::Global;
 use crate::cli::explain::{self, Alerts, Known};
+use crate::cli::logging::{LogFormat, Switch};
 use crate::config::{self, Config, LoadError, Loaded};
 use crate::daemon::{Daemon, Host, Source};
 use crate::shutdown::{Shutdown, Stop};
@@ -17,31 +18,64 @@ use crate::web::control;
 use crate::web::inside::Explainer;
 
 /// Reads the configuration and runs until asked to stop.
-pub(super) fn run_with(global: &Global) -> Exit {
+pub(super) fn run_with(global: &Global, logging: Switch) -> Exit {
+    let tell = Tell(global.log_format);
     let path = match config::find_path(global.config.as_deref(), &environment) {
         Ok(path) => path,
-        Err(error) => return refused(&error),
+        Err(error) => return tell.refused(&error),
     };
     let loaded = match read(&path) {
         Ok(loaded) => loaded,
-        Err(error) => return refused(&error),
+        Err(error) => return tell.refused(&error),
     };
     if !loaded.warnings.is_empty() {
-        eprint!("{}", with_newline(&loaded.warnings.to_string()));
+        tell.warned(&loaded.warnings.to_string());
     }
     // before the runtime begins its threads: it changes the environment
     let sockets = match systemd::web_sockets(&environment) {
         Ok(sockets) => sockets,
-        Err(error) => return failed(&error),
+        Err(error) => return tell.failed(&error),
     };
     let host = Host {
         source: Some(source(path)),
         explainer: Some(explainer),
+        logging: Some(Arc::new(logging)),
         notify: systemd::Notify::from_env(&environment),
         watchdog: systemd::watchdog(&environment),
         sockets,
     };
-    run_async(run(host, loaded.config))
+    run_async(run(host, loaded.config, tell))
+}
+
+/// Tells why the daemon cannot run: in lines for people, or as one event where a machine reads every line.
+#[derive(Clone, Copy)]
+pub(super) struct Tell(pub(super) LogFormat);
+
+impl Tell {
+    fn refused(self, error: &LoadError) -> Exit {
+        if self.0 == LogFormat::Text {
+            return refused(error);
+        }
+        tracing::error!(problems = %error, "the configuration cannot be used");
+        Exit::Config
+    }
+
+    fn failed(self, error: &dyn std::fmt::Display) -> Exit {
+        if self.0 == LogFormat::Text {
+            return failed(error);
+        }
+        tracing::error!(problem = %error, "the daemon ends");
+        Exit::Failed
+    }
+
+    fn warned(self, warnings: &str) {
+        match self.0 {
+            LogFormat::Text => eprint!("{}", with_newline(warnings)),
+            LogFormat::Json => {
+                tracing::warn!(warnings, "the configuration can be used, and is not as good as it could be");
+            }
+        }
+    }
 }
 
 /// The configuration, with the control socket where it is.
@@ -58,16 +92,16 @@ fn source(path: PathBuf) -> Source {
     Source { read: Arc::new(move || read(&path)), env: environment }
 }
 
-async fn run(host: Host, config: Config) -> Exit {
+async fn run(host: Host, config: Config, tell: Tell) -> Exit {
     let accounts = config.accounts.len();
     let daemon = match Daemon::prepare_in(host, config, &environment).await {
         Ok(daemon) => daemon,
-        Err(error) => return failed(&error),
+        Err(error) => return tell.failed(&error),
     };
     for address in daemon.addresses() {
         tracing::info!(%address, accounts, version = env!("CARGO_PKG_VERSION"), "serving");
     }
-    Box::pin(until_stopped(daemon, |_| {})).await
+    Box::pin(until_stopped(daemon, tell, |_| {})).await
 }
 
 /// Makes explanations out of what the daemon knows and what is configured.
@@ -96,11 +130,11 @@ pub(super) fn explainer(config: &Config) -> Explainer {
 }
 
 /// Runs until a signal asks it to stop; `beside` is begun along with it.
-pub(super) async fn until_stopped(daemon: Daemon, beside: impl FnOnce(Shutdown)) -> Exit {
+pub(super) async fn until_stopped(daemon: Daemon, tell: Tell, beside: impl FnOnce(Shutdown)) -> Exit {
     let stop = Stop::new();
     let (asked, asked_too) = (stop.listener(), stop.listener());
     if let Err(error) = listen_to_signals(stop, daemon.reloads()) {
-        return failed(&error);
+        return tell.failed(&error);
     }
     beside(asked_too);
     match daemon.run(asked).await {
@@ -108,6 +142,6 @@ pub(super) async fn until_stopped(daemon: Daemon, beside: impl FnOnce(Shutdown))
             tracing::info!("stopped");
             Exit::Ok
         }
-        Err(error) => failed(&error),
+        Err(error) => tell.failed(&error),
     }
 }

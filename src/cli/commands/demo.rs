@@ -4,13 +4,15 @@ use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
 
-use super::daemon::{explainer, until_stopped};
+use super::daemon::{Tell, explainer, until_stopped};
 use super::{Exit, environment, failed};
 use crate::cli::args::Demo;
+use crate::cli::logging::{LogFormat, Switch};
 use crate::config;
 use crate::daemon::{Daemon, Host};
 use crate::shutdown::Shutdown;
@@ -22,8 +24,8 @@ const TICK: Duration = Duration::from_secs(5);
 const SEED: u64 = 20_261_122;
 
 /// Runs simulated clouds and receivers on loopback and the daemon in between.
-pub(super) async fn demo(demo: &Demo) -> Exit {
-    match prepare(demo).await {
+pub(super) async fn demo(demo: &Demo, logging: Switch) -> Exit {
+    match prepare(demo, logging).await {
         Ok(show) => Box::pin(show.run(demo)).await,
         Err(exit) => exit,
     }
@@ -58,7 +60,7 @@ impl Login {
     }
 }
 
-async fn prepare(demo: &Demo) -> Result<Show, Exit> {
+async fn prepare(demo: &Demo, logging: Switch) -> Result<Show, Exit> {
     let listen = demo.listen.to_string();
     let started = simulated::start(demo.resources as usize, SEED, Utc::now()).await;
     let clouds = started.map_err(|error| failed(&format!("the simulated clouds cannot start: {error}")))?;
@@ -77,7 +79,7 @@ async fn prepare(demo: &Demo) -> Result<Show, Exit> {
     }
     let mut config = config::parse(&text, "demo").map_err(|problems| failed(&problems))?;
     config.web.control_socket = Some(folder.0.join("control.sock"));
-    let host = Host { explainer: Some(explainer), ..Host::default() };
+    let host = Host { explainer: Some(explainer), logging: Some(Arc::new(logging)), ..Host::default() };
     let daemon = Daemon::prepare_in(host, config, &environment).await.map_err(|error| failed(&error))?;
     Ok(Show { clouds, inboxes, daemon, login, _folder: folder })
 }
@@ -104,7 +106,8 @@ impl Show {
                  Or renew one: notafter --socket {socket} renewals list, then notafter --socket {socket} renew RESOURCE_ID --now"
             );
         }
-        Box::pin(until_stopped(daemon, |stop| drop(tokio::spawn(keep_changing(clouds, stop))))).await
+        let tell = Tell(LogFormat::Text);
+        Box::pin(until_stopped(daemon, tell, |stop| drop(tokio::spawn(keep_changing(clouds, stop))))).await
     }
 }
 

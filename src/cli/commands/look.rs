@@ -167,7 +167,7 @@ fn rules(config: &Config) -> Option<Rules> {
 /// Tries everything once and says what works.
 pub(super) async fn doctor(config: Config, format: DoctorFormat) -> Exit {
     let clock = Clock::system();
-    let accounts = match accounts(&config, &clock, Arc::new(Telemetry::new())) {
+    let accounts = match accounts(&config, &http(&config, &clock, Arc::new(Telemetry::new()))) {
         Ok(accounts) => accounts,
         Err(exit) => return exit,
     };
@@ -180,14 +180,18 @@ pub(super) async fn doctor(config: Config, format: DoctorFormat) -> Exit {
 }
 
 /// Accounts to be asked, or every reason why there are none, printed.
-fn accounts(config: &Config, clock: &Clock, telemetry: Arc<Telemetry>) -> Result<Vec<Account>, Exit> {
-    let http = Http::new(config.poll.timeout, config.poll.concurrency, clock.clone(), telemetry);
-    build_accounts(config, &http, &environment).map_err(|errors| {
+pub(super) fn accounts(config: &Config, http: &Http) -> Result<Vec<Account>, Exit> {
+    build_accounts(config, http, &environment).map_err(|errors| {
         for error in errors {
             failed(&error);
         }
         Exit::Failed
     })
+}
+
+/// The way out that all of them share.
+pub(super) fn http(config: &Config, clock: &Clock, telemetry: Arc<Telemetry>) -> Http {
+    Http::new(config.poll.timeout, config.poll.concurrency, clock.clone(), telemetry)
 }
 
 /// One round over all accounts.
@@ -199,7 +203,7 @@ struct Round {
 impl Round {
     fn prepare(config: &Config, mode: Mode, clock: &Clock) -> Result<Self, Exit> {
         let telemetry = Arc::new(Telemetry::new());
-        let accounts = accounts(config, clock, Arc::clone(&telemetry))?;
+        let accounts = accounts(config, &http(config, clock, Arc::clone(&telemetry)))?;
         let providers =
             accounts.iter().map(|account| (Arc::clone(&account.name), Arc::clone(&account.provider)));
         let providers = providers.collect();

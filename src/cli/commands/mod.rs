@@ -1,6 +1,7 @@
 //! What each command does: reads the configuration, looks or runs, prints, and says how the process ends.
 
 mod acknowledge;
+mod bundle;
 mod daemon;
 mod demo;
 mod look;
@@ -13,10 +14,11 @@ use std::path::{Path, PathBuf};
 
 use tokio::runtime::Runtime;
 
-use super::args::{Arguments, Command, Global, Notify};
+use super::args::{Arguments, Command, Doctor, Global, Notify};
 use super::progress::Progress;
 use super::{Exit, logging, manual, parse, print};
 use crate::config::{self, Config, LoadError};
+use crate::secret;
 use crate::web::control;
 
 /// The whole program: arguments in, exit code out.
@@ -37,17 +39,21 @@ fn execute(arguments: &Arguments) -> Exit {
     let Arguments { global, command } = arguments;
     let progress = matches!(command, Command::Check(_)).then(Progress::on_stderr);
     let levels = global.log_level.clone().unwrap_or_else(|| command.default_levels());
-    if let Err(error) = logging::start(levels, global.log_format, progress.clone()) {
-        return failed(&error);
-    }
+    let logging = match logging::start(levels, global.log_format, progress.clone()) {
+        Ok(logging) => logging,
+        Err(error) => return failed(&error),
+    };
+    forbid_core_dumps();
     match command {
         Command::Completions { shell } => written(|out| manual::completions(*shell, out)),
         Command::Man => written(manual::man),
         Command::Config => with_config(global, |config| printed(&config.effective(), Exit::Ok)),
-        Command::Run => daemon::run_with(global),
+        Command::Run => daemon::run_with(global, logging),
         Command::Check(check) => {
             with_config(global, |config| run_async(look::check(config, check, progress)))
         }
+        Command::Doctor(Doctor { replay: Some(file), .. }) => bundle::replay(file),
+        Command::Doctor(Doctor { bundle: Some(file), .. }) => bundle::write(global, file, &logging),
         Command::Doctor(doctor) => {
             with_config(global, |config| run_async(look::doctor(config, doctor.format)))
         }
@@ -59,6 +65,9 @@ fn execute(arguments: &Arguments) -> Exit {
         }
         Command::Status(status) => {
             with_socket(global, |socket| run_async(talk::status(socket, status.format)))
+        }
+        Command::LogLevel(level) => {
+            with_any_socket(global, |socket| run_async(talk::log_level(socket, level)))
         }
         Command::Reload => with_any_socket(global, |socket| run_async(talk::reload(socket))),
         Command::Silence(silence) => with_socket(global, |socket| run_async(talk::silence(socket, silence))),
@@ -76,7 +85,14 @@ fn execute(arguments: &Arguments) -> Exit {
         Command::Renewals(renewals) => {
             with_socket(global, |socket| run_async(order::renewals(socket, renewals)))
         }
-        Command::Demo(demo) => run_async(demo::demo(demo)),
+        Command::Demo(demo) => run_async(demo::demo(demo, logging)),
+    }
+}
+
+/// Keys are in memory while they are used. Where the system does not let us forbid it, the service manager may still do.
+fn forbid_core_dumps() {
+    if let Err(error) = secret::forbid_core_dumps() {
+        tracing::debug!(%error, "core dumps of this process cannot be forbidden");
     }
 }
 

@@ -9,17 +9,19 @@ use tokio::sync::watch;
 
 use super::acknowledge::acknowledge;
 use super::{Exit, environment, failed, printed};
-use crate::cli::args::{AddSilence, Silence, TextFormat};
+use crate::cli::args::{AddSilence, LogLevel, Silence, TextFormat, who};
 use crate::cli::client::{Client, ClientError, encoded};
 use crate::cli::tell;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::daemon::alerts::{self, Delivery, Parts, Words};
+use crate::domain::duration::show_duration;
 use crate::domain::nearest::nearest;
 use crate::metrics::MetricsPage;
 use crate::notifier::desk::Desk as _;
 use crate::store;
 use crate::telemetry::Telemetry;
+use crate::web::api::log_level::{LogLevelItem, NewLogLevel};
 use crate::web::api::notifications::TestedItem;
 use crate::web::api::reload::ReloadItem;
 use crate::web::api::silences::{NewSilence, SilenceItem};
@@ -29,6 +31,7 @@ use crate::web::json::List;
 const STATUS: &str = "/api/v1/status";
 /// Where silences are listed and added.
 pub(super) const SILENCES: &str = "/api/v1/silences";
+const LOG_LEVEL: &str = "/api/v1/log-level";
 
 /// Shows how the daemon fares.
 pub(super) async fn status(socket: PathBuf, format: TextFormat) -> Exit {
@@ -56,6 +59,25 @@ pub(super) async fn reload(socket: PathBuf) -> Exit {
         }
         Err(error) => failed(&error),
     }
+}
+
+/// Shows what the daemon logs, or has it log something else for a while.
+pub(super) async fn log_level(socket: PathBuf, wanted: &LogLevel) -> Exit {
+    let client = Client::at(&socket);
+    let (method, body) = match &wanted.levels {
+        Some(levels) => {
+            let body = NewLogLevel {
+                levels: levels.to_string(),
+                length: Some(show_duration(wanted.length)),
+                by: who(&wanted.by).map(str::to_owned),
+            };
+            (Method::PUT, Some(serde_json::to_string(&body).expect("texts become JSON")))
+        }
+        None if wanted.reset => (Method::DELETE, None),
+        None => (Method::GET, None),
+    };
+    let answer: Result<LogLevelItem, _> = client.json(method, LOG_LEVEL, body).await;
+    shown(answer.map(|item| tell::log_level(&item)))
 }
 
 /// Adds, lists or ends a silence, or acknowledges.

@@ -10,21 +10,29 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
 
 use clap::ValueEnum;
+use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::{self, FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, MakeWriter};
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing_subscriber::reload;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
 use super::progress::Progress;
 use super::wants_colour;
 
+mod defect;
 mod fields;
 mod levels;
+mod recent;
+mod switch;
 
 use fields::SafeFields;
 pub use levels::{Levels, LevelsError};
+use recent::Recent;
+pub use switch::Switch;
 
 /// How events are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -47,10 +55,18 @@ enum Dress {
     Journal,
 }
 
-/// Starts logging to standard error, for the whole process. With a progress bar, events are written above it.
-pub fn start(levels: Levels, format: LogFormat, progress: Option<Progress>) -> Result<(), TryInitError> {
+/// Starts logging to standard error, for the whole process. With a progress bar, events are written above it. A panic is
+/// an event from then on. What comes back changes what is logged, and remembers what went wrong.
+pub fn start(levels: Levels, format: LogFormat, progress: Option<Progress>) -> Result<Switch, TryInitError> {
     let stderr = Stderr { progress };
-    Registry::default().with(layer(format, dress(), stderr).with_filter(levels.0)).try_init()
+    let recent = Recent::default();
+    // begun with everything, so that the libraries that write to `log` are heard when somebody asks for them later
+    let (filter, handle) = reload::Layer::new(Targets::new().with_default(LevelFilter::TRACE));
+    let kept = layer(LogFormat::Text, Dress::Plain, recent.clone()).with_filter(LevelFilter::WARN);
+    let shown = layer(format, dress(), stderr).with_filter(filter);
+    Registry::default().with(shown).with(kept).try_init()?;
+    defect::log_panics();
+    Ok(Switch::new(handle, levels, recent))
 }
 
 fn dress() -> Dress {
@@ -191,7 +207,7 @@ mod tests {
         let captured = Captured::default();
         let writer = captured.clone();
         let levels = Levels::parse(levels).expect("good levels");
-        let layer = layer(format, dress, move || writer.clone()).with_filter(levels.0);
+        let layer = layer(format, dress, move || writer.clone()).with_filter(levels.targets);
         tracing::subscriber::with_default(Registry::default().with(layer), log);
         let bytes = captured.0.lock().expect("no panic while locked").clone();
         String::from_utf8(bytes).expect("UTF-8")

@@ -201,7 +201,9 @@ pub(super) fn inflated(page: GzipPage) -> String {
 
 /// What the kernel says of the process changes from one moment to the next.
 pub(super) fn without_process(page: &str) -> String {
-    page.split_inclusive('\n').filter(|line| !line.starts_with("process_")).collect()
+    page.split_inclusive('\n')
+        .filter(|line| !line.starts_with("process_") && !line.starts_with("notafter_tasks "))
+        .collect()
 }
 
 pub(super) fn samples(page: &str) -> impl Iterator<Item = &str> {

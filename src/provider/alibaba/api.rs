@@ -14,7 +14,7 @@ use super::endpoints::base_url;
 use super::errors;
 use super::product::{Operation, Product};
 use super::sign::{ApiCall, KeyRef, canonical_query, signed_headers};
-use super::wire::{Attributes, Modified, Page, Regions, Ssl, TagPage};
+use super::wire::{Attributes, Modified, Page, Regions, SHOWN, Ssl, TagPage};
 use crate::call::{CallError, CallErrorKind};
 use crate::http::{AccountHttp, Answer, Call, Outgoing, Unanswered, secret_header};
 use crate::provider::Late;
@@ -136,9 +136,10 @@ impl Api {
     ) -> Result<Told, Unanswered> {
         let action = product.action(Operation::Modify);
         let base = base_url(product, self.template(product), Some(&**region));
-        let call = Call { action, region, limit: DETAIL_LIMIT, repeatable: false };
         let body = wiped(canonical_query(form));
         let keys = self.keys.keys().await.map_err(Unanswered::unsent)?;
+        let keeping = keys.keeping(&SHOWN);
+        let call = Call { action, region, limit: DETAIL_LIMIT, repeatable: false, keeping };
         let asked = Asked { base: &base, action, version: product.version(), query };
         let sign = || match late() {
             Some(text) => Err(CallError::new(CallErrorKind::NotSent, action, text)),
@@ -168,8 +169,9 @@ impl Api {
         let base = base_url(product, self.template(product), region.map(|region| &**region));
         let is_detail = matches!(operation, Operation::Ssl | Operation::Attribute);
         let limit = if is_detail { DETAIL_LIMIT } else { PAGE_LIMIT };
-        let call = Call { action, region: region.unwrap_or(&nowhere), limit, repeatable: true };
         let keys = self.keys.keys().await?;
+        let (region, keeping) = (region.unwrap_or(&nowhere), keys.keeping(&SHOWN));
+        let call = Call { action, region, limit, repeatable: true, keeping };
         let version = product.version();
         let sign = || signed(&keys, &base, action, version, &query, (self.http.clock().now(), &self.nonces));
         let read = |answer| errors::read(&answer, action, self.http.clock().now(), &keys);

@@ -30,6 +30,7 @@ mod product;
 mod refusal;
 mod renewal;
 mod renewer;
+mod replay;
 pub mod settings;
 pub mod sign;
 mod wire;
@@ -50,6 +51,7 @@ pub(super) const KIND: ProviderKind = ProviderKind {
     renewal: |scope, resource| renewal::capability(&scope.service, &resource.facts.engine),
     console,
     roles: credentials::ROLES,
+    replay: replay::replay,
     settings: settings::read,
     build: Some(settings::build),
 };

@@ -7,7 +7,53 @@
 use serde::Deserialize;
 use serde::de::Deserializer;
 
+use crate::http::Shown;
 pub(super) use crate::provider::loose::{Loose, Row};
+
+/// What a support bundle may show of an answer: what a reading is made of. Names, tags and messages are not.
+pub(super) const SHOWN: Shown = Shown {
+    words: &[
+        "RegionId",
+        "ZoneId",
+        "InstanceId",
+        "DBInstanceId",
+        "InstanceStatus",
+        "DBInstanceStatus",
+        "Engine",
+        "EngineVersion",
+        "InstanceType",
+        "ArchitectureType",
+        "DBInstanceType",
+        "LockMode",
+        "MasterInstanceId",
+        "GlobalInstanceId",
+        "TotalCount",
+        "TotalRecordCount",
+        "PageNumber",
+        "PageSize",
+        "PageRecordCount",
+        "MaintainTime",
+        "MaintainStartTime",
+        "MaintainEndTime",
+        "SSLEnabled",
+        "SSLStatus",
+        "SSLExpiredTime",
+        "SSLExpireTime",
+        "CertCommonName",
+        "ConnectionString",
+        "RequireUpdate",
+        "CAType",
+        "SSLCreateTime",
+        "LastModifyStatus",
+        "ResourceId",
+        "ResourceType",
+        "Code",
+        "code",
+        "RequestId",
+        "requestId",
+    ],
+    certificates: &["ServerCert"],
+};
 
 /// The rows inside their container: an object with one list in it, whose name differs by product.
 ///

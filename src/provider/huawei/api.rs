@@ -12,9 +12,9 @@ use super::errors::{self, Reader, Verdict};
 use super::hold::Hold;
 use super::link::Link;
 use super::sign::{ApiCall, KeyRef, signed_headers};
-use super::wire::{Download, Page, Projects, Ssl};
+use super::wire::{Download, Page, Projects, Ssl, shown};
 use crate::call::{CallError, CallErrorKind};
-use crate::http::{AccountHttp, Answer, Call, Outgoing, secret_header};
+use crate::http::{AccountHttp, Answer, Call, Keeping, Outgoing, secret_header};
 use crate::provider::keys::{KeySource, Keys};
 use crate::secret::Secret;
 
@@ -141,8 +141,13 @@ impl Api {
     /// Fetches what is behind a link: a plain GET, whose signature would break with any header of the cloud's own and
     /// with any type of content. No key goes with it.
     pub(super) async fn fetch(&self, place: &Place, link: &Link) -> Result<Bytes, CallError> {
-        let call =
-            Call { action: action::FETCH, region: &place.region, limit: ARCHIVE_LIMIT, repeatable: true };
+        let call = Call {
+            action: action::FETCH,
+            region: &place.region,
+            limit: ARCHIVE_LIMIT,
+            repeatable: true,
+            keeping: Keeping::FORM,
+        };
         let outgoing = || Outgoing {
             method: Method::GET,
             url: link.expose().to_owned(),
@@ -180,7 +185,8 @@ impl Api {
             Ok(self.sign(&keys, &base, &request))
         };
         // None of the calls changes an instance, so each may be sent again when a kept connection is dead.
-        let call = Call { action, region, limit, repeatable: true };
+        let keeping = keys.keeping(shown(action));
+        let call = Call { action, region, limit, repeatable: true, keeping };
         let read = |answer| read(answer, &Reader { action, now: self.http.clock().now(), keys: &keys });
         let result = self.http.try_call(call, sign, read).await;
         self.judge_key(&keys, result.as_ref().err());

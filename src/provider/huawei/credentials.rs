@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::settings::{Agency, Settings};
 use crate::call::{CallError, CallErrorKind, clean};
 use crate::clock::Clock;
-use crate::http::{AccountHttp, Answer, Call, Outgoing, Route};
+use crate::http::{AccountHttp, Answer, Call, Keeping, Outgoing, Route};
 use crate::provider::keys::{
     Environment, FixedKeys, Ini, KeySource, Keys, Lender, LentKeys, Nearby, as_key_part, fits_a_header,
     from_files, lent_keys, written,
@@ -273,7 +273,8 @@ impl AgencyLender {
     async fn ask(&self) -> Result<Keys, CallError> {
         let keys = self.base.keys().await?;
         let region = Arc::from("");
-        let call = Call { action: AGENCY, region: &region, limit: LIMIT, repeatable: true };
+        let call =
+            Call { action: AGENCY, region: &region, limit: LIMIT, repeatable: true, keeping: Keeping::FORM };
         let outgoing = || (self.sign)(&keys, &self.url, &self.body);
         let mut refused = false;
         let read = |answer: Answer| {

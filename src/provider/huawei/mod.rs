@@ -35,6 +35,7 @@ mod link;
 mod listing;
 mod mapping;
 mod projects;
+mod replay;
 pub mod settings;
 pub mod sign;
 mod wire;
@@ -65,6 +66,7 @@ pub(super) const KIND: ProviderKind = ProviderKind {
         format!("https://console.huaweicloud.com/dcs/?region={region}#/dcs/manager/cacheList")
     },
     roles: credentials::ROLES,
+    replay: replay::replay,
     settings: settings::read,
     build: Some(settings::build),
 };

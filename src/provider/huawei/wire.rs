@@ -9,7 +9,42 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::Value;
 
+use super::action;
+use crate::http::Shown;
 use crate::visible::holds_a_key;
+
+/// What a support bundle may show of an answer to this call: what a reading is made of. Names of instances, tags, messages
+/// and links are not.
+pub(super) fn shown(action: &str) -> &'static Shown {
+    match action {
+        // here a name is that of a region
+        action::PROJECTS => &PROJECTS,
+        action::LIST | action::SSL => &INSTANCES,
+        _ => &ERRORS,
+    }
+}
+
+const PROJECTS: Shown = Shown {
+    words: &["id", "name", "parent_id", "enabled", "is_domain", "error_code", "code"],
+    certificates: &[],
+};
+const INSTANCES: Shown = Shown {
+    words: &[
+        "instance_num",
+        "instance_id",
+        "status",
+        "engine",
+        "engine_version",
+        "support_ssl",
+        "enabled",
+        "ssl_expired_at",
+        "ssl_validated",
+        "error_code",
+        "code",
+    ],
+    certificates: &[],
+};
+const ERRORS: Shown = Shown { words: &["error_code", "code"], certificates: &[] };
 
 /// A scalar that may come as text, number, boolean or not at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

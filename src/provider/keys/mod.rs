@@ -33,6 +33,7 @@ pub use written::{Fits, as_key_part, fits_a_form, fits_a_header, written};
 
 use super::BoxFuture;
 use crate::call::CallError;
+use crate::http::{Keeping, Shown};
 use crate::secret::Secret;
 
 /// A key as used for one call.
@@ -56,6 +57,17 @@ impl Keys {
         parts.map(Secret::expose).filter(|part| !part.is_empty()).fold(Cow::Borrowed(text), |text, part| {
             if text.contains(part) { text.replace(part, "***").into() } else { text }
         })
+    }
+
+    /// Nobody's key, for answers that are read again offline.
+    pub fn nobodys() -> Self {
+        Self { id: Secret::new(""), secret: Secret::new(""), token: None, expires: None }
+    }
+
+    /// How an answer to a call with this key is kept.
+    pub fn keeping(&self, shown: &'static Shown) -> Keeping<'_> {
+        let token = self.token.as_ref().map_or("", Secret::expose);
+        Keeping { shown, secrets: [self.id.expose(), self.secret.expose(), token] }
     }
 
     /// Whether both name and sign alike.

@@ -9,7 +9,7 @@ use reqwest::header::HeaderMap;
 
 use crate::call::{CallError, CallErrorKind};
 use crate::clock::Clock;
-use crate::http::{AccountHttp, Answer, Call, Outgoing, secret_header};
+use crate::http::{AccountHttp, Answer, Call, Keeping, Outgoing, secret_header};
 use crate::provider::{BuildError, Order};
 
 /// No honest answer is longer.
@@ -49,7 +49,8 @@ impl Nearby {
         path: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<Answer, CallError> {
-        let call = Call { action, region: &self.nowhere, limit: LIMIT, repeatable: true };
+        let call =
+            Call { action, region: &self.nowhere, limit: LIMIT, repeatable: true, keeping: Keeping::FORM };
         let outgoing = || Outgoing {
             method: method.clone(),
             url: format!("{}{path}", self.base),

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::errors;
 use super::sign::{KeyRef, Pair, signed_form};
-use super::wire::{Page, Projects, Regions};
+use super::wire::{Page, Projects, Regions, SHOWN};
 use crate::call::{CallError, CallErrorKind};
 use crate::http::{AccountHttp, Call, Outgoing};
 use crate::provider::keys::{KeySource, Keys};
@@ -102,8 +102,9 @@ impl Api {
             params.push(("ProjectId".into(), (&**project).into()));
         }
         let url = self.url(place.map_or(ANY_REGION, |place| &place.region));
-        let call = Call { action, region: &self.everywhere, limit: LIMIT, repeatable: true };
         let keys = self.keys.keys().await?;
+        let keeping = keys.keeping(&SHOWN);
+        let call = Call { action, region: &self.everywhere, limit: LIMIT, repeatable: true, keeping };
         let sign = || request(&url, params.clone(), &keys);
         let result = self.http.call(call, sign, |answer| errors::read(&answer, action, &keys)).await;
         result.inspect_err(|error| {

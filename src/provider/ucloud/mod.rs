@@ -26,6 +26,7 @@ pub mod credentials;
 mod errors;
 mod listing;
 mod mapping;
+mod replay;
 pub mod settings;
 pub mod sign;
 mod wire;
@@ -47,6 +48,7 @@ pub(super) const KIND: ProviderKind = ProviderKind {
     // the list of balancers; no address of a single certificate is known
     console: |_, _| "https://console.ucloud.cn/ulb".to_owned(),
     roles: credentials::ROLES,
+    replay: replay::replay,
     settings: settings::read,
     build: Some(settings::build),
 };

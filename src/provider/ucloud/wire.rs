@@ -9,8 +9,32 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::http::Shown;
 use crate::provider::loose::{Loose, Row};
 use crate::provider::x509::{self, Parsed};
+
+/// What a support bundle may show of an answer: what a reading is made of. Of `SSLContent` the certificates; names and
+/// messages are not.
+pub(super) const SHOWN: Shown = Shown {
+    words: &[
+        "RetCode",
+        "Action",
+        "Region",
+        "Zone",
+        "ProjectId",
+        "ProjectID",
+        "ProjectCount",
+        "TotalCount",
+        "SSLId",
+        "SSLType",
+        "Domains",
+        "NotBefore",
+        "NotAfter",
+        "LoadBalancerId",
+        "ListenerId",
+    ],
+    certificates: &["SSLContent"],
+};
 
 /// What every answer begins with; `RetCode` comes as a number, from some products as text.
 #[derive(Debug, Default, Deserialize)]

@@ -15,6 +15,7 @@ use crate::domain::renewal::board::Board;
 use crate::domain::renewal::plan::Decision;
 use crate::domain::renewal::refusal::Refusal;
 use crate::domain::snapshot::Snapshot;
+use crate::metrics::Usage;
 use crate::notifier::desk::ChannelStatus;
 
 /// So many scopes that fail are told one by one.
@@ -40,6 +41,26 @@ pub struct Status {
     /// Unknown to daemons of before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configuration: Option<ConfigurationStatus>,
+    /// Unknown to daemons of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<ProcessStatus>,
+}
+
+/// What the process takes of the machine; null where the system does not say.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct ProcessStatus {
+    pub resident_bytes: Option<u64>,
+    pub open_files: Option<u64>,
+    pub tasks: Option<u64>,
+}
+
+impl ProcessStatus {
+    /// As it is now.
+    pub fn now() -> Self {
+        let Usage { resident_bytes, open_fds: open_files, tasks, .. } = Usage::now();
+        Self { resident_bytes, open_files, tasks }
+    }
 }
 
 /// Whether the configuration that is used is the one that was read last.
@@ -189,6 +210,7 @@ pub fn status(
         alerts: alerts(context.told, now),
         channels: channels(context.told).iter().map(ChannelItem::new).collect(),
         renewals: renewals(context.renewals, now),
+        process: Some(ProcessStatus::now()),
         configuration: context.reading.map(|reading| ConfigurationStatus {
             used_since: Moment(reading.used_since),
             refused_at: reading.refused.as_ref().map(|(at, _)| Moment(*at)),

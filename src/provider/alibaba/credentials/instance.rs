@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
 use crate::call::{CallError, CallErrorKind, clean};
-use crate::http::{AccountHttp, Answer, Call, Outgoing};
+use crate::http::{AccountHttp, Answer, Call, Keeping, Outgoing};
 use crate::provider::BoxFuture;
 use crate::provider::keys::{Keys, Lender, Nearby, lent_keys};
 use crate::provider::loose::Loose;
@@ -117,7 +117,8 @@ impl UriLender {
 
     async fn ask(&self) -> Result<Keys, CallError> {
         let region = Arc::from("");
-        let call = Call { action: URI, region: &region, limit: LIMIT, repeatable: true };
+        let call =
+            Call { action: URI, region: &region, limit: LIMIT, repeatable: true, keeping: Keeping::FORM };
         let outgoing = || Outgoing {
             method: Method::GET,
             url: self.url.expose().to_owned(),

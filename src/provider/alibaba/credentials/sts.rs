@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use super::plan::{Role, StsHost};
 use crate::call::{CallError, CallErrorKind};
 use crate::fields::Endpoint;
-use crate::http::{AccountHttp, Answer, Call, Outgoing};
+use crate::http::{AccountHttp, Answer, Call, Keeping, Outgoing};
 use crate::provider::BoxFuture;
 use crate::provider::alibaba::api::{Nonces, signed};
 use crate::provider::alibaba::{errors, sign};
@@ -101,7 +101,7 @@ impl Sts {
         keys: &Keys,
     ) -> Result<Keys, CallError> {
         let region = Arc::from("");
-        let call = Call { action, region: &region, limit: LIMIT, repeatable: true };
+        let call = Call { action, region: &region, limit: LIMIT, repeatable: true, keeping: Keeping::FORM };
         let read = |answer: Answer| {
             errors::read::<IgnoredAny>(&answer, action, self.http.clock().now(), keys)?;
             lent_keys(&answer.body, action)
