@@ -110,7 +110,10 @@ impl Ledger {
         // pagers always hear that something is over, and what was renewed under a silence joins the digest
         let joins = is_over && (channel == "pager" || message.kind == Kind::Digest);
         let (id, service) = (&*facts.resource_id, fleet.service(&facts.resource_id));
-        let word = Word { channel, id, service, end: facts.not_after, stage };
+        // who knows of an end does not know that it is gone
+        let is_gone = matches!(item.news, News::Gone { .. });
+        let end = if is_gone { DateTime::<Utc>::MIN_UTC } else { facts.not_after };
+        let word = Word { channel, id, service, end, stage };
         let held = hush.holds(&word, self, now).filter(|_| !joins);
         assert!(held.is_none(), "{}: {word:?} is told under {held:?}", message.id);
         if channel == "chat" && hush::is_quiet(now) && message.kind != Kind::First {
