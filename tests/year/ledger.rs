@@ -21,6 +21,8 @@ const REMINDED: TimeDelta = TimeDelta::hours(52);
 const A_DAY: TimeDelta = TimeDelta::days(1);
 
 type About = (String, String);
+/// Channel, resource, end.
+type End = (String, String, DateTime<Utc>);
 
 #[derive(Default)]
 pub(crate) struct Ledger {
@@ -35,7 +37,7 @@ pub(crate) struct Ledger {
     /// Channel and resource: ends that were told as coming.
     told: HashMap<About, BTreeSet<DateTime<Utc>>>,
     /// Channel, resource, end: the deepest stage that was told, and when something was told last.
-    heard: HashMap<(String, String, DateTime<Utc>), (Stage, DateTime<Utc>)>,
+    heard: HashMap<End, (Stage, DateTime<Utc>)>,
     /// By channel and day of Shanghai: digests.
     digests: BTreeSet<(String, NaiveDate)>,
     blind: BTreeMap<(String, String), bool>,
@@ -66,7 +68,7 @@ impl Ledger {
             match item {
                 Item::Certificate(item) => {
                     self.wanted(message, item, fleet, hush, now);
-                    self.is_true(item, fleet, time);
+                    is_true(item, fleet, time);
                     self.paced(&message.channel, item, hush, time);
                     self.certificate(&message.channel, item, fleet, now, time.is_shaken);
                     self.note_heard(&message.channel, item, now);
@@ -108,7 +110,10 @@ impl Ledger {
         // pagers always hear that something is over, and what was renewed under a silence joins the digest
         let joins = is_over && (channel == "pager" || message.kind == Kind::Digest);
         let (id, service) = (&*facts.resource_id, fleet.service(&facts.resource_id));
-        let word = Word { channel, id, service, end: facts.not_after, stage };
+        // who knows of an end does not know that it is gone
+        let is_gone = matches!(item.news, News::Gone { .. });
+        let end = if is_gone { DateTime::<Utc>::MIN_UTC } else { facts.not_after };
+        let word = Word { channel, id, service, end, stage };
         let held = hush.holds(&word, self, now).filter(|_| !joins);
         assert!(held.is_none(), "{}: {word:?} is told under {held:?}", message.id);
         if channel == "chat" && hush::is_quiet(now) && message.kind != Kind::First {
@@ -116,17 +121,6 @@ impl Ledger {
             assert!(!can_wait, "{}: {word:?} is told in quiet hours", message.id);
             self.urgent += 1;
         }
-    }
-
-    /// What a message says of an end is so, by the clock on the wall, and by the last two looks.
-    fn is_true(&self, item: &CertificateItem, fleet: &Fleet, time: Time) {
-        let (News::Entered { stage, .. } | News::Reminder { stage, .. }) = item.news else { return };
-        let (id, end) = (&*item.facts.resource_id, item.facts.not_after);
-        let really = hush::stage_of(end - time.real);
-        assert!(stage <= really, "{id} is told as {stage:?}, and is {really:?}");
-        let mut last = fleet.reads[id].iter().rev().map(|(_, read)| *read);
-        let renewed = last.next().zip(last.next()).filter(|(a, b)| a == b && *a > end);
-        assert!(renewed.is_none(), "{id} is warned of, and was renewed until {renewed:?}");
     }
 
     /// Nobody hears the same again before it is time, whatever held it back meanwhile.
@@ -313,4 +307,15 @@ impl Ledger {
             assert!(count <= 8 + days, "{channel} heard {count} times of {id} and its end {end}");
         }
     }
+}
+
+/// What a message says of an end is so, by the clock on the wall, and by the last two looks.
+fn is_true(item: &CertificateItem, fleet: &Fleet, time: Time) {
+    let (News::Entered { stage, .. } | News::Reminder { stage, .. }) = item.news else { return };
+    let (id, end) = (&*item.facts.resource_id, item.facts.not_after);
+    let really = hush::stage_of(end - time.real);
+    assert!(stage <= really, "{id} is told as {stage:?}, and is {really:?}");
+    let mut last = fleet.reads[id].iter().rev().map(|(_, read)| *read);
+    let renewed = last.next().zip(last.next()).filter(|(a, b)| a == b && *a > end);
+    assert!(renewed.is_none(), "{id} is warned of, and was renewed until {renewed:?}");
 }
