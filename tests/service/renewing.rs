@@ -87,9 +87,12 @@ async fn survives(name: &str, fault: Option<Fault>) {
     };
     while succeeded() == 0 {
         assert!(began.elapsed() < 2 * LONG, "{name}: never over ({}):\n{}", is_over(), house.log());
-        house.configure(&config(&house, &cloud, &reception.base_url(), 40 + reloads % 20));
-        assert_eq!(reload(&house).await, 200, "{name}: {}", house.log());
-        reloads += 1;
+        // each reload has everything read anew, so a storm without an end would put the outcome off
+        if reloads < 12 {
+            house.configure(&config(&house, &cloud, &reception.base_url(), 40 + reloads % 20));
+            assert_eq!(reload(&house).await, 200, "{name}: {}", house.log());
+            reloads += 1;
+        }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     // what would come twice comes soon
