@@ -52,8 +52,10 @@ impl<'a> Book<'a> {
             slots: BTreeMap::new(),
             stopped_at: stopped_at(world.attempts, world.policy.stop_after_failures),
         };
+        let seen: HashSet<ResourceKey> =
+            seats(world.snapshot).filter(|(_, seat)| !seat.is_blind()).map(|(key, _)| key.place()).collect();
         for attempt in world.attempts {
-            book.enter(attempt, world.now);
+            book.enter(attempt, world.now, &seen);
         }
         let named: HashSet<Group> = seats(world.snapshot)
             .filter(|(_, seat)| seat.resource.facts.group.is_some())
@@ -71,7 +73,8 @@ impl<'a> Book<'a> {
         book
     }
 
-    fn enter(&mut self, attempt: &'a Attempt, now: DateTime<Utc>) {
+    /// `seen` are the resources that can be read now: others keep no place in a window from them.
+    fn enter(&mut self, attempt: &'a Attempt, now: DateTime<Utc>, seen: &HashSet<ResourceKey>) {
         let resource = &attempt.key.resource;
         self.by_resource.entry(resource.place()).or_default().push(attempt);
         self.today += u32::from(attempt.sent_at().is_some_and(|at| now - at < DAY));
@@ -80,6 +83,7 @@ impl<'a> Book<'a> {
         }
         if let (State::Announced | State::Approved, Some(planned)) = (&attempt.state, attempt.planned)
             && planned.begin > now
+            && seen.contains(&resource.place())
         {
             self.slots.entry(planned.begin).or_default().push(resource.account.clone());
         }
