@@ -70,7 +70,7 @@ impl Renewals {
         let change = Change::new(Some(before), attempt.clone(), attempt.by.name(), "");
         let letters = self.letters(view, vec![(&change.attempt, news)]);
         let (changes, turn) = (std::slice::from_ref(&change), Some(view.known.turn));
-        match self.context.keeping.write(changes, &letters, view.now, turn).await {
+        match self.write(changes, &letters, view.now, turn).await {
             Ok(true) => {}
             Ok(false) => return true,
             Err(away) => {

@@ -11,6 +11,8 @@ mod keeping;
 mod outcome;
 mod round;
 mod tell;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,6 +115,8 @@ struct Course {
     asked: BTreeMap<ResourceKey, DateTime<Utc>>,
     /// Resources that are being read.
     reading: BTreeSet<ResourceKey>,
+    /// How many readings of a resource failed in a row.
+    unread: BTreeMap<ResourceKey, u32>,
     /// Attempts whose hook is running, or whose call is being made.
     beginning: BTreeSet<Box<str>>,
     /// Attempts whose hook said yes, and when.
@@ -132,6 +136,8 @@ struct Course {
     before: Option<(DateTime<Utc>, Instant)>,
     /// Why nothing is begun, as told in the log.
     told: Option<String>,
+    /// Why something could not be written down in this round.
+    unwritten: Option<String>,
 }
 
 impl Renewals {

@@ -18,6 +18,9 @@ use crate::domain::resource::Resource;
 use crate::domain::snapshot::Snapshot;
 use crate::provider::Sent;
 
+/// So many readings in a row fail before an attempt is given up: ten minutes of them at least.
+const TRIES: u32 = 20;
+
 impl Renewals {
     /// What clouds answered to calls, and what hooks forbade, is written down before anything else is done.
     pub(super) async fn write_answers(&mut self) {
@@ -91,8 +94,7 @@ impl Renewals {
         let mut change = Change::new(Some(before), after, who, text);
         let letters = self.letters(view, news.map(|news| (&change.attempt, news)).into_iter().collect());
         change.attempt.told = told_of_success(&letters, &change.attempt.id);
-        let written =
-            self.context.keeping.write(std::slice::from_ref(&change), &letters, view.now, None).await?;
+        let written = self.write(std::slice::from_ref(&change), &letters, view.now, None).await?;
         if written && !letters.is_empty() {
             self.context.written.notify_one();
         }
@@ -142,11 +144,14 @@ impl Renewals {
         settled
     }
 
-    /// Not by a clock that jumped or is wrong: reading it was tried since, and the cloud's clock does not contradict.
+    /// Not by a clock that jumped or is wrong: reading it was tried since, again and again (after a long sleep the network
+    /// may need a while), and the cloud's clock does not contradict.
     fn may_give_up(&self, attempt: &Attempt) -> bool {
         let key = &attempt.key.resource;
         let can_be_read = self.context.providers.contains_key(&*key.account);
-        let was_tried = self.course.asked.contains_key(key) && !self.course.reading.contains(key);
+        let failed = self.course.unread.get(key).copied().unwrap_or(0);
+        let was_tried =
+            failed >= TRIES && self.course.asked.contains_key(key) && !self.course.reading.contains(key);
         (was_tried || !can_be_read)
             && !self.course.beginning.contains(&attempt.id)
             && self.clock_trouble(key).is_none()
@@ -154,7 +159,7 @@ impl Renewals {
 
     /// What is under way and was read: whether it is over.
     pub(super) async fn settle_open(&mut self, view: &View, readings: &[Reading]) -> bool {
-        let mut settled = self.give_up(view).await;
+        let mut settled = false;
         for reading in readings {
             let open = view.known.attempts.iter().filter(|attempt| attempt.state.is_open());
             for attempt in open.filter(|attempt| attempt.key.resource == reading.key) {
@@ -163,7 +168,8 @@ impl Renewals {
                 }
             }
         }
-        settled
+        // what was read comes first: after a long sleep it is the first word on what was done meanwhile
+        settled || self.give_up(view).await
     }
 
     async fn settle_attempt(&mut self, view: &View, attempt: &Attempt, reading: &Reading) -> bool {
