@@ -115,7 +115,8 @@ fn renewal_needs_tags(config: &Config) -> bool {
     labels.any(|label| matches!(label, Label::Tag(_)))
 }
 
-fn filter(account: &config::Account) -> Filter {
+/// Which of its resources are watched.
+pub(super) fn filter(account: &config::Account) -> Filter {
     let (include, exclude) = (account.include.clone(), account.exclude.clone());
     Filter { include, exclude, labels: account.labels.clone(), places: places(account) }
 }

@@ -169,7 +169,10 @@ fn view_settings(config: &Config) -> ViewSettings {
             let labels =
                 account.labels.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into()));
             let owner_tag = account.owner_tag.as_deref().map(Into::into);
-            (account.name.as_str().into(), AccountInfo { owner_tag, labels: labels.collect() })
+            (
+                account.name.as_str().into(),
+                AccountInfo { owner_tag, labels: labels.collect(), filtered_by: None },
+            )
         })
         .collect();
     let (alert, labels) = (config.alert.clone(), accounts.clone());

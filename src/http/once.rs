@@ -27,14 +27,15 @@ impl Unanswered {
 
 impl AccountHttp {
     /// Makes one call, once: waits for its turn, but no longer than a call may take, signs, sends over a connection of its
-    /// own, reads within the limits, and has `read` say what the answer means. No error leads to a second request.
+    /// own, reads within the limits, and has `read` say what the answer means. No error leads to a second request; one of
+    /// `sign` keeps it from being made.
     ///
     /// # Errors
     /// There is no whole answer; else what `read` made of it is inside.
     pub async fn once<T>(
         &self,
         call: Call<'_>,
-        sign: impl FnOnce() -> Outgoing,
+        sign: impl FnOnce() -> Result<Outgoing, CallError>,
         read: impl FnOnce(Answer) -> Result<T, CallError>,
     ) -> Result<Result<T, CallError>, Unanswered> {
         let client = self.http.client(self.route.clone(), self.single_use()).map_err(|text| {
@@ -42,8 +43,10 @@ impl AccountHttp {
         })?;
         let turn = tokio::time::timeout(self.timeout, self.turn(&call)).await;
         let turn = turn.unwrap_or_else(|_| Err(self.no_turn(&call))).map_err(Unanswered::unsent)?;
+        // it may have become pointless while it waited for its turn
+        let outgoing = sign().map_err(Unanswered::unsent)?;
         let sent = self.http.clock.elapsed();
-        let answer = self.attempt(&client, &call, sign()).await.map_err(Unanswered::from);
+        let answer = self.attempt(&client, &call, outgoing).await.map_err(Unanswered::from);
         let result = answer.map(read);
         drop(turn);
         let error = match &result {

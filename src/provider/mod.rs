@@ -230,14 +230,23 @@ pub trait Provider: Debug + Send + Sync {
     }
 }
 
+/// Why a call is not to be made any more, asked at the last moment: it may have waited for its turn.
+pub type Late<'l> = dyn Fn() -> Option<String> + Send + Sync + 'l;
+
 /// Makes the calls that change something. Nobody has it but the renewal loop.
 pub trait Renewer: Send + Sync {
     /// Reads what a renewal of this resource needs to know, and how far one is that was made. Changes nothing.
     fn examine<'a>(&'a self, scope: &'a Scope, id: &'a str) -> BoxFuture<'a, Result<Examination, CallError>>;
 
     /// Makes the call, exactly as it stands in `call`, once: nothing in here or below repeats it. `pair` goes where
-    /// [`Call::material`] says.
-    fn renew<'a>(&'a self, scope: &'a Scope, call: &'a Call, pair: Option<&'a Pair>) -> BoxFuture<'a, Sent>;
+    /// [`Call::material`] says. Not sent where `late` says why.
+    fn renew<'a>(
+        &'a self,
+        scope: &'a Scope,
+        call: &'a Call,
+        pair: Option<&'a Pair>,
+        late: &'a Late<'a>,
+    ) -> BoxFuture<'a, Sent>;
 }
 
 /// What was read of one resource for a renewal.

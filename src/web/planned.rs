@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::identity::CertRole;
 use crate::domain::policy::RenewalMode;
-use crate::domain::renewal::attempt::{Attempt, AttemptKey, ResourceKey, State};
+use crate::domain::renewal::attempt::{Approval, Attempt, AttemptKey, ResourceKey, State};
 use crate::domain::renewal::board::Board;
 use crate::domain::renewal::plan::{Decision, Step};
 use crate::domain::renewal::refusal::Refusal;
@@ -22,6 +22,8 @@ pub struct Entry<'b> {
     pub step: Option<&'b Step>,
     /// The attempt, where there is one.
     pub attempt: Option<&'b Attempt>,
+    /// When that was known.
+    pub at: Option<DateTime<Utc>>,
 }
 
 /// Where an entry stands in the list: what is under way, what begins, what waits, what is refused, what is over; within
@@ -30,7 +32,7 @@ pub type Place = (u8, i64, Box<str>);
 
 /// Every entry, in the order of the plan.
 pub fn entries(board: &Board) -> impl Iterator<Item = Entry<'_>> {
-    let mode = board.mode;
+    let (mode, at) = (board.mode, board.at);
     let mut of_resource: HashMap<&ResourceKey, Vec<&Attempt>> = HashMap::new();
     for attempt in board.attempts.iter() {
         of_resource.entry(&attempt.key.resource).or_default().push(attempt);
@@ -48,11 +50,12 @@ pub fn entries(board: &Board) -> impl Iterator<Item = Entry<'_>> {
         .plan
         .steps
         .iter()
-        .map(|step| Entry { mode, step: Some(step), attempt: attempt(step) })
+        .map(|step| Entry { mode, step: Some(step), attempt: attempt(step), at })
         .collect();
     let shown: HashSet<&str> = steps.iter().filter_map(|entry| Some(&*entry.attempt?.id)).collect();
     let history = board.attempts.iter().filter(move |attempt| !shown.contains(&*attempt.id));
-    let history: Vec<_> = history.map(|attempt| Entry { mode, step: None, attempt: Some(attempt) }).collect();
+    let history: Vec<_> =
+        history.map(|attempt| Entry { mode, step: None, attempt: Some(attempt), at }).collect();
     steps.into_iter().chain(history)
 }
 
@@ -133,8 +136,11 @@ impl<'b> Entry<'b> {
         calls
             && self.attempt.is_some_and(|attempt| match attempt.state {
                 State::Announced | State::NotSent { .. } => true,
-                // said already; what can be added is that it is to be at once
-                State::Approved => attempt.approval.as_ref().is_some_and(|approval| !approval.at_once),
+                // said already; what can be added is that it is to be at once, or that it still is to be
+                State::Approved => {
+                    let counts = |approval: &Approval| approval.at_once && self.at < Some(approval.until);
+                    !attempt.approval.as_ref().is_some_and(counts)
+                }
                 _ => false,
             })
     }

@@ -157,7 +157,7 @@ async fn nothing_leaves_where_nobody_listens_and_that_is_said() {
     ] {
         let account = account(&base);
         let renewer = account.provider.renewer().expect("this cloud renews");
-        let sent = renewer.renew(&scope("rds"), &call, None).await;
+        let sent = renewer.renew(&scope("rds"), &call, None, &|| None).await;
         let Sent::NotSent { text } = &sent else { panic!("{name}: {sent:?}") };
         assert!(text.to_lowercase().contains(want) || want == "tls", "{name}: {text}");
     }
@@ -210,7 +210,7 @@ async fn without_keys_nothing_is_sent() {
     let http = http.account(&"alibaba".into(), &"prod".into(), route, None).expect("a client");
     let templates = Templates { rds: Some(desk.cloud.base_url()), ..Templates::default() };
     let account = Alibaba::new(Api::new(http, Arc::new(NoKeys), templates), "prod".into(), None, false);
-    let sent = Renewer::renew(&account, &scope("rds"), &call, None).await;
+    let sent = Renewer::renew(&account, &scope("rds"), &call, None, &|| None).await;
     let Sent::NotSent { text } = &sent else { panic!("{sent:?}") };
     assert!(text.contains("sts:AssumeRole"), "{text}");
     assert!(desk.arrived().is_empty());

@@ -112,6 +112,15 @@ async fn what_a_renewal_needs_to_know_is_read() {
 }
 
 #[tokio::test]
+async fn a_call_whose_time_is_over_when_it_is_its_turn_is_not_made() {
+    let desk = Desk::with(vec![instance(Engine::MongoReplica, "dds")]).await;
+    let call = desk.call("mongodb", "dds", None, Begins::AtOnce).await;
+    let sent = desk.send_late("mongodb", &call).await;
+    assert!(matches!(&sent, Sent::NotSent { text } if text.contains("it is over")), "{sent:?}");
+    assert!(desk.arrived().is_empty(), "{:?}", desk.arrived());
+}
+
+#[tokio::test]
 async fn how_far_a_renewal_is_can_be_read() {
     let late = Instance {
         on_modify: OnModify::FailsLater("disk full".into()),

@@ -63,7 +63,12 @@ impl Desk {
     }
 
     pub(crate) async fn send(&self, service: &str, call: &Call, pair: Option<&Pair>) -> Sent {
-        self.renewer().renew(&scope(service), call, pair).await
+        self.renewer().renew(&scope(service), call, pair, &|| None).await
+    }
+
+    /// The same for a call that comes too late by the time that it is its turn.
+    pub(crate) async fn send_late(&self, service: &str, call: &Call) -> Sent {
+        self.renewer().renew(&scope(service), call, None, &|| Some("it is over".to_owned())).await
     }
 
     /// Renews as planned, at once.

@@ -1,5 +1,6 @@
 //! One daemon with its receivers: the storm of kills, and the calm after it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -21,8 +22,8 @@ const PAGER_KEY: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const CHANNELS: [&str; 3] = ["hook", "chat", "pager"];
 /// A life without a message is no longer, on a machine however slow.
 const LONGEST: Duration = Duration::from_secs(12);
-/// After the storm everything has to be told within this.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// After the storm everything has to be told within this, on a machine however slow; it takes twenty seconds.
+const PATIENCE: Duration = Duration::from_mins(4);
 
 /// How many kills there are, and how many there shall be.
 pub(crate) struct Budget {
@@ -193,7 +194,7 @@ impl Nest {
         }
         store.close().await;
         let running = self.home.run("calm.toml");
-        let told = self.until_told().await;
+        let told = self.until_told(world).await;
         let moment = Utc::now();
         running.stop();
         self.collect();
@@ -213,28 +214,57 @@ impl Nest {
         account
     }
 
-    /// Every certificate was looked at twice since the storm, and nothing waits.
-    async fn until_told(&self) -> bool {
+    /// What is true was read often enough since the storm, and then nothing waited for some seconds.
+    async fn until_told(&self, world: &World) -> bool {
         let began = Instant::now();
-        let mut quiet = 0;
-        // two looks at everything, and some seconds for a round
-        let least = Duration::from_secs(18);
+        let (mut looks, mut quiet) = (Looks::default(), 0);
         while began.elapsed() < PATIENCE {
             tokio::time::sleep(Duration::from_millis(500)).await;
-            let nothing_waits = self.home.page().await.is_some_and(|page| {
-                CHANNELS.iter().all(|channel| {
-                    let line =
-                        format!("notafter_outbox_messages{{channel=\"{channel}\",state=\"queued\"}} 0\n");
-                    page.contains(&line)
-                })
+            let Some(page) = self.home.page().await else { continue };
+            looks.absorb(&page, &world.ends_of(self.number));
+            let nothing_waits = CHANNELS.iter().all(|channel| {
+                let line = format!("notafter_outbox_messages{{channel=\"{channel}\",state=\"queued\"}} 0\n");
+                page.contains(&line)
             });
-            quiet = if nothing_waits { quiet + 1 } else { 0 };
-            if quiet > 12 && began.elapsed() > least {
+            quiet = if looks.are_enough() && nothing_waits { quiet + 1 } else { 0 };
+            if quiet > 12 {
                 return true;
             }
         }
         false
     }
+}
+
+/// How often each certificate was read since the page showed what is true: a renewal counts when it was read twice.
+#[derive(Default)]
+struct Looks(BTreeMap<String, BTreeSet<String>>);
+
+impl Looks {
+    fn absorb(&mut self, page: &str, ends: &BTreeMap<String, i64>) {
+        let shown = values(page, "notafter_certificate_not_after_timestamp_seconds{");
+        let is_true = |(id, end): (&String, &i64)| shown.get(id) == Some(&end.to_string());
+        if shown.len() != ends.len() || !ends.iter().all(is_true) {
+            self.0.clear();
+            return;
+        }
+        for (id, moment) in values(page, "notafter_certificate_last_seen_timestamp_seconds{") {
+            self.0.entry(id).or_default().insert(moment);
+        }
+    }
+
+    fn are_enough(&self) -> bool {
+        !self.0.is_empty() && self.0.values().all(|moments| moments.len() > 2)
+    }
+}
+
+/// The values of a series, by resource.
+fn values(page: &str, series: &str) -> BTreeMap<String, String> {
+    let value = |line: &str| {
+        let (_, rest) = line.strip_prefix(series)?.split_once("resource_id=\"")?;
+        let (id, rest) = rest.split_once('"')?;
+        Some((id.to_owned(), rest.rsplit_once(' ')?.1.to_owned()))
+    };
+    page.lines().filter_map(value).collect()
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -249,19 +249,31 @@ fn each_incident_has_one_key(channel: &Channel<'_>) -> Vec<String> {
         if event["event_action"] != "trigger" {
             continue;
         }
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let details = &event["payload"]["custom_details"];
-        let dedup_key = text(&event["dedup_key"]);
-        let about = match details["resource_id"].as_str() {
-            Some(id) => format!("{id}, {}, {}", details["not_after"], details["stage"] == "expired"),
-            None => text(&details["event_id"]),
-        };
-        keys.entry(about).or_default().insert(dedup_key);
+        let key = event["dedup_key"].as_str().unwrap_or_default();
+        for about in subjects(&event["payload"]) {
+            keys.entry(about).or_default().insert(key.to_owned());
+        }
     }
     keys.into_iter()
         .filter(|(_, keys)| keys.len() > 1)
         .map(|(about, keys)| format!("one incident, {about}, has the keys {keys:?}"))
         .collect()
+}
+
+/// What a call is about: a certificate that is about to end or over; or many of them, which one message may call about
+/// in more than one incident (some were told together before, others are new).
+fn subjects(payload: &Value) -> Vec<String> {
+    let details = &payload["custom_details"];
+    // "name (place): end", and both moments are written alike
+    let listed = |line: &Value| {
+        let line = line.as_str().expect("a line of text");
+        let (_, end) = line.rsplit_once(": ").expect("an end");
+        format!("{line}, {}", payload["timestamp"].as_str().is_some_and(|at| end <= at))
+    };
+    match details["resource_id"].as_str() {
+        Some(id) => vec![format!("{id}, {}, {}", details["not_after"], details["stage"] == "expired")],
+        None => details["certificates"].as_array().into_iter().flatten().map(listed).collect(),
+    }
 }
 
 fn resolved(channel: &Channel<'_>, key: &str) -> bool {

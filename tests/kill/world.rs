@@ -90,6 +90,12 @@ impl World {
         ids
     }
 
+    /// When the certificates of an account end, in seconds since 1970.
+    pub(crate) fn ends_of(&self, account: usize) -> BTreeMap<String, i64> {
+        let end = |id: String| Some((self.present(&id)?.timestamp(), id));
+        self.ids(account).into_iter().filter_map(end).map(|(end, id)| (id, end)).collect()
+    }
+
     /// Something happens in an account.
     pub(crate) fn live(&self, account: usize, tick: u64, dice: &mut Dice) {
         let now = Utc::now();

@@ -137,6 +137,8 @@ fn board(config: &Config, snapshot: &Snapshot, now: DateTime<Utc>) -> Board {
             provider::find(&scope.provider).map_or(Capability::NoApi, |kind| (kind.renewal)(scope, resource))
         },
         details: &BTreeMap::new(),
+        troubles: &BTreeMap::new(),
+        heard: &BTreeMap::new(),
         attempts: &[],
         silences: &[],
         zone: config.alert.timezone,

@@ -41,6 +41,7 @@ pub use heir::Estate;
 pub use office::Office;
 pub use replica::RESEND;
 
+use super::accounts;
 use super::pulse::Pulse;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -277,7 +278,9 @@ pub fn rules(config: &Config) -> Rules {
         .map(|account| {
             let label = |(key, value): (&String, &String)| (key.as_str().into(), value.as_str().into());
             let owner_tag = account.owner_tag.as_deref().map(Into::into);
-            let words = AccountWords { labels: account.labels.iter().map(label).collect(), owner_tag };
+            let labels = account.labels.iter().map(label).collect();
+            let filtered_by = Some(accounts::filter(account).fingerprint());
+            let words = AccountWords { labels, owner_tag, filtered_by };
             (account.name.as_str().into(), words)
         })
         .collect();

@@ -19,6 +19,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
@@ -37,7 +38,7 @@ use crate::domain::due::{DueList, LaneId};
 use crate::domain::gate::Admission;
 use crate::domain::identity::Scope;
 use crate::domain::policy::PollPolicy;
-use crate::domain::snapshot::Snapshot;
+use crate::domain::snapshot::{ScopeView, Snapshot};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Telemetry;
 
@@ -48,6 +49,8 @@ const TICK: Duration = Duration::from_secs(5);
 
 /// So many wishes wait; what is more is wished for again.
 const WISHES: usize = 256;
+/// Who wishes to know more of a resource wants a listing that is no older either.
+const OLD_LISTING: TimeDelta = TimeDelta::minutes(45);
 
 /// Has single resources looked at before they are due. Only the renewal loop wishes: no request from outside does.
 #[derive(Debug, Clone)]
@@ -206,10 +209,20 @@ impl Poller {
         self.publish_now(self.clock.elapsed());
     }
 
-    /// A look that is due later is due now; one that is under way is made again.
+    /// A look that is due later is due now; one that is under way is made again. Where the listing is not of now either,
+    /// it is made as well.
     fn look_sooner(&mut self, scope: &Scope, id: &str) {
         let now = self.clock.elapsed();
         let Some(&index) = self.by_scope.get(scope) else { return };
+        let wall = self.clock.now();
+        let is_old = |view: &ScopeView| {
+            view.listing_failures == 0 && view.listed_at.is_none_or(|at| wall - at > OLD_LISTING)
+        };
+        if self.scopes[index].next_listing > now
+            && self.snapshot.scopes.get(scope).is_some_and(|view| is_old(view))
+        {
+            self.list_now(index, now);
+        }
         let resource = self.snapshot.scopes.get(scope).and_then(|view| view.resources.get(id));
         let Some(resource) = resource.filter(|resource| !resource.carried) else { return };
         if resource.due.is_none_or(|due| due > now) {

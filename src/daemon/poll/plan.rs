@@ -231,7 +231,11 @@ impl Poller {
         }
         let view = self.snapshot.scope_mut(scope);
         let was_up = view.is_up();
-        (view.excluded, view.filtered_by) = (excluded, filtered_by);
+        view.excluded = excluded;
+        if listing.incomplete.is_none() {
+            // what another filter kept is gone only now
+            view.filtered_by = filtered_by;
+        }
         let changes = view.absorb_listing(listing, took, wall);
         if !was_up && view.is_up() {
             tracing::info!(scope = %scope, resources = view.resources.len(), "scope is read well");

@@ -46,7 +46,7 @@ impl Renewals {
         let resource = &attempt.key.resource;
         tracing::info!(attempt = &*attempt.id, %resource, "a hook is asked whether a renewal may begin");
         self.course.beginning.insert(attempt.id.clone());
-        self.course.work.spawn(work::before(attempt.clone(), hook));
+        self.course.work.spawn(work::before(attempt.clone(), hook, self.course.epoch));
         false
     }
 
@@ -68,7 +68,9 @@ impl Renewals {
         };
         let news = RenewalNews::Started { expected_by: attempt.expected_by.unwrap_or(view.now) };
         let change = Change::new(Some(before), attempt.clone(), attempt.by.name(), "");
-        let letters = self.letters(view, vec![(&change.attempt, news)]);
+        // who was told that it is held hears of its end, and not of each try
+        let news = (!attempt.held).then_some((&change.attempt, news));
+        let letters = self.letters(view, news.into_iter().collect());
         let (changes, turn) = (std::slice::from_ref(&change), Some(view.known.turn));
         match self.write(changes, &letters, view.now, turn).await {
             Ok(true) => {}
@@ -86,6 +88,7 @@ impl Renewals {
         );
         self.course.cleared.remove(&attempt.id);
         self.course.beginning.insert(attempt.id.clone());
+        self.course.calling.insert(attempt.id.clone());
         let host = self.course.details.get(&step.resource).and_then(|detail| detail.host.clone());
         let (call, clock) = (call.clone(), self.context.clock.clone());
         let errand = Errand { provider, attempt, call, host, planned: (view.now, planned), clock };
@@ -106,6 +109,8 @@ impl Renewals {
         self.course.details.clear();
         self.course.asked.clear();
         self.course.cleared.clear();
+        self.course.failed.clear();
+        self.course.rounds = 0;
         true
     }
 

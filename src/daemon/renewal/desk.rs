@@ -11,6 +11,7 @@ use crate::domain::renewal::attempt::{Approval, Attempt, AttemptKey, By, Resourc
 use crate::domain::renewal::ledger::Change;
 use crate::domain::renewal::plan::{Decision, Step};
 use crate::domain::renewal::refusal::Refusal;
+use crate::domain::renewal::window::Span;
 use crate::domain::resource::SAME_END;
 use crate::web::inside::{OrderError, Ordered, RenewalDesk};
 
@@ -30,6 +31,11 @@ impl RenewalDesk for Desk {
     fn approve<'a>(&'a self, id: &'a str, by: &'a str, at_once: bool) -> BoxFuture<'a, Ordered> {
         Box::pin(self.change(by, move |known, now| {
             let attempt = find(known, id)?;
+            let is_over = |planned: Span| planned.end <= now;
+            if !at_once && attempt.by == By::Rule && attempt.planned.is_some_and(is_over) {
+                // the next one is announced in a moment; a yes is for the window that was shown
+                return Err(refused(Refusal::NotAnnounced));
+            }
             let approval =
                 self.approval(attempt.planned.map(|planned| planned.end), attempt, by, at_once, now)?;
             Ok(Attempt {
@@ -102,6 +108,8 @@ impl Desk {
         let name: Box<str> = by.into();
         let wanted = match last {
             Some(last) if last.state.is_open() => return Err(OrderError::Over(last.state.as_str())),
+            // once its hour is over, what the rule announced goes on
+            Some(last) if last.state.is_undecided() && at_once => last.clone(),
             Some(last) if !last.state.was_sent() => Attempt { by: By::Person { name }, ..last.clone() },
             last => {
                 let key = AttemptKey { resource: resource.clone(), not_after };
@@ -171,8 +179,5 @@ fn refused(why: Refusal) -> OrderError {
 /// An attempt that can still be decided about.
 fn find<'a>(known: &'a [Attempt], id: &str) -> Result<&'a Attempt, OrderError> {
     let attempt = known.iter().find(|attempt| *attempt.id == *id).ok_or(OrderError::Unknown)?;
-    match &attempt.state {
-        State::Announced | State::Approved | State::NotSent { .. } => Ok(attempt),
-        decided => Err(OrderError::Over(decided.as_str())),
-    }
+    if attempt.state.is_undecided() { Ok(attempt) } else { Err(OrderError::Over(attempt.state.as_str())) }
 }

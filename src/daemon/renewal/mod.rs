@@ -34,7 +34,7 @@ use crate::clock::Clock;
 use crate::domain::alert::board::Rules;
 use crate::domain::identity::Scope;
 use crate::domain::policy::{RenewalMode, RenewalPolicy};
-use crate::domain::renewal::attempt::ResourceKey;
+use crate::domain::renewal::attempt::{Attempt, ResourceKey};
 use crate::domain::renewal::board::Board;
 use crate::domain::renewal::method::Detail;
 use crate::domain::snapshot::Snapshot;
@@ -115,10 +115,19 @@ struct Course {
     asked: BTreeMap<ResourceKey, DateTime<Utc>>,
     /// Resources that are being read.
     reading: BTreeSet<ResourceKey>,
-    /// How many readings of a resource failed in a row.
-    unread: BTreeMap<ResourceKey, u32>,
     /// Attempts whose hook is running, or whose call is being made.
     beginning: BTreeSet<Box<str>>,
+    /// Those of them whose call is being made.
+    calling: BTreeSet<Box<str>>,
+    /// Why the last reading of a resource failed, and how many did in a row.
+    troubles: BTreeMap<ResourceKey, Box<str>>,
+    failed: BTreeMap<ResourceKey, u32>,
+    /// Rounds since the start, or since the clock jumped.
+    rounds: u32,
+    /// When people hear of what is announced now, where that is later.
+    heard: BTreeMap<ResourceKey, DateTime<Utc>>,
+    /// Outcomes of which nobody knows whether they were written down.
+    unsure: Vec<Attempt>,
     /// Attempts whose hook said yes, and when.
     cleared: BTreeMap<Box<str>, DateTime<Utc>>,
     /// Answers of clouds that are not written down yet.
@@ -130,7 +139,7 @@ struct Course {
     work: JoinSet<Done>,
     /// Scopes whose counters exist.
     counted: BTreeSet<Scope>,
-    /// Grows with each jump of the clock.
+    /// Grows with each jump of the clock, and with each policy.
     epoch: u32,
     /// Wall and monotonic time of the last round.
     before: Option<(DateTime<Utc>, Instant)>,
@@ -195,8 +204,10 @@ impl Renewals {
             }
         });
         let fresh = Course::default();
-        let Course { details, asked, cleared, .. } = fresh;
-        self.course = Course { details, asked, cleared, ..course };
+        let Course { details, asked, cleared, troubles, failed, heard, .. } = fresh;
+        // the yes of a hook that runs still was for the policy of before
+        let epoch = course.epoch + 1;
+        self.course = Course { details, asked, troubles, failed, heard, cleared, epoch, ..course };
         self
     }
 

@@ -10,16 +10,17 @@ use crate::domain::alert::message::RenewalNews;
 use crate::domain::alert::renewals::{Letter, told_of_success};
 use crate::domain::identity::Scope;
 use crate::domain::policy::{Hook, RenewalRule};
-use crate::domain::renewal::attempt::{Attempt, Seen, State};
+use crate::domain::renewal::attempt::{Attempt, ResourceKey, Seen, State};
 use crate::domain::renewal::ledger::Change;
-use crate::domain::renewal::method::{Capability, Method};
+use crate::domain::renewal::method::{Capability, Condition, Method};
+use crate::domain::renewal::plan::seated;
 use crate::domain::renewal::stopped_at;
 use crate::domain::resource::Resource;
 use crate::domain::snapshot::Snapshot;
 use crate::provider::Sent;
 
-/// So many readings in a row fail before an attempt is given up: ten minutes of them at least.
-const TRIES: u32 = 20;
+/// So many readings in a row have to fail before nothing more is expected of them.
+const TRIES: u32 = 10;
 
 impl Renewals {
     /// What clouds answered to calls, and what hooks forbade, is written down before anything else is done.
@@ -69,7 +70,8 @@ impl Renewals {
     /// A hook said no: the attempt is kept for later, and told once.
     async fn veto(&mut self, view: &View, id: &str, text: String) {
         let Some(before) = view.known.attempts.iter().find(|known| *known.id == *id) else { return };
-        if before.state.was_sent() {
+        // what a person said meanwhile counts more
+        if !before.state.is_undecided() {
             return;
         }
         tracing::warn!(attempt = id, resource = %before.key.resource, text, "a hook said no to a renewal; it is tried again");
@@ -88,13 +90,18 @@ impl Renewals {
         who: &str,
         text: &str,
     ) -> Result<bool, Away> {
-        let held = |attempt: &Attempt| matches!(attempt.state, State::NotSent { .. });
-        let told_already = before.state == after.state || (held(before) && held(&after));
+        let is_held = matches!(after.state, State::NotSent { .. });
+        let told_already = before.state == after.state || (before.held && is_held);
         let news = tell::outcome(&after.state, text, self.stops(view, &after)).filter(|_| !told_already);
         let mut change = Change::new(Some(before), after, who, text);
         let letters = self.letters(view, news.map(|news| (&change.attempt, news)).into_iter().collect());
         change.attempt.told = told_of_success(&letters, &change.attempt.id);
-        let written = self.write(std::slice::from_ref(&change), &letters, view.now, None).await?;
+        change.attempt.held |= is_held;
+        let written = self.write(std::slice::from_ref(&change), &letters, view.now, None).await;
+        if written.is_err() {
+            self.course.unsure.push(change.attempt.clone());
+        }
+        let written = written?;
         if written && !letters.is_empty() {
             self.context.written.notify_one();
         }
@@ -102,6 +109,18 @@ impl Renewals {
             self.written(&change.attempt);
         }
         Ok(written)
+    }
+
+    /// A commit whose own answer was lost may have been made all the same: what follows from it is done now.
+    pub(super) fn make_sure(&mut self, view: &View) {
+        for attempt in std::mem::take(&mut self.course.unsure) {
+            let known = view.known.attempts.iter().find(|known| known.id == attempt.id);
+            // an answer that waits still is written, and counted, by itself
+            let waits = self.course.answers.iter().any(|answer| answer.attempt.id == attempt.id);
+            if !waits && known.is_some_and(|known| known.state == attempt.state) {
+                self.written(&attempt);
+            }
+        }
     }
 
     fn written(&mut self, attempt: &Attempt) {
@@ -133,7 +152,8 @@ impl Renewals {
     async fn give_up(&mut self, view: &View) -> bool {
         let mut settled = false;
         for attempt in &view.known.attempts {
-            let Some(state) = attempt.given_up(view.now).filter(|_| self.may_give_up(attempt)) else {
+            let key = seated(&view.snapshot, &view.rules.accounts, &attempt.key.resource);
+            let Some(state) = attempt.given_up(view.now).filter(|_| self.may_give_up(attempt, &key)) else {
                 continue;
             };
             let after = Attempt { state, changed_at: view.now, ..attempt.clone() };
@@ -144,17 +164,13 @@ impl Renewals {
         settled
     }
 
-    /// Not by a clock that jumped or is wrong: reading it was tried since, again and again (after a long sleep the network
-    /// may need a while), and the cloud's clock does not contradict.
-    fn may_give_up(&self, attempt: &Attempt) -> bool {
-        let key = &attempt.key.resource;
+    /// Not by a clock that jumped or is wrong, and not because a network is slower to wake up than we are: reading it was
+    /// tried often since, and the cloud's clock does not contradict.
+    fn may_give_up(&self, attempt: &Attempt, key: &ResourceKey) -> bool {
         let can_be_read = self.context.providers.contains_key(&*key.account);
-        let failed = self.course.unread.get(key).copied().unwrap_or(0);
-        let was_tried =
-            failed >= TRIES && self.course.asked.contains_key(key) && !self.course.reading.contains(key);
-        (was_tried || !can_be_read)
-            && !self.course.beginning.contains(&attempt.id)
-            && self.clock_trouble(key).is_none()
+        let tries =
+            if can_be_read { self.course.failed.get(key).copied().unwrap_or(0) } else { self.course.rounds };
+        tries >= TRIES && !self.course.beginning.contains(&attempt.id) && self.clock_trouble(key).is_none()
     }
 
     /// What is under way and was read: whether it is over.
@@ -162,7 +178,8 @@ impl Renewals {
         let mut settled = false;
         for reading in readings {
             let open = view.known.attempts.iter().filter(|attempt| attempt.state.is_open());
-            for attempt in open.filter(|attempt| attempt.key.resource == reading.key) {
+            // by what the cloud knows it: accounts can be renamed
+            for attempt in open.filter(|attempt| attempt.key.resource.place() == reading.key.place()) {
                 if !self.course.beginning.contains(&attempt.id) {
                     settled |= self.settle_attempt(view, attempt, reading).await;
                 }
@@ -176,7 +193,7 @@ impl Renewals {
         let Some(seen) = seen(view, reading) else { return false };
         let Some(state) = attempt.settled(&seen, view.now) else { return false };
         // a clock that is wrong makes it overdue too early
-        if !matches!(state, State::Confirmed { .. }) && self.clock_trouble(&attempt.key.resource).is_some() {
+        if !matches!(state, State::Confirmed { .. }) && self.clock_trouble(&reading.key).is_some() {
             return false;
         }
         let after = Attempt { state, changed_at: view.now, ..attempt.clone() };
@@ -242,9 +259,11 @@ fn seen(view: &View, reading: &Reading) -> Option<Seen> {
         return Some(Seen::Gone);
     }
     let scope = reading.key.scope();
-    let (resource, method) = Context::method(&view.snapshot, &scope, &reading.key.resource_id)?;
-    let status = found.detail.status.as_deref().unwrap_or(&resource.facts.status);
-    let condition = method.condition(status);
+    let known = Context::method(&view.snapshot, &scope, &reading.key.resource_id);
+    let condition = known.map_or(Condition::NotRunning, |(resource, method)| {
+        method.condition(found.detail.status.as_deref().unwrap_or(&resource.facts.status))
+    });
+    // of what is not watched any more a later end is believed once it should be over
     Some(Seen::Read { at: reading.at, condition, not_after: found.not_after, failed: found.failed.clone() })
 }
 

@@ -1,6 +1,6 @@
 //! One round: from what came back, over a plan, to what is written down and the one call that is begun.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -13,12 +13,12 @@ use super::work::{self, Done, Reading};
 use crate::domain::alert::board::Rules;
 use crate::domain::alert::message::{Item, RenewalNews};
 use crate::domain::alert::renewals::Letter;
-use crate::domain::renewal::attempt::{Attempt, ResourceKey, State};
+use crate::domain::renewal::attempt::{Attempt, By, NEED, ResourceKey, State};
 use crate::domain::renewal::board::Board;
 use crate::domain::renewal::ledger::Change;
 use crate::domain::renewal::method::Detail;
 use crate::domain::renewal::note::Notes;
-use crate::domain::renewal::plan::{Decision, Plan, Step, World, plan};
+use crate::domain::renewal::plan::{Announcement, Decision, Plan, Step, World, plan};
 use crate::domain::snapshot::Snapshot;
 
 /// What is under way is read this often; more often where everything is.
@@ -51,6 +51,7 @@ impl Renewals {
         let readings = self.take_in();
         self.course.unwritten = None;
         self.write_answers().await;
+        self.course.rounds += 1;
         let view = match self.view().await {
             Ok(view) => view,
             Err(away) => {
@@ -61,6 +62,7 @@ impl Renewals {
                 return false;
             }
         };
+        self.make_sure(&view);
         let settled = self.settle_open(&view, &readings).await;
         if settled || !self.course.answers.is_empty() {
             if let Some(trouble) = self.course.unwritten.take() {
@@ -89,10 +91,12 @@ impl Renewals {
                 Done::Read(reading) if reading.epoch != self.course.epoch => {}
                 Done::Read(reading) => readings.push(*reading),
                 Done::Called(answer) => self.course.answers.push(*answer),
-                Done::Hook { attempt, said: Ok(()) } => {
+                // asked by another policy, or before the clock jumped: it is asked again
+                Done::Hook { said: Ok(()), epoch, .. } if epoch != self.course.epoch => {}
+                Done::Hook { attempt, said: Ok(()), .. } => {
                     self.course.cleared.insert(attempt, self.context.clock.now());
                 }
-                Done::Hook { attempt, said: Err(text) } => self.course.vetoed.push((attempt, text)),
+                Done::Hook { attempt, said: Err(text), .. } => self.course.vetoed.push((attempt, text)),
                 Done::After { attempt, said: Err(error) } => {
                     tracing::warn!(attempt = &*attempt, error, "the hook after a renewal failed");
                 }
@@ -116,10 +120,12 @@ impl Renewals {
                     ..found.detail.clone()
                 };
                 self.course.details.insert(reading.key.clone(), detail);
-                self.course.unread.remove(&reading.key);
+                self.course.troubles.remove(&reading.key);
+                self.course.failed.remove(&reading.key);
             }
             Err(error) => {
-                *self.course.unread.entry(reading.key.clone()).or_default() += 1;
+                self.course.troubles.insert(reading.key.clone(), error.to_string().into());
+                *self.course.failed.entry(reading.key.clone()).or_default() += 1;
                 tracing::warn!(resource = %reading.key, %error, "a reading for a renewal failed; it is tried again");
             }
         }
@@ -135,6 +141,7 @@ impl Renewals {
 
     async fn plan(&self, view: &View) -> Plan {
         let (context, details) = (Arc::clone(&self.context), self.course.details.clone());
+        let (troubles, heard) = (self.course.troubles.clone(), self.course.heard.clone());
         let (snapshot, rules, known, now) =
             (Arc::clone(&view.snapshot), Arc::clone(&view.rules), view.known.clone(), view.now);
         let planned = tokio::task::spawn_blocking(move || {
@@ -144,6 +151,8 @@ impl Renewals {
                 accounts: &rules.accounts,
                 capability: &tell::capability,
                 details: &details,
+                troubles: &troubles,
+                heard: &heard,
                 attempts: &known.attempts,
                 silences: &known.silences,
                 zone: rules.alert.timezone,
@@ -158,23 +167,21 @@ impl Renewals {
 
     /// Writes down what people are told beforehand.
     async fn announce(&mut self, view: &View, plan: &Plan) -> bool {
-        let mut changes = Vec::new();
-        for told in &plan.announce {
-            let before = view.known.attempts.iter().find(|known| known.id == told.attempt.id);
-            let attempt = Attempt { changed_at: view.now, ..told.attempt.clone() };
-            changes.push(Change::new(before, attempt, "rule", ""));
-        }
-        let news = changes.iter().zip(&plan.announce).filter_map(|(change, told)| {
-            let planned = change.attempt.planned?;
-            let (from, until, missed) = (planned.begin, planned.end, change.attempt.missed_at);
-            Some((&change.attempt, RenewalNews::Planned { from, until, asks: told.asks, missed }))
-        });
-        let letters = self.letters(view, news.collect());
+        let (changes, letters) = self.announcements(view, plan.announce.iter());
+        // who would hear of it too late for its window gets a later window, in the next plan
+        let late: BTreeMap<ResourceKey, DateTime<Utc>> =
+            changes.iter().filter_map(|change| self.heard_too_late(&change.attempt)).collect();
+        let planned_anew = !late.is_empty();
+        let (changes, letters) = if planned_anew {
+            let in_time = |told: &&Announcement| !late.contains_key(&told.attempt.key.resource);
+            self.announcements(view, plan.announce.iter().filter(in_time))
+        } else {
+            (changes, letters)
+        };
+        self.course.heard.retain(|_, heard| *heard > view.now);
+        self.course.heard.extend(late);
         if changes.is_empty() {
-            return false;
-        }
-        for change in &mut changes {
-            heard(&mut change.attempt, &letters);
+            return planned_anew;
         }
         for change in &changes {
             let Attempt { id, key, planned, .. } = &change.attempt;
@@ -184,7 +191,41 @@ impl Renewals {
         if written {
             self.context.written.notify_one();
         }
-        written
+        written || planned_anew
+    }
+
+    /// What is to be written down, and the letters that tell of it.
+    fn announcements<'p>(
+        &self,
+        view: &View,
+        told: impl Iterator<Item = &'p Announcement> + Clone,
+    ) -> (Vec<Change>, Vec<Letter>) {
+        let change = |told: &Announcement| {
+            let before = view.known.attempts.iter().find(|known| known.id == told.attempt.id);
+            Change::new(before, Attempt { changed_at: view.now, ..told.attempt.clone() }, "rule", "")
+        };
+        let mut changes: Vec<Change> = told.clone().map(change).collect();
+        let news = changes.iter().zip(told).filter_map(|(change, told)| {
+            let planned = change.attempt.planned?;
+            let (from, until, missed) = (planned.begin, planned.end, change.attempt.missed_at);
+            Some((&change.attempt, RenewalNews::Planned { from, until, asks: told.asks, missed }))
+        });
+        let letters = self.letters(view, news.collect());
+        for change in &mut changes {
+            heard(&mut change.attempt, &letters);
+        }
+        (changes, letters)
+    }
+
+    /// Channels have quiet hours: when people hear of it, if that leaves no room in the window that they would hear of.
+    /// Once: what cannot be told in time for any window is told all the same.
+    fn heard_too_late(&self, attempt: &Attempt) -> Option<(ResourceKey, DateTime<Utc>)> {
+        let (heard, planned) = (attempt.announced_at?, attempt.planned?);
+        let wait = TimeDelta::from_std(self.context.policy.announce).unwrap_or(TimeDelta::MAX);
+        let key = &attempt.key.resource;
+        let is_late = heard.checked_add_signed(wait + NEED).is_none_or(|ready| ready > planned.end);
+        (is_late && attempt.by == By::Rule && !self.course.heard.contains_key(key))
+            .then(|| (key.clone(), heard))
     }
 
     /// Writes down, and remembers for the board if that cannot be done. Whatever could not be written is tried again in
@@ -236,7 +277,8 @@ impl Renewals {
             let there: BTreeSet<&ResourceKey> = plan.steps.iter().map(|step| &step.resource).collect();
             self.course.details.retain(|key, _| there.contains(key));
             self.course.asked.retain(|key, _| there.contains(key));
-            self.course.unread.retain(|key, _| there.contains(key));
+            self.course.troubles.retain(|key, _| there.contains(key));
+            self.course.failed.retain(|key, _| there.contains(key));
         }
     }
 

@@ -30,7 +30,7 @@ pub(super) enum Done {
     /// A resource was read.
     Read(Box<Reading>),
     /// A hook before a call ended.
-    Hook { attempt: Box<str>, said: Result<(), String> },
+    Hook { attempt: Box<str>, said: Result<(), String>, epoch: u32 },
     /// A call was made.
     Called(Box<Answer>),
     /// A hook after an outcome ended.
@@ -76,20 +76,22 @@ impl Course {
             }
             Done::Called(answer) => {
                 self.beginning.remove(&answer.attempt.id);
+                self.calling.remove(&answer.attempt.id);
             }
             Done::After { .. } => {}
             Done::Panicked => {
                 // which one it was nobody knows: what is open is read, and nothing is ever called twice
                 self.reading.clear();
                 self.beginning.clear();
+                self.calling.clear();
             }
         }
         self.arrived.push(done);
     }
 
-    /// A hook runs, or a call is being made.
+    /// A call is being made.
     pub(super) fn is_calling(&self) -> bool {
-        !self.beginning.is_empty()
+        !self.calling.is_empty()
     }
 }
 
@@ -138,12 +140,12 @@ async fn material(
 }
 
 /// Asks the operator's program whether now is a good time.
-pub(super) async fn before(attempt: Attempt, hook: Hook) -> Done {
+pub(super) async fn before(attempt: Attempt, hook: Hook, epoch: u32) -> Done {
     let said = match &hook.before {
         Some(program) => hook::run(program, &words(&attempt, "before"), hook.timeout).await,
         None => Ok(()),
     };
-    Done::Hook { attempt: attempt.id, said }
+    Done::Hook { attempt: attempt.id, said, epoch }
 }
 
 /// Tells the operator's program what became of it.
@@ -193,10 +195,7 @@ pub(super) struct Errand {
 /// Makes the call. It was written down before.
 pub(super) async fn call(errand: Errand) -> Done {
     let sent = match pair(&errand).await {
-        Ok(pair) => match late_for(&errand) {
-            Some(text) => Sent::NotSent { text: text.into() },
-            None => send(&errand, pair.as_ref()).await,
-        },
+        Ok(pair) => send(&errand, pair.as_ref()).await,
         Err(text) => Sent::NotSent { text: text.into() },
     };
     Done::Called(Box::new(Answer { at: errand.clock.now(), attempt: errand.attempt, sent }))
@@ -207,7 +206,8 @@ async fn send(errand: &Errand, pair: Option<&Pair>) -> Sent {
         return Sent::NotSent { text: "this cloud has no call for it".into() };
     };
     let scope = errand.attempt.key.resource.scope();
-    let sent = tokio::time::timeout(CALL, renewer.renew(&scope, &errand.call, pair));
+    let late = || late_for(errand);
+    let sent = tokio::time::timeout(CALL, renewer.renew(&scope, &errand.call, pair, &late));
     sent.await.unwrap_or_else(|_| Sent::Lost { text: "no answer came in time".into() })
 }
 

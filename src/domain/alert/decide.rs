@@ -60,6 +60,8 @@ pub struct AccountWords {
     pub labels: BTreeMap<Box<str>, Box<str>>,
     /// The tag that names the owner of a resource.
     pub owner_tag: Option<Box<str>>,
+    /// Fingerprint of its `include` and `exclude`, where they are known.
+    pub filtered_by: Option<u64>,
 }
 
 /// What is known of the renewal of a certificate.

@@ -18,19 +18,20 @@ impl Judge<'_> {
             None => Some(self.first_attempt(subject, window)),
             Some(known) => known.planned.filter(|planned| planned.end <= now).map(|passed| Attempt {
                 announced_at: Some(now),
-                state: match &known.state {
-                    State::NotSent { .. } => State::Announced,
-                    other => other.clone(),
-                },
+                state: if known.state.is_undecided() { State::Announced } else { known.state.clone() },
+                // a yes was for the window that was shown
+                approval: None,
+                held: false,
                 planned: Some(window),
                 // since when it is overdue: the first one
                 missed_at: known.missed_at.or(Some(passed.end)),
                 ..known.clone()
             }),
         };
-        let asks = self.needs_approval(subject)
-            && subject.attempt.and_then(|attempt| self.approval(attempt)).is_none();
-        let id = news.as_ref().or(subject.attempt).map(|attempt| attempt.id.clone());
+        let current = news.as_ref().or(subject.attempt);
+        let asks =
+            self.needs_approval(subject) && current.and_then(|attempt| self.approval(attempt)).is_none();
+        let id = current.map(|attempt| attempt.id.clone());
         if let (Some(attempt), true) = (id, asks) {
             let resource = subject.key.clone();
             self.ask.push(Question { attempt, resource, planned: Some(window), owner: owner.clone() });

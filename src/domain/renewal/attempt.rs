@@ -124,6 +124,9 @@ pub struct Attempt {
     /// When it should be over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_by: Option<DateTime<Utc>>,
+    /// People were told that the call could not be made yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
     /// The channels for which the news of its success was written down, so that alerts do not repeat it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<Box<str>>,
@@ -269,6 +272,11 @@ impl State {
         !matches!(self, Self::Announced | Self::Approved | Self::Rejected { .. } | Self::NotSent { .. })
     }
 
+    /// Nothing was sent, and nobody said no.
+    pub fn is_undecided(&self) -> bool {
+        matches!(self, Self::Announced | Self::Approved | Self::NotSent { .. })
+    }
+
     /// It is over, and did not end well.
     pub fn has_failed(&self) -> bool {
         self.was_sent() && !self.is_open() && !matches!(self, Self::Confirmed { .. })
@@ -298,6 +306,7 @@ impl Attempt {
             stored_at: None,
             failed_before: None,
             expected_by: None,
+            held: false,
             told: Vec::new(),
             state: State::Announced,
             changed_at: now,

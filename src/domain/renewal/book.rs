@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::attempt::{Attempt, NEED, ResourceKey, State};
 use super::method::{Capability, Condition, Method};
-use super::plan::{Seat, World, seats};
+use super::plan::{Seat, World, seated, seats};
 use super::refusal::Refusal;
 use super::window::Span;
 use crate::domain::resource::SAME_END;
@@ -55,7 +55,7 @@ impl<'a> Book<'a> {
         let seen: HashSet<ResourceKey> =
             seats(world.snapshot).filter(|(_, seat)| !seat.is_blind()).map(|(key, _)| key.place()).collect();
         for attempt in world.attempts {
-            book.enter(attempt, world.now, &seen);
+            book.enter(attempt, world, &seen);
         }
         let named: HashSet<Group> = seats(world.snapshot)
             .filter(|(_, seat)| seat.resource.facts.group.is_some())
@@ -74,12 +74,14 @@ impl<'a> Book<'a> {
     }
 
     /// `seen` are the resources that can be read now: others keep no place in a window from them.
-    fn enter(&mut self, attempt: &'a Attempt, now: DateTime<Utc>, seen: &HashSet<ResourceKey>) {
+    fn enter(&mut self, attempt: &'a Attempt, world: &World<'a>, seen: &HashSet<ResourceKey>) {
+        let now = world.now;
         let resource = &attempt.key.resource;
         self.by_resource.entry(resource.place()).or_default().push(attempt);
         self.today += u32::from(attempt.sent_at().is_some_and(|at| now - at < DAY));
         if attempt.state.is_open() {
-            *self.under_way.entry(resource.account.clone()).or_default() += 1;
+            let account = seated(world.snapshot, world.accounts, resource).account;
+            *self.under_way.entry(account).or_default() += 1;
         }
         if let (State::Announced | State::Approved, Some(planned)) = (&attempt.state, attempt.planned)
             && planned.begin > now
@@ -102,9 +104,13 @@ impl<'a> Book<'a> {
         self.members.get(&group(seat)).map_or(&[], |members| members)
     }
 
-    /// The attempt for an end, the latest where a person wanted several.
+    /// The attempt for an end, the latest where a person wanted several. What was only announced for the account under
+    /// another name is announced anew.
     pub(super) fn current(&self, resource: &ResourceKey, not_after: DateTime<Utc>) -> Option<&'a Attempt> {
-        let same = |attempt: &&&Attempt| (attempt.key.not_after - not_after).abs() < SAME_END;
+        let same = |attempt: &&&Attempt| {
+            (attempt.key.not_after - not_after).abs() < SAME_END
+                && (attempt.key.resource == *resource || !attempt.state.is_undecided())
+        };
         self.of(resource).iter().filter(same).max_by_key(|attempt| attempt.number).copied()
     }
 
@@ -180,13 +186,14 @@ fn unsteady(world: &World<'_>, seat: &Seat<'_>) -> bool {
 
 /// The condition of a resource, by the latest word on it.
 pub(super) fn condition(world: &World<'_>, seat: &Seat<'_>, method: &Method) -> Condition {
+    method.condition(latest_word(world, seat))
+}
+
+/// Its status, as the cloud said last.
+pub(super) fn latest_word<'w>(world: &World<'w>, seat: &Seat<'w>) -> &'w str {
     let key = ResourceKey::new(seat.scope, &seat.resource.id);
     let later = world.details.get(&key).filter(|detail| seat.view.listed_at.is_none_or(|at| detail.at > at));
-    let status: &str = match later.and_then(|detail| detail.status.as_deref()) {
-        Some(status) => status,
-        None => &seat.resource.facts.status,
-    };
-    method.condition(status)
+    later.and_then(|detail| detail.status.as_deref()).unwrap_or(&seat.resource.facts.status)
 }
 
 /// A primary is in the group that its replicas name after it.

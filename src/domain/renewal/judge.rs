@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::attempt::{Approval, Attempt, By, NEED, ResourceKey, State};
-use super::book::{Book, condition};
+use super::book::{Book, latest_word};
 use super::knowledge::known_host;
 use super::method::{Begins, Call, Capability, Condition, Detail, Method};
 use super::plan::{Announcement, Decision, Question, Seat, Step, Target, World};
@@ -232,10 +232,9 @@ impl<'w> Judge<'w> {
         if subject.seat.resource.facts.locked {
             return Err(Refusal::Locked.into());
         }
-        match condition(self.world, &subject.seat, subject.method) {
-            Condition::NotRunning => {
-                Err(Stop::with(Refusal::NotRunning, &*subject.seat.resource.facts.status))
-            }
+        let word = latest_word(self.world, &subject.seat);
+        match subject.method.condition(word) {
+            Condition::NotRunning => Err(Stop::with(Refusal::NotRunning, word)),
             Condition::Ready | Condition::Changing | Condition::ChangingTls => Ok(()),
         }
     }

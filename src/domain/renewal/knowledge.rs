@@ -22,13 +22,22 @@ impl Judge<'_> {
     pub(super) fn fresh(&mut self, subject: &Subject<'_>) -> Result<(), Stop> {
         let read_at = subject.seat.resource.reading.as_ref().map(|reading| reading.at);
         let read = subject.detail.filter(|detail| self.is_of(Some(detail.at), self.just_now()));
-        // rules and silences mean what the listing said
-        let listed = self.is_of(subject.seat.view.listed_at, FRESH);
+        let listed = self.is_listed(subject);
         let Some(detail) = read.filter(|_| listed && self.is_of(read_at, FRESH)) else {
             return Err(self.look_again(subject));
         };
         if detail.locked == Some(true) {
             return Err(Refusal::Locked.into());
+        }
+        // what the listing said may be as old as the listing
+        let Some(status) = detail.status.as_deref() else {
+            return Err(self.look_again(subject));
+        };
+        match subject.method.condition(status) {
+            Condition::Ready => {}
+            Condition::ChangingTls => return Err(Refusal::UnderWayElsewhere.into()),
+            Condition::Changing => return Err(Refusal::Changing.into()),
+            Condition::NotRunning => return Err(Stop::with(Refusal::NotRunning, status)),
         }
         if changed_since(subject, detail) {
             return Err(self.look_again(subject));
@@ -37,6 +46,16 @@ impl Judge<'_> {
             return Err(Refusal::HostUncertain.into());
         }
         self.material(subject)
+    }
+
+    /// Rules and silences mean what the listing said, and it has to be one that left out what is not to be watched.
+    fn is_listed(&self, subject: &Subject<'_>) -> bool {
+        let view = subject.seat.view;
+        let words = self.world.accounts.get(&*subject.seat.scope.account);
+        let filter = words.and_then(|words| words.filtered_by);
+        self.is_of(view.listed_at, FRESH)
+            && !view.is_shrinking()
+            && filter.is_none_or(|filter| filter == view.filtered_by)
     }
 
     /// Where nothing follows from a plan, an older reading will do.
@@ -77,7 +96,8 @@ impl Judge<'_> {
 
     pub(super) fn look_again(&mut self, subject: &Subject<'_>) -> Stop {
         self.look.push(subject.key.clone());
-        Refusal::StaleReading.into()
+        let trouble = self.world.troubles.get(&subject.key);
+        Stop::with(Refusal::StaleReading, trouble.cloned().unwrap_or_default())
     }
 
     /// Whether it, or one that belongs to it, is being changed.
@@ -97,16 +117,22 @@ impl Judge<'_> {
     /// What the others of its group do was read just now as well: the last listing may be older than a failover.
     fn know_members(&mut self, subject: &Subject<'_>) -> Result<(), Stop> {
         let age = self.just_now();
-        let unknown = |key: &&ResourceKey| {
-            let detail = self.world.details.get(*key);
-            !self.is_of(detail.map(|detail| detail.at), age)
+        let word = |key: &ResourceKey| {
+            let detail = self.world.details.get(key).filter(|detail| self.is_of(Some(detail.at), age));
+            detail.and_then(|detail| detail.status.as_deref())
         };
-        let others = self.book.others(&subject.seat).iter().filter(|key| **key != subject.key);
-        let unknown: Vec<ResourceKey> = others.filter(unknown).cloned().collect();
-        let Some(first) = unknown.first() else { return Ok(()) };
-        let stop = Stop::with(Refusal::StaleReading, &*first.resource_id);
-        self.look.extend(unknown);
-        Err(stop)
+        let others = || self.book.others(&subject.seat).iter().filter(|key| **key != subject.key);
+        let unknown: Vec<ResourceKey> = others().filter(|key| word(key).is_none()).cloned().collect();
+        if let Some(first) = unknown.first() {
+            let stop = Stop::with(Refusal::StaleReading, &*first.resource_id);
+            self.look.extend(unknown);
+            return Err(stop);
+        }
+        // members of a group are of one engine
+        let is_busy = |key: &&ResourceKey| {
+            word(key).is_none_or(|word| subject.method.condition(word) != Condition::Ready)
+        };
+        others().find(is_busy).map_or(Ok(()), |key| Err(Stop::with(Refusal::GroupBusy, &*key.resource_id)))
     }
 }
 
@@ -115,7 +141,9 @@ fn changed_since(subject: &Subject<'_>, detail: &Detail) -> bool {
     let known = subject.certificate.not_after;
     let other_end = detail.not_after.is_none_or(|end| (end - known).abs() >= SAME_END);
     let managed_by = subject.seat.resource.reading.as_ref().and_then(|reading| reading.managed_by);
-    other_end || (detail.managed_by.is_some() && detail.managed_by != managed_by)
+    // where somebody may have brought one of their own, whose it is has to be said
+    let is_said = detail.managed_by.is_some() || subject.method.own.is_none();
+    other_end || !is_said || (detail.managed_by.is_some() && detail.managed_by != managed_by)
 }
 
 /// The protected host, where two readings do not contradict each other.

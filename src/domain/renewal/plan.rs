@@ -34,6 +34,10 @@ pub struct World<'a> {
     pub capability: &'a (dyn Fn(&Scope, &Resource) -> Capability + Sync),
     /// What was read beside the looks; see [`Plan::look`].
     pub details: &'a BTreeMap<ResourceKey, Detail>,
+    /// Why the last reading for a renewal failed, where it did.
+    pub troubles: &'a BTreeMap<ResourceKey, Box<str>>,
+    /// When people hear of what would be announced now, where that is later than now: channels have quiet hours.
+    pub heard: &'a BTreeMap<ResourceKey, DateTime<Utc>>,
     /// Every attempt so far that concerns a certificate of today, was begun in the last day, is open, or failed since one
     /// was confirmed.
     pub attempts: &'a [Attempt],
@@ -240,8 +244,8 @@ fn resume(world: &World<'_>) -> Vec<Step> {
         let read = if attempt.state == State::Stored { Read::Settle } else { Read::Progress };
         let overdue = attempt.is_overdue(world.now);
         Step {
-            resource: attempt.key.resource.clone(),
-            name: name(world.snapshot, &attempt.key.resource),
+            resource: seated(world.snapshot, world.accounts, &attempt.key.resource),
+            name: name(world, &attempt.key.resource),
             certificate: Some(Target { role: CertRole::Server, not_after: attempt.key.not_after }),
             rule: None,
             call: None,
@@ -252,8 +256,26 @@ fn resume(world: &World<'_>) -> Vec<Step> {
     open.map(step).collect()
 }
 
+/// By which account it can be read today: its own, or the one that sees it since that was renamed.
+pub fn seated(
+    snapshot: &Snapshot,
+    accounts: &BTreeMap<Box<str>, AccountWords>,
+    key: &ResourceKey,
+) -> ResourceKey {
+    let is_there = |scope: &Scope| {
+        snapshot.scopes.get(scope).is_some_and(|view| view.resources.get(&key.resource_id).is_some())
+    };
+    if accounts.contains_key(&key.account) || is_there(&key.scope()) {
+        return key.clone();
+    }
+    let same = |scope: &&Arc<Scope>| ResourceKey::new(scope, &key.resource_id).place() == key.place();
+    let found = snapshot.scopes.keys().filter(same).find(|scope| is_there(scope));
+    found.map_or_else(|| key.clone(), |scope| ResourceKey::new(scope, &key.resource_id))
+}
+
 /// Its display name, where it is known still.
-fn name(snapshot: &Snapshot, key: &ResourceKey) -> Box<str> {
-    let known = snapshot.scopes.get(&key.scope()).and_then(|view| view.resources.get(&key.resource_id));
+fn name(world: &World<'_>, key: &ResourceKey) -> Box<str> {
+    let key = seated(world.snapshot, world.accounts, key);
+    let known = world.snapshot.scopes.get(&key.scope()).and_then(|view| view.resources.get(&key.resource_id));
     known.map(|resource| resource.facts.name.clone()).unwrap_or_default()
 }

@@ -120,7 +120,7 @@ refusals! {
         "nobody has approved it"
         "approve or reject it"
     NotSentYet "not_sent_yet" true
-        "the call could not be sent; nothing reached the cloud"
+        "it could not be begun, or a hook said no; nothing reached the cloud"
         "nothing: it is tried again"
     Blackout "blackout" true
         "this is a blackout date"
@@ -133,7 +133,7 @@ refusals! {
         "nothing"
     StaleReading "stale_reading" true
         "what is known of it, or of its group, is not of just now"
-        "nothing: it is read again first"
+        "nothing: it is read again first; where that goes on, the detail says why a reading fails"
     HostUncertain "host_uncertain" false
         "the host that its certificate protects is not known for sure, and another one would lose its protection"
         "renew it in the cloud's console"

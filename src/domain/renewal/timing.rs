@@ -52,7 +52,9 @@ impl<'w> Judge<'w> {
         }
         match open {
             Some(window) => Ok((Begins::AtOnce, window)),
-            None if self.can_hand_over(subject, &timetable, window) => Ok((Begins::InCloudWindow, window)),
+            None if is_the_announced(subject, window) && self.can_hand_over(subject, &timetable, window) => {
+                Ok((Begins::InCloudWindow, window))
+            }
             None => Err(Stop::until(closed(standing), begin)),
         }
     }
@@ -126,7 +128,8 @@ impl<'w> Judge<'w> {
             // a window that passed was announced for nothing: people are told anew, and have as long as before
             attempt => {
                 let kept = attempt.filter(|attempt| !has_passed(attempt, now));
-                let at = kept.and_then(|attempt| attempt.announced_at).unwrap_or(now);
+                let heard = || self.world.heard.get(&subject.key).map_or(now, |heard| now.max(*heard));
+                let at = kept.and_then(|attempt| attempt.announced_at).unwrap_or_else(heard);
                 Some(at + length(self.world.policy.announce))
             }
         };
@@ -144,6 +147,7 @@ impl<'w> Judge<'w> {
         let account = &*subject.seat.scope.account;
         let announced = subject.attempt.and_then(|attempt| attempt.planned);
         let is_kept = |window: &Span| announced.is_some_and(|planned| planned.begin == window.begin);
+        let mut last = None;
         for window in timetable.windows(first, NEED).take(WINDOWS) {
             if is_kept(&window) || (window.contains(self.world.now) && first <= self.world.now) {
                 return Ok(window);
@@ -156,8 +160,9 @@ impl<'w> Judge<'w> {
                 self.book.reserve(account, window);
                 return Ok(window);
             }
+            last = Some(window.end);
         }
-        Err(Refusal::NoWindow.into())
+        Err(last.map_or_else(|| Refusal::NoWindow.into(), |last| Stop::until(Refusal::DayLimit, last)))
     }
 
     fn is_announced(&self, subject: &Subject<'_>) -> bool {
@@ -198,6 +203,12 @@ fn has_passed(attempt: &Attempt, now: DateTime<Utc>) -> bool {
 fn is_announced_for(subject: &Subject<'_>, now: DateTime<Utc>) -> bool {
     let Some(attempt) = subject.attempt.filter(|attempt| attempt.by == By::Rule) else { return true };
     attempt.planned.is_none_or(|planned| planned.contains(now))
+}
+
+/// What the cloud is to keep for a window is meant for the one that people were told of.
+fn is_the_announced(subject: &Subject<'_>, window: Span) -> bool {
+    let Some(attempt) = subject.attempt.filter(|attempt| attempt.by == By::Rule) else { return true };
+    attempt.planned.is_none_or(|planned| planned.begin == window.begin && planned.end == window.end)
 }
 
 /// Why it is not a window now.

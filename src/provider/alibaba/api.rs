@@ -17,6 +17,7 @@ use super::sign::{ApiCall, KeyRef, canonical_query, signed_headers};
 use super::wire::{Attributes, Modified, Page, Regions, Ssl, TagPage};
 use crate::call::{CallError, CallErrorKind};
 use crate::http::{AccountHttp, Answer, Call, Outgoing, Unanswered, secret_header};
+use crate::provider::Late;
 use crate::provider::keys::{KeySource, Keys};
 use crate::secret::{Secret, wiped};
 
@@ -131,6 +132,7 @@ impl Api {
         region: &Arc<str>,
         query: &[(Cow<'_, str>, Cow<'_, str>)],
         form: &[(&str, &str)],
+        late: &Late<'_>,
     ) -> Result<Told, Unanswered> {
         let action = product.action(Operation::Modify);
         let base = base_url(product, self.template(product), Some(&**region));
@@ -138,7 +140,10 @@ impl Api {
         let body = wiped(canonical_query(form));
         let keys = self.keys.keys().await.map_err(Unanswered::unsent)?;
         let asked = Asked { base: &base, action, version: product.version(), query };
-        let sign = || signed_with(&keys, &asked, &body, (self.http.clock().now(), &self.nonces));
+        let sign = || match late() {
+            Some(text) => Err(CallError::new(CallErrorKind::NotSent, action, text)),
+            None => Ok(signed_with(&keys, &asked, &body, (self.http.clock().now(), &self.nonces))),
+        };
         let mut status = StatusCode::OK;
         let read = |answer: Answer| {
             status = answer.status;

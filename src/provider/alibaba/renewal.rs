@@ -27,6 +27,7 @@ static REDIS: Method = Method {
         "NetworkModifying",
         "Flushing",
         "Restarting",
+        "Rebooting",
     ],
 };
 

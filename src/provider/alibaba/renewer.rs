@@ -14,7 +14,7 @@ use crate::call::{CallError, CallErrorKind};
 use crate::domain::identity::Scope;
 use crate::domain::renewal::method::Call;
 use crate::http::Unanswered;
-use crate::provider::{BoxFuture, Examination, Pair, Renewer, Sent};
+use crate::provider::{BoxFuture, Examination, Late, Pair, Renewer, Sent};
 
 impl Renewer for Alibaba {
     fn examine<'a>(&'a self, scope: &'a Scope, id: &'a str) -> BoxFuture<'a, Result<Examination, CallError>> {
@@ -27,7 +27,13 @@ impl Renewer for Alibaba {
         })
     }
 
-    fn renew<'a>(&'a self, scope: &'a Scope, call: &'a Call, pair: Option<&'a Pair>) -> BoxFuture<'a, Sent> {
+    fn renew<'a>(
+        &'a self,
+        scope: &'a Scope,
+        call: &'a Call,
+        pair: Option<&'a Pair>,
+        late: &'a Late<'a>,
+    ) -> BoxFuture<'a, Sent> {
         Box::pin(async move {
             let (product, form) = match ordered(scope, call, pair) {
                 Ok(ordered) => ordered,
@@ -35,7 +41,7 @@ impl Renewer for Alibaba {
             };
             let query: Vec<(Cow<'_, str>, Cow<'_, str>)> =
                 call.parameters.iter().map(|(name, value)| ((*name).into(), (&**value).into())).collect();
-            let sent = outcome(self.api.modify(product, &scope.region, &query, &form).await);
+            let sent = outcome(self.api.modify(product, &scope.region, &query, &form, late).await);
             without_the_key(sent, pair)
         })
     }

@@ -105,7 +105,9 @@ impl<'d> Chain<'d> {
     ) -> Result<DateTime<Utc>, String> {
         let validity = self.leaf().validity();
         let begin = date(validity.not_before.timestamp());
-        let end = date(validity.not_after.timestamp());
+        // a certificate is good for no longer than those that vouch for it
+        let ends = self.0.iter().map(|one| date(one.validity().not_after.timestamp()));
+        let end = ends.collect::<Option<Vec<_>>>().and_then(|ends| ends.into_iter().min());
         let (begin, end) = begin.zip(end).ok_or("its validity is out of range")?;
         match () {
             () if begin > now => Err(format!("it begins only at {}", text(begin))),

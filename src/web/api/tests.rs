@@ -115,7 +115,7 @@ fn the_account_names_the_owner_and_gives_labels() {
     snapshot.scope_mut(&scope).absorb_listing(listing, std::time::Duration::ZERO, moment());
     snapshot.scope_mut(&scope).plan("r-1", std::time::Duration::from_hours(73));
     let labels = BTreeMap::from([("team".into(), "data".into())]);
-    let account = AccountInfo { owner_tag: Some("owner".into()), labels };
+    let account = AccountInfo { owner_tag: Some("owner".into()), labels, filtered_by: None };
     let context = PageContext { account: &|name| (name == "prod").then_some(&account), ..plain_context() };
     let ask = |text: &str| {
         let query = CertificatesQuery::parse(Some(text)).unwrap();

@@ -96,6 +96,8 @@ impl Garden {
             accounts: &accounts,
             capability: &capability,
             details: &details,
+            troubles: &BTreeMap::new(),
+            heard: &BTreeMap::new(),
             attempts: &self.attempts,
             silences: &[],
             zone: Tz::UTC,

@@ -223,6 +223,15 @@ fn times() -> Vec<Case> {
         ("too long before a window that the cloud would keep", Refusal::OutsideWindow, |f| {
             cloud_window(f, "mongodb", "18:00Z-22:00Z");
         }),
+        (
+            "a window that the cloud would keep, and it is another than was announced",
+            Refusal::OutsideWindow,
+            |f| {
+                cloud_window(f, "mongodb", "09:00Z-13:00Z");
+                let begin = f.now - minutes(30);
+                f.attempts[0].planned = Some(Span { begin, end: begin + TimeDelta::hours(4) });
+            },
+        ),
         ("a window that the cloud would keep, with a blackout in it", Refusal::OutsideWindow, |f| {
             cloud_window(f, "mongodb", "09:00Z-08:00Z");
             f.policy.blackout = vec![date(11, 23)];
@@ -258,6 +267,28 @@ fn readings() -> Vec<Case> {
         ("locked meanwhile", Refusal::Locked, |f| {
             f.detail("redis", "r-1", |detail| detail.locked = Some(true));
         }),
+        ("the reading for it says no status", Refusal::StaleReading, |f| {
+            f.detail("redis", "r-1", |detail| detail.status = None);
+        }),
+        ("whose it is was not said again, where it may be the customer's", Refusal::StaleReading, |f| {
+            with_host(f, Some(ManagedBy::Cloud));
+            f.detail("rds", "r-1", |detail| detail.managed_by = None);
+        }),
+        (
+            "it was busy when it was read, in a listing that was made meanwhile it was not",
+            Refusal::UnderWayElsewhere,
+            |f| {
+                f.detail("redis", "r-1", |detail| detail.status = Some("SSLModifying".into()));
+            },
+        ),
+        ("the reading of its primary says no status", Refusal::StaleReading, |f| {
+            replica_of_busy_primary(f);
+            f.detail("redis", "r-0", |detail| detail.status = None);
+        }),
+        ("its primary restarted when it was read", Refusal::GroupBusy, |f| {
+            replica_of_busy_primary(f);
+            f.detail("redis", "r-0", |detail| detail.status = Some("Rebooting".into()));
+        }),
         ("what its primary does was not read just now", Refusal::StaleReading, |f| {
             replica_of_busy_primary(f);
             f.details.remove(&Fleet::key("redis", "r-0"));
@@ -273,6 +304,19 @@ fn readings() -> Vec<Case> {
         ("the window that was announced is over", Refusal::NotAnnounced, |f| {
             let end = f.now - TimeDelta::hours(21);
             f.attempts[0].planned = Some(Span { begin: end - TimeDelta::hours(3), end });
+        }),
+        ("announced under another name of the account", Refusal::NotAnnounced, |f| {
+            f.attempts[0].key.resource.account = "prod-before".into();
+        }),
+        ("rejected under another name of the account", Refusal::Rejected, |f| {
+            f.attempts[0].state = State::Rejected { person: "bob".into() };
+            f.attempts[0].key.resource.account = "prod-before".into();
+        }),
+        ("one of the account is under way under its name of before", Refusal::AccountLimit, |f| {
+            f.add("redis", "r-2", 100);
+            let mut open = f.attempt("redis", "r-2", 1, By::Rule, State::Accepted { request_id: "R".into() });
+            open.key.resource.account = "prod-before".into();
+            f.attempts.push(open);
         }),
         ("tried under another name of the account", Refusal::AlreadyTried, |f| {
             f.attempts[0].state = State::Unknown;
@@ -414,6 +458,7 @@ fn what_nothing_speaks_against_is_begun() {
             f.add("redis", "r-9", 100);
             let mut other = f.attempt("redis", "r-9", 1, By::Rule, State::Stored);
             other.key.resource.account = "test".into();
+            f.accounts.insert("test".into(), AccountWords::default());
             f.attempts.push(other);
         }),
         ("the status was read again since it was listed", |f| {

@@ -112,6 +112,8 @@ pub(super) struct Fleet {
     pub(super) policy: RenewalPolicy,
     pub(super) accounts: BTreeMap<Box<str>, AccountWords>,
     pub(super) details: BTreeMap<ResourceKey, Detail>,
+    pub(super) troubles: BTreeMap<ResourceKey, Box<str>>,
+    pub(super) heard: BTreeMap<ResourceKey, DateTime<Utc>>,
     pub(super) attempts: Vec<Attempt>,
     pub(super) silences: Vec<Silence>,
     pub(super) zone: Tz,
@@ -127,6 +129,8 @@ impl Fleet {
             policy: RenewalPolicy { mode: RenewalMode::Auto, allow, ..RenewalPolicy::default() },
             accounts: BTreeMap::new(),
             details: BTreeMap::new(),
+            troubles: BTreeMap::new(),
+            heard: BTreeMap::new(),
             attempts: Vec::new(),
             silences: Vec::new(),
             zone: Tz::UTC,
@@ -208,6 +212,9 @@ impl Fleet {
     pub(super) fn change_reading(&mut self, service: &str, id: &str, change: impl Fn(&mut Reading)) {
         let mut read = self.resource(service, id).reading.clone().expect("read");
         change(&mut read);
+        if let Some(detail) = self.details.get_mut(&Self::key(service, id)) {
+            detail.managed_by = read.managed_by;
+        }
         self.look(service, id, read);
     }
 
@@ -248,8 +255,12 @@ impl Fleet {
     }
 
     pub(super) fn detail(&mut self, service: &str, id: &str, change: impl Fn(&mut Detail)) {
-        let at = self.now;
-        let detail = self.details.entry(Self::key(service, id)).or_insert_with(|| Detail::silent(at));
+        let (at, known) = (self.now, self.resource(service, id));
+        let detail = self.details.entry(Self::key(service, id)).or_insert_with(|| Detail {
+            status: Some((&*known.facts.status).into()),
+            managed_by: known.reading.as_ref().and_then(|reading| reading.managed_by),
+            ..Detail::silent(at)
+        });
         detail.at = at;
         change(detail);
     }
@@ -270,6 +281,8 @@ impl Fleet {
             accounts: &self.accounts,
             capability: &capability,
             details: &self.details,
+            troubles: &self.troubles,
+            heard: &self.heard,
             attempts,
             silences: &self.silences,
             zone: self.zone,
