@@ -185,10 +185,10 @@ impl Maker<'_> {
             .collect();
         instances.extend(if self.dice.one_in(2) {
             let ids = [format!("{account}-gr-a"), format!("{account}-gr-b")];
-            self.group(ids, Engine::Redis, Some(format!("gr-{account}")), uid)
+            self.group(&ids, Engine::Redis, Some(format!("gr-{account}")), uid)
         } else {
             let ids = [format!("rm-{account}"), format!("rr-{account}")];
-            self.group(ids, Engine::MySql, None, uid)
+            self.group(&ids, Engine::MySql, None, uid)
         });
         for instance in &instances {
             if !instance.tags.is_empty() {
@@ -222,7 +222,7 @@ impl Maker<'_> {
     /// Two that end at nearly the same time, so that both are due in the same window.
     fn group(
         &mut self,
-        ids: [String; 2],
+        ids: &[String; 2],
         engine: Engine,
         global: Option<String>,
         uid: &str,

@@ -33,7 +33,7 @@ async fn every_call_that_the_cloud_saw_was_allowed_and_every_outcome_was_told() 
     if std::env::var_os("NOTAFTER_MONTH_LOG").is_some() {
         tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_writer(std::io::stderr).init();
     }
-    let (months, first) = (number("NOTAFTER_MONTHS", 4), number("NOTAFTER_MONTH_SEED", 1));
+    let (months, first) = (number("NOTAFTER_MONTHS", 2), number("NOTAFTER_MONTH_SEED", 1));
     let mut total = verdict::Figures::default();
     for seed in first..first + months {
         let figures =

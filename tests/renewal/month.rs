@@ -83,10 +83,8 @@ fn hours(from: u32, length: u32) -> Hours {
 
 fn policy(dice: &mut Dice, zone: Tz, begin: &Begin, cloud: bool, estate: &Estate) -> RenewalPolicy {
     let (from, length) = begin.window;
-    let window = match cloud {
-        true => Window::Cloud,
-        false => Window::Local { timezone: zone, hours: hours(from, length) },
-    };
+    let local = || Window::Local { timezone: zone, hours: hours(from, length) };
+    let window = if cloud { Window::Cloud } else { local() };
     let mode = [RenewalMode::Auto, RenewalMode::Auto, RenewalMode::Approve];
     let mode = if begin.calm { mode[0] } else { mode[usize::try_from(dice.below(3)).unwrap()] };
     let small = |dice: &mut Dice, end| u32::try_from(1 + dice.below(end)).unwrap();

@@ -65,14 +65,9 @@ impl Home {
         let (from, to, base, port) = (hour(-6), hour(6), self.cloud.base_url(), self.port);
         let path = |name: &str| self.path(name).display().to_string();
         let (socket, store, hook) = (path("control.sock"), path("notafter.db"), self.reception.base_url());
-        let certificate = match own {
-            true => format!(
-                "certificate = {{ cert_file = '{}', key_file = '{}' }}\n",
-                path("fullchain.pem"),
-                path("privkey.pem")
-            ),
-            false => String::new(),
-        };
+        let (cert, key) = (path("fullchain.pem"), path("privkey.pem"));
+        let pair = || format!("certificate = {{ cert_file = '{cert}', key_file = '{key}' }}\n");
+        let certificate = if own { pair() } else { String::new() };
         let text = format!(
             "[poll]\nmax_age = \"8s\"\nmin_interval = \"2s\"\ndiscover_every = \"1s\"\ntimeout = \"3s\"\n\
              [[account]]\nname = \"prod\"\nprovider = \"alibaba\"\nrate_limit = 200\nservices = [\"rds\"]\n\
@@ -104,10 +99,8 @@ impl Home {
         let part = |number: u32| u8::try_from(number).unwrap();
         params.not_before = date_time_ymd(2026, 1, 1);
         params.not_after = date_time_ymd(end.year(), part(end.month()), part(end.day()));
-        let pem = match other_key {
-            true => KeyPair::generate().unwrap().serialize_pem(),
-            false => key.serialize_pem(),
-        };
+        let another = || KeyPair::generate().unwrap().serialize_pem();
+        let pem = if other_key { another() } else { key.serialize_pem() };
         fs::write(self.path("fullchain.pem"), params.self_signed(&key).unwrap().pem()).unwrap();
         fs::write(self.path("privkey.pem"), &pem).unwrap();
         pem

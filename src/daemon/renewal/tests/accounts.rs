@@ -39,7 +39,7 @@ async fn an_account_that_hangs_in_every_call_delays_no_other() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         ours.pass(TimeDelta::milliseconds(100));
         theirs.pass(TimeDelta::milliseconds(100));
-        assert!(began.elapsed() < Duration::from_secs(60), "it waits for the other account");
+        assert!(began.elapsed() < Duration::from_mins(1), "it waits for the other account");
     }
     stop.request();
     running.await.expect("no panic");

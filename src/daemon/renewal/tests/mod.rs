@@ -199,7 +199,9 @@ impl House {
             keys: vec![Key::new(name, SECRET)],
         };
         fleet.accounts = accounts.iter().map(account).collect();
-        instances.into_iter().for_each(|instance| fleet.insert(instance));
+        for instance in instances {
+            fleet.insert(instance);
+        }
         let time = theirs.clone();
         let cloud = AlibabaCloud::start(fleet, move || time.now()).await.expect("a free port");
         let time = ours.clone();
@@ -216,7 +218,7 @@ impl House {
         let snapshots = watch::Sender::new(Arc::default());
         let parts = parts(policy, snapshots.subscribe(), providers.clone(), handle, clock);
         let renewals = Renewals::with_keeping(parts, Arc::clone(&keeping) as Arc<dyn Keeping>);
-        let (snapshot, _holder, _folder) = (Snapshot::default(), holder, folder);
+        let snapshot = Snapshot::default();
         Self {
             ours,
             theirs,
@@ -227,8 +229,8 @@ impl House {
             store,
             keeping,
             renewals,
-            _holder,
-            _folder,
+            _holder: holder,
+            _folder: folder,
         }
     }
 

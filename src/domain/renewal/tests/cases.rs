@@ -607,6 +607,7 @@ fn announcements_are_spread_over_windows_with_room() {
 
 #[test]
 fn what_cannot_be_renewed_now_takes_no_window_from_what_can_be() {
+    type Changed<'c> = (&'static str, NaiveDate, &'c dyn Fn(&mut Fleet));
     let blind = |fleet: &mut Fleet| {
         let failure = Failure { reason: Reason::Timeout, text: "no answer".into(), at: fleet.now };
         fleet.snapshot.scope_mut(&Fleet::scope("mongodb")).listing_failed(failure);
@@ -618,7 +619,7 @@ fn what_cannot_be_renewed_now_takes_no_window_from_what_can_be() {
         fleet.attempts[0].planned = Some(Span { begin, end: begin + TimeDelta::hours(3) });
     };
     let (first, second) = (date(11, 23), date(11, 24));
-    let cases: [(&str, NaiveDate, &dyn Fn(&mut Fleet)); 6] = [
+    let cases: [Changed<'_>; 6] = [
         ("it can be renewed", second, &|_| {}),
         ("it can be, and was announced", second, &announced),
         ("its scope cannot be read", first, &blind),
