@@ -80,8 +80,14 @@ fn source(root: &Path, path: &Path) -> Source {
     let text = fs::read_to_string(path).expect("UTF-8");
     let inside = path.strip_prefix(root).expect("below src").to_path_buf();
     let first = inside.components().next().expect("a name").as_os_str().to_string_lossy().into_owned();
-    let is_test_file = inside.file_stem().is_some_and(|stem| stem == "tests" || stem == "testing");
-    let code = if is_test_file { String::new() } else { without_tests(&text) };
+    // `tests.rs`, and whatever lies in a folder `tests`
+    let is_test = |part: &std::ffi::OsStr| part == "tests" || part == "testing";
+    let in_folder = inside.parent().is_some_and(|folder| folder.iter().any(is_test));
+    let code = if in_folder || inside.file_stem().is_some_and(is_test) {
+        String::new()
+    } else {
+        without_tests(&text)
+    };
     Source { path: inside, module: first.trim_end_matches(".rs").to_owned(), code }
 }
 

@@ -72,7 +72,7 @@ impl Renewals {
         let news = (!attempt.held).then_some((&change.attempt, news));
         let letters = self.letters(view, news.into_iter().collect());
         let (changes, turn) = (std::slice::from_ref(&change), Some(view.known.turn));
-        match self.context.keeping.write(changes, &letters, view.now, turn).await {
+        match self.write(changes, &letters, view.now, turn).await {
             Ok(true) => {}
             Ok(false) => return true,
             Err(away) => {

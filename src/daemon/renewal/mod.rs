@@ -11,6 +11,8 @@ mod keeping;
 mod outcome;
 mod round;
 mod tell;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -143,6 +145,8 @@ struct Course {
     before: Option<(DateTime<Utc>, Instant)>,
     /// Why nothing is begun, as told in the log.
     told: Option<String>,
+    /// Why something could not be written down in this round.
+    unwritten: Option<String>,
 }
 
 impl Renewals {

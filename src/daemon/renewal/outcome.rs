@@ -97,8 +97,7 @@ impl Renewals {
         let letters = self.letters(view, news.map(|news| (&change.attempt, news)).into_iter().collect());
         change.attempt.told = told_of_success(&letters, &change.attempt.id);
         change.attempt.held |= is_held;
-        let written =
-            self.context.keeping.write(std::slice::from_ref(&change), &letters, view.now, None).await;
+        let written = self.write(std::slice::from_ref(&change), &letters, view.now, None).await;
         if written.is_err() {
             self.course.unsure.push(change.attempt.clone());
         }
@@ -176,7 +175,7 @@ impl Renewals {
 
     /// What is under way and was read: whether it is over.
     pub(super) async fn settle_open(&mut self, view: &View, readings: &[Reading]) -> bool {
-        let mut settled = self.give_up(view).await;
+        let mut settled = false;
         for reading in readings {
             let open = view.known.attempts.iter().filter(|attempt| attempt.state.is_open());
             // by what the cloud knows it: accounts can be renamed
@@ -186,7 +185,8 @@ impl Renewals {
                 }
             }
         }
-        settled
+        // what was read comes first: after a long sleep it is the first word on what was done meanwhile
+        settled || self.give_up(view).await
     }
 
     async fn settle_attempt(&mut self, view: &View, attempt: &Attempt, reading: &Reading) -> bool {

@@ -13,7 +13,7 @@ use super::work::{self, Done, Reading};
 use crate::domain::alert::board::Rules;
 use crate::domain::alert::message::{Item, RenewalNews};
 use crate::domain::alert::renewals::Letter;
-use crate::domain::renewal::attempt::{Attempt, By, NEED, ResourceKey};
+use crate::domain::renewal::attempt::{Attempt, By, NEED, ResourceKey, State};
 use crate::domain::renewal::board::Board;
 use crate::domain::renewal::ledger::Change;
 use crate::domain::renewal::method::Detail;
@@ -27,6 +27,9 @@ const FOLLOW: TimeDelta = TimeDelta::seconds(30);
 const ASK_AGAIN: TimeDelta = TimeDelta::minutes(1);
 /// So many resources of an account are read at the same time.
 const READINGS: usize = 4;
+
+/// What waits while a store cannot be written, in words.
+const BECAME: &str = "what became of a renewal";
 
 /// A moment as programs are told it.
 pub(super) fn second(at: DateTime<Utc>) -> String {
@@ -46,18 +49,25 @@ impl Renewals {
     pub async fn round(&mut self) -> bool {
         let jumped = self.clock_jumped(self.context.clock.now());
         let readings = self.take_in();
+        self.course.unwritten = None;
         self.write_answers().await;
         self.course.rounds += 1;
         let view = match self.view().await {
             Ok(view) => view,
             Err(away) => {
-                self.show_trouble(away.to_string());
+                let waiting = || format!("{BECAME} cannot be written down: {away}");
+                let trouble = self.course.unwritten.take();
+                let trouble = trouble.or_else(|| (!self.course.answers.is_empty()).then(waiting));
+                self.show_trouble(trouble.unwrap_or_else(|| away.to_string()));
                 return false;
             }
         };
         self.make_sure(&view);
         let settled = self.settle_open(&view, &readings).await;
         if settled || !self.course.answers.is_empty() {
+            if let Some(trouble) = self.course.unwritten.take() {
+                self.show_trouble(trouble);
+            }
             return true;
         }
         let moment = Instant::now();
@@ -178,7 +188,7 @@ impl Renewals {
             let from = planned.map(|window| window.begin.to_rfc3339_opts(SecondsFormat::Secs, true));
             tracing::info!(attempt = &**id, resource = %key.resource, from, "a renewal is announced");
         }
-        let written = self.context.keeping.write(&changes, &letters, view.now, None).await == Ok(true);
+        let written = self.write(&changes, &letters, view.now, None).await == Ok(true);
         if written {
             self.context.written.notify_one();
         }
@@ -217,6 +227,25 @@ impl Renewals {
         let is_late = heard.checked_add_signed(wait + NEED).is_none_or(|ready| ready > planned.end);
         (is_late && attempt.by == By::Rule && !self.course.heard.contains_key(key))
             .then(|| (key.clone(), heard))
+    }
+
+    /// Writes down, and remembers for the board if that cannot be done. Whatever could not be written is tried again in
+    /// the next round.
+    pub(super) async fn write(
+        &mut self,
+        changes: &[Change],
+        letters: &[Letter],
+        now: DateTime<Utc>,
+        seen: Option<i64>,
+    ) -> Result<bool, Away> {
+        let written = self.context.keeping.write(changes, letters, now, seen).await;
+        if let Err(away) = &written {
+            let became =
+                |change: &Change| change.attempt.state.was_sent() && change.attempt.state != State::Stored;
+            let what = if changes.iter().any(became) { BECAME } else { "what is planned" };
+            self.course.unwritten = Some(format!("{what} cannot be written down: {away}"));
+        }
+        written
     }
 
     /// What a plan needs to know, and what is under way.
@@ -276,11 +305,16 @@ impl Renewals {
             Decision::Renew { .. } => self.clock_trouble(&step.resource),
             _ => None,
         });
-        self.tell_trouble(trouble.as_deref());
+        let unwritten = self.course.unwritten.take();
         let mode = self.context.policy.mode;
+        let notes = Notes::new(&plan, &view.known.attempts, mode, view.now);
+        // alerts must not keep quiet for what is not going to happen
+        let notes = if unwritten.is_some() { notes.without_plans() } else { notes };
+        let trouble = unwritten.or(trouble);
+        self.tell_trouble(trouble.as_deref());
         let board = Board {
             mode,
-            notes: Arc::new(Notes::new(&plan, &view.known.attempts, mode, view.now)),
+            notes: Arc::new(notes),
             plan: Arc::new(plan),
             attempts: view.known.attempts.as_slice().into(),
             at: Some(view.now),

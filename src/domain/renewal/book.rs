@@ -52,8 +52,10 @@ impl<'a> Book<'a> {
             slots: BTreeMap::new(),
             stopped_at: stopped_at(world.attempts, world.policy.stop_after_failures),
         };
+        let seen: HashSet<ResourceKey> =
+            seats(world.snapshot).filter(|(_, seat)| !seat.is_blind()).map(|(key, _)| key.place()).collect();
         for attempt in world.attempts {
-            book.enter(attempt, world);
+            book.enter(attempt, world, &seen);
         }
         let named: HashSet<Group> = seats(world.snapshot)
             .filter(|(_, seat)| seat.resource.facts.group.is_some())
@@ -71,7 +73,8 @@ impl<'a> Book<'a> {
         book
     }
 
-    fn enter(&mut self, attempt: &'a Attempt, world: &World<'a>) {
+    /// `seen` are the resources that can be read now: others keep no place in a window from them.
+    fn enter(&mut self, attempt: &'a Attempt, world: &World<'a>, seen: &HashSet<ResourceKey>) {
         let now = world.now;
         let resource = &attempt.key.resource;
         self.by_resource.entry(resource.place()).or_default().push(attempt);
@@ -82,6 +85,7 @@ impl<'a> Book<'a> {
         }
         if let (State::Announced | State::Approved, Some(planned)) = (&attempt.state, attempt.planned)
             && planned.begin > now
+            && seen.contains(&resource.place())
         {
             self.slots.entry(planned.begin).or_default().push(resource.account.clone());
         }

@@ -14,6 +14,8 @@ use crate::domain::resource::{DateSource, SAME_END};
 const FRESH: TimeDelta = TimeDelta::hours(1);
 /// And nothing without a reading that was made for it, just before: of the instance, and of all that belong to it.
 const JUST_NOW: TimeDelta = TimeDelta::minutes(2);
+/// A pair that does not fit is read again after this: whoever is about to put it right does not wait long.
+const UNFIT: TimeDelta = TimeDelta::minutes(5);
 
 impl Judge<'_> {
     /// What is known is of now, and enough of it is.
@@ -67,10 +69,19 @@ impl Judge<'_> {
         at.is_some_and(|at| at <= now && now - at <= age)
     }
 
-    fn material(&mut self, subject: &Subject<'_>) -> Result<(), Stop> {
+    /// A pair of the customer's, where the rule names one, can take the place of the present certificate.
+    pub(super) fn material(&mut self, subject: &Subject<'_>) -> Result<(), Stop> {
         if subject.rule.certificate.is_none() {
             return Ok(());
         }
+        let judged = self.judge_material(subject);
+        if judged.is_err() && !self.is_of(subject.detail.map(|detail| detail.at), UNFIT) {
+            self.look.push(subject.key.clone());
+        }
+        judged
+    }
+
+    fn judge_material(&mut self, subject: &Subject<'_>) -> Result<(), Stop> {
         match subject.detail.map(|detail| &detail.material) {
             Some(Material::Fit { not_after }) if *not_after >= subject.certificate.not_after + SAME_END => {
                 Ok(())

@@ -198,6 +198,11 @@ pub(super) struct Seat<'a> {
 }
 
 impl Seat<'_> {
+    /// Neither it nor its scope can be read at the moment: nothing is going to be begun on it unless that changes.
+    pub(super) fn is_blind(&self) -> bool {
+        self.view.failure().is_some() || self.resource.failure.is_some()
+    }
+
     /// What clients are shown.
     pub(super) fn target(&self) -> Option<Target> {
         let shown = self.resource.certificates().iter().filter(|found| found.role == CertRole::Server);
@@ -209,9 +214,10 @@ impl Seat<'_> {
 /// Plans.
 pub fn plan(world: &World<'_>) -> Plan {
     let mut seats: Vec<(ResourceKey, Seat<'_>)> = seats(world.snapshot).collect();
-    // what ends first is served first, wherever it is
+    // what ends first is served first, wherever it is; what cannot be read now takes no window from what can be
     seats.sort_by_cached_key(|(key, seat)| {
-        (seat.target().map_or(DateTime::<Utc>::MAX_UTC, |target| target.not_after), key.clone())
+        let end = seat.target().map_or(DateTime::<Utc>::MAX_UTC, |target| target.not_after);
+        (seat.is_blind(), end, key.clone())
     });
     let mut steps = resume(world);
     let mut judge = Judge::new(world, Book::new(world));

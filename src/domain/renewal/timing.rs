@@ -32,6 +32,8 @@ impl<'w> Judge<'w> {
         if now < due - length(policy.announce) {
             return Err(Stop::until(Refusal::TooEarly, due));
         }
+        // nothing is announced that could not be done
+        self.material(subject)?;
         let timetable = self.timetable(subject)?;
         let first = self.earliest(subject, due);
         let window = self.schedule(subject, &timetable, first)?;
@@ -148,6 +150,10 @@ impl<'w> Judge<'w> {
         let mut last = None;
         for window in timetable.windows(first, NEED).take(WINDOWS) {
             if is_kept(&window) || (window.contains(self.world.now) && first <= self.world.now) {
+                return Ok(window);
+            }
+            // what ends before keeps no place there
+            if window.begin.max(first) + NEED > subject.certificate.not_after {
                 return Ok(window);
             }
             if self.book.has_room(account, window) {

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use super::*;
 use crate::domain::alert::silence::About;
 use crate::domain::finding::Stage;
+use crate::domain::reason::{Failure, Reason};
 use crate::domain::renewal::method::Begins;
 use crate::domain::renewal::refusal::Refusal;
 use crate::domain::renewal::window::Span;
@@ -602,4 +603,40 @@ fn announcements_are_spread_over_windows_with_room() {
     });
     let want = [(date(11, 23), 4), (date(11, 24), 3)];
     assert_eq!(days.into_iter().collect::<Vec<_>>(), want, "three hours hold four in turn, and a day five");
+}
+
+#[test]
+fn what_cannot_be_renewed_now_takes_no_window_from_what_can_be() {
+    type Changed<'c> = (&'static str, NaiveDate, &'c dyn Fn(&mut Fleet));
+    let blind = |fleet: &mut Fleet| {
+        let failure = Failure { reason: Reason::Timeout, text: "no answer".into(), at: fleet.now };
+        fleet.snapshot.scope_mut(&Fleet::scope("mongodb")).listing_failed(failure);
+    };
+    let ends = |fleet: &mut Fleet, hours| fleet.read("mongodb", "dds-1", fleet.now + TimeDelta::hours(hours));
+    let announced = |fleet: &mut Fleet| {
+        fleet.announce("mongodb", "dds-1");
+        let begin = fleet.now.date_naive().succ_opt().expect("a day").and_time(time(7, 0)).and_utc();
+        fleet.attempts[0].planned = Some(Span { begin, end: begin + TimeDelta::hours(3) });
+    };
+    let (first, second) = (date(11, 23), date(11, 24));
+    let cases: [Changed<'_>; 6] = [
+        ("it can be renewed", second, &|_| {}),
+        ("it can be, and was announced", second, &announced),
+        ("its scope cannot be read", first, &blind),
+        ("it was announced, and its scope cannot be read", first, &|fleet| {
+            announced(fleet);
+            blind(fleet);
+        }),
+        ("it has expired", first, &|fleet| ends(fleet, -1)),
+        ("it ends before that window", first, &|fleet| ends(fleet, 12)),
+    ];
+    for (name, want, change) in cases {
+        let mut fleet = Fleet::empty();
+        fleet.policy.max_per_day = 1;
+        fleet.add("mongodb", "dds-1", 5);
+        fleet.add("redis", "r-1", 10);
+        change(&mut fleet);
+        let window = fleet.step("redis", "r-1").planned.expect("a window");
+        assert_eq!(window.begin.date_naive(), want, "{name}");
+    }
 }
