@@ -105,7 +105,7 @@ impl Renewals {
             return false;
         }
         // what is known is as old as nobody knows; reading it anew also tells the difference to the cloud's clock
-        self.course.epoch += 1;
+        self.course.epoch.clock += 1;
         self.course.details.clear();
         self.course.asked.clear();
         self.course.cleared.clear();

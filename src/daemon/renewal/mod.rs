@@ -139,14 +139,22 @@ struct Course {
     work: JoinSet<Done>,
     /// Scopes whose counters exist.
     counted: BTreeSet<Scope>,
-    /// Grows with each jump of the clock, and with each policy.
-    epoch: u32,
+    epoch: Epoch,
     /// Wall and monotonic time of the last round.
     before: Option<(DateTime<Utc>, Instant)>,
     /// Why nothing is begun, as told in the log.
     told: Option<String>,
     /// Why something could not be written down in this round.
     unwritten: Option<String>,
+}
+
+/// When something was begun that takes time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Epoch {
+    /// Grows with each jump of the clock: nobody knows how old that is which comes from before.
+    clock: u32,
+    /// Grows with each policy: files that were read, and a hook that was asked, were those of the one before.
+    policy: u32,
 }
 
 impl Renewals {
@@ -205,8 +213,7 @@ impl Renewals {
         });
         let fresh = Course::default();
         let Course { details, asked, cleared, troubles, failed, heard, .. } = fresh;
-        // the yes of a hook that runs still was for the policy of before
-        let epoch = course.epoch + 1;
+        let epoch = Epoch { policy: course.epoch.policy + 1, ..course.epoch };
         self.course = Course { details, asked, troubles, failed, heard, cleared, epoch, ..course };
         self
     }

@@ -88,7 +88,7 @@ impl Renewals {
         for done in std::mem::take(&mut self.course.arrived) {
             match done {
                 // from before a jump of the clock: nobody knows how old it is
-                Done::Read(reading) if reading.epoch != self.course.epoch => {}
+                Done::Read(reading) if reading.epoch.clock != self.course.epoch.clock => {}
                 Done::Read(reading) => readings.push(*reading),
                 Done::Called(answer) => self.course.answers.push(*answer),
                 // asked by another policy, or before the clock jumped: it is asked again
@@ -104,7 +104,10 @@ impl Renewals {
             }
         }
         for reading in &readings {
-            self.remember(reading);
+            // what became of a call is the same under every policy
+            if reading.epoch == self.course.epoch {
+                self.remember(reading);
+            }
         }
         readings
     }

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
-use super::{Course, hook};
+use super::{Course, Epoch, hook};
 use crate::call::CallError;
 use crate::clock::Clock;
 use crate::domain::policy::{Hook, OwnCertificate};
@@ -30,7 +30,7 @@ pub(super) enum Done {
     /// A resource was read.
     Read(Box<Reading>),
     /// A hook before a call ended.
-    Hook { attempt: Box<str>, said: Result<(), String>, epoch: u32 },
+    Hook { attempt: Box<str>, said: Result<(), String>, epoch: Epoch },
     /// A call was made.
     Called(Box<Answer>),
     /// A hook after an outcome ended.
@@ -44,7 +44,7 @@ pub(super) enum Done {
 pub(super) struct Reading {
     pub key: ResourceKey,
     /// Between which two jumps of the clock.
-    pub epoch: u32,
+    pub epoch: Epoch,
     /// From before the first call: whatever was answered is at least as young.
     pub at: DateTime<Utc>,
     pub found: Result<Examination, CallError>,
@@ -100,7 +100,7 @@ pub(super) async fn read(
     provider: Arc<dyn Provider>,
     key: ResourceKey,
     files: Option<(OwnCertificate, DateTime<Utc>)>,
-    epoch: u32,
+    epoch: Epoch,
     clock: Clock,
 ) -> Done {
     let (at, scope) = (clock.now(), key.scope());
@@ -140,7 +140,7 @@ async fn material(
 }
 
 /// Asks the operator's program whether now is a good time.
-pub(super) async fn before(attempt: Attempt, hook: Hook, epoch: u32) -> Done {
+pub(super) async fn before(attempt: Attempt, hook: Hook, epoch: Epoch) -> Done {
     let said = match &hook.before {
         Some(program) => hook::run(program, &words(&attempt, "before"), hook.timeout).await,
         None => Ok(()),
