@@ -144,14 +144,26 @@ pub struct Renewing {
 /// Takes orders of people about renewals. Each is written down before it is answered, and begins nothing by itself: the
 /// next plan sees it, and every refusal that holds for a rule holds for a person too.
 pub trait RenewalDesk: Send + Sync {
-    /// A person wants this attempt made, in its window or (`at_once`) now.
-    fn approve<'a>(&'a self, id: &'a str, by: &'a str, at_once: bool) -> BoxFuture<'a, Ordered>;
+    /// A person wants this attempt made, in its window or at once.
+    fn approve<'a>(&'a self, id: &'a str, word: Word<'a>) -> BoxFuture<'a, Ordered>;
 
     /// A person does not want this attempt made.
-    fn reject<'a>(&'a self, id: &'a str, by: &'a str) -> BoxFuture<'a, Ordered>;
+    fn reject<'a>(&'a self, id: &'a str, word: Word<'a>) -> BoxFuture<'a, Ordered>;
 
     /// A person wants this resource renewed, announced or not, tried before or not.
-    fn order<'a>(&'a self, resource: &'a ResourceKey, by: &'a str, at_once: bool) -> BoxFuture<'a, Ordered>;
+    fn order<'a>(&'a self, resource: &'a ResourceKey, word: Word<'a>) -> BoxFuture<'a, Ordered>;
+}
+
+/// What a person says.
+#[derive(Debug, Clone, Copy)]
+pub struct Word<'a> {
+    /// Who.
+    pub by: &'a str,
+    /// Not only in the window: now.
+    pub at_once: bool,
+    /// Since when the attempt that this person saw was in its state, to the second. What became another since is not
+    /// decided about. `None`: nothing is said of it.
+    pub seen: Option<DateTime<Utc>>,
 }
 
 /// The attempt as it is written down now, or why nothing was.
@@ -174,6 +186,9 @@ pub enum OrderError {
     /// It was decided, made or changed meanwhile; the word of its state.
     #[error("it is {0} already")]
     Over(&'static str),
+    /// It is not any more what was shown: another window, another state.
+    #[error("it changed since it was shown: look at it again")]
+    Changed,
     /// Nothing can be written down now.
     #[error("the store cannot be used at the moment")]
     StoreAway,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use notafter::domain::alert::silence::SilenceRow;
 use notafter::sim::alibaba::{Fault, Reset, Where};
-use notafter::web::inside::RenewalDesk as _;
+use notafter::web::inside::{RenewalDesk as _, Word};
 
 use crate::dice::Dice;
 use crate::month::Month;
@@ -133,21 +133,25 @@ impl Month {
             0..=2 => {
                 let Some(at) = pick(&mut self.dice, board.attempts.len()) else { return };
                 let attempt = &board.attempts[at];
-                if desk.approve(&attempt.id, "li.wei", at_once).await.is_ok() {
+                if desk.approve(&attempt.id, word(at_once)).await.is_ok() {
                     self.verdict.wanted(&attempt.key.resource.resource_id, at_once, now, &ends);
                 }
             }
             3 if self.dice.one_in(3) => {
                 let Some(at) = pick(&mut self.dice, board.attempts.len()) else { return };
-                drop(desk.reject(&board.attempts[at].id, "li.wei").await);
+                drop(desk.reject(&board.attempts[at].id, word(false)).await);
             }
             _ => {
                 let Some(at) = pick(&mut self.dice, board.plan.steps.len()) else { return };
                 let resource = &board.plan.steps[at].resource;
-                if desk.order(resource, "li.wei", at_once).await.is_ok() {
+                if desk.order(resource, word(at_once)).await.is_ok() {
                     self.verdict.wanted(&resource.resource_id, at_once, now, &ends);
                 }
             }
         }
     }
+}
+
+fn word(at_once: bool) -> Word<'static> {
+    Word { by: "li.wei", at_once, seen: None }
 }

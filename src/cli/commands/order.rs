@@ -18,7 +18,7 @@ use crate::cli::text::utc;
 use crate::domain::matcher::Matcher;
 use crate::visible::visible;
 use crate::web::api::renewals::{AttemptMember, RenewalDetail, RenewalItem};
-use crate::web::json::{List, to_text};
+use crate::web::json::{List, Moment, to_text};
 
 const RENEWALS: &str = "/api/v1/renewals";
 /// How often a renewal is asked for while it is followed.
@@ -144,13 +144,18 @@ async fn decide(client: &Client, id: &str, order: &Order, now: Option<bool>) -> 
     if let Some(exit) = unless_agreed(&item, order.yes, question) {
         return Ok(exit);
     }
-    let mut body = json!({"by": order.who()});
+    let mut body = json!({"by": order.who(), "changed_at": seen(&item)});
     if now == Some(true) {
         body["now"] = true.into();
     }
     let path = format!("{RENEWALS}/{}/{word}", encoded(&item.id));
     let attempt: AttemptMember = client.json(Method::POST, &path, Some(body.to_string())).await?;
     Ok(printed(&format!("{}: {}", visible(&attempt.id), renewing::outcome(&attempt)), Exit::Ok))
+}
+
+/// What was shown, so that nothing else is decided about; `null` where nothing was announced.
+fn seen(item: &RenewalItem) -> Option<Moment> {
+    item.attempt.as_ref().map(|attempt| attempt.changed_at)
 }
 
 /// Shows what is meant and asks. `Some`: it is not wanted, and the process ends so.
@@ -200,7 +205,7 @@ async fn ordered(client: &Client, renew: &Renew) -> Done {
     let body = json!({
         "resource_id": item.resource_id, "cloud_provider": item.cloud_provider, "cloud_account": item.cloud_account,
         "cloud_project": item.cloud_project, "cloud_region": item.cloud_region, "cloud_service": item.cloud_service,
-        "by": renew.order.who(), "now": renew.now,
+        "by": renew.order.who(), "now": renew.now, "changed_at": seen(&item),
     });
     let attempt: AttemptMember = client.json(Method::POST, RENEWALS, Some(body.to_string())).await?;
     let said = format!("{}: {}", visible(&attempt.id), renewing::outcome(&attempt));
@@ -259,7 +264,6 @@ fn ended(item: &RenewalItem, attempt: &AttemptMember) -> Option<Exit> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::json::Moment;
 
     fn detail(state: &str, decision: Option<&str>) -> RenewalItem {
         let mut value = json!({

@@ -67,7 +67,7 @@ impl Renewals {
             return false;
         };
         let news = RenewalNews::Started { expected_by: attempt.expected_by.unwrap_or(view.now) };
-        let change = Change::new(Some(before), attempt.clone(), attempt.by.name(), "");
+        let change = Change::new(Some(before), attempt.clone(), attempt.wanted_by(), "");
         // who was told that it is held hears of its end, and not of each try
         let news = (!attempt.held).then_some((&change.attempt, news));
         let letters = self.letters(view, news.into_iter().collect());
@@ -83,7 +83,7 @@ impl Renewals {
         self.context.written.notify_one();
         let attempt = change.attempt;
         tracing::warn!(
-            attempt = &*attempt.id, resource = %step.resource, call = call.action, by = attempt.by.name(),
+            attempt = &*attempt.id, resource = %step.resource, call = call.action, by = attempt.wanted_by(),
             rule = &*attempt.rule, "a renewal begins: {}", call.restarts.text()
         );
         self.course.cleared.remove(&attempt.id);

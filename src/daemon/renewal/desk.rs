@@ -13,7 +13,7 @@ use crate::domain::renewal::plan::{Decision, Step};
 use crate::domain::renewal::refusal::Refusal;
 use crate::domain::renewal::window::Span;
 use crate::domain::resource::SAME_END;
-use crate::web::inside::{OrderError, Ordered, RenewalDesk};
+use crate::web::inside::{OrderError, Ordered, RenewalDesk, Word};
 
 /// "At once" is meant for now, and not for whenever what stands in the way has gone.
 const AT_ONCE: TimeDelta = TimeDelta::hours(1);
@@ -28,9 +28,10 @@ pub struct Desk {
 }
 
 impl RenewalDesk for Desk {
-    fn approve<'a>(&'a self, id: &'a str, by: &'a str, at_once: bool) -> BoxFuture<'a, Ordered> {
+    fn approve<'a>(&'a self, id: &'a str, word: Word<'a>) -> BoxFuture<'a, Ordered> {
+        let Word { by, at_once, seen } = word;
         Box::pin(self.change(by, move |known, now| {
-            let attempt = find(known, id)?;
+            let attempt = find(known, id, seen)?;
             let is_over = |planned: Span| planned.end <= now;
             if !at_once && attempt.by == By::Rule && attempt.planned.is_some_and(is_over) {
                 // the next one is announced in a moment; a yes is for the window that was shown
@@ -47,16 +48,17 @@ impl RenewalDesk for Desk {
         }))
     }
 
-    fn reject<'a>(&'a self, id: &'a str, by: &'a str) -> BoxFuture<'a, Ordered> {
+    fn reject<'a>(&'a self, id: &'a str, word: Word<'a>) -> BoxFuture<'a, Ordered> {
+        let Word { by, seen, .. } = word;
         Box::pin(self.change(by, move |known, now| {
-            let attempt = find(known, id)?;
+            let attempt = find(known, id, seen)?;
             let state = State::Rejected { person: by.into() };
             Ok(Attempt { state, approval: None, changed_at: now, ..attempt.clone() })
         }))
     }
 
-    fn order<'a>(&'a self, resource: &'a ResourceKey, by: &'a str, at_once: bool) -> BoxFuture<'a, Ordered> {
-        Box::pin(self.change(by, move |known, now| self.ordered(known, resource, by, at_once, now)))
+    fn order<'a>(&'a self, resource: &'a ResourceKey, word: Word<'a>) -> BoxFuture<'a, Ordered> {
+        Box::pin(self.change(word.by, move |known, now| self.ordered(known, resource, word, now)))
     }
 }
 
@@ -91,10 +93,10 @@ impl Desk {
         &self,
         known: &[Attempt],
         resource: &ResourceKey,
-        by: &str,
-        at_once: bool,
+        word: Word<'_>,
         now: DateTime<Utc>,
     ) -> Ordered {
+        let Word { by, at_once, seen } = word;
         let board = Arc::clone(&self.context.board.borrow());
         let step =
             board.plan.steps.iter().find(|step| step.resource == *resource).ok_or(OrderError::Unknown)?;
@@ -105,6 +107,7 @@ impl Desk {
                 && (attempt.key.not_after - not_after).abs() < SAME_END
         };
         let last = known.iter().filter(same).max_by_key(|attempt| attempt.number);
+        last.map_or(Ok(()), |last| is_as_seen(last, seen))?;
         let name: Box<str> = by.into();
         let wanted = match last {
             Some(last) if last.state.is_open() => return Err(OrderError::Over(last.state.as_str())),
@@ -177,7 +180,20 @@ fn refused(why: Refusal) -> OrderError {
 }
 
 /// An attempt that can still be decided about.
-fn find<'a>(known: &'a [Attempt], id: &str) -> Result<&'a Attempt, OrderError> {
+fn find<'a>(
+    known: &'a [Attempt],
+    id: &str,
+    seen: Option<DateTime<Utc>>,
+) -> Result<&'a Attempt, OrderError> {
     let attempt = known.iter().find(|attempt| *attempt.id == *id).ok_or(OrderError::Unknown)?;
-    if attempt.state.is_undecided() { Ok(attempt) } else { Err(OrderError::Over(attempt.state.as_str())) }
+    if !attempt.state.is_undecided() {
+        return Err(OrderError::Over(attempt.state.as_str()));
+    }
+    is_as_seen(attempt, seen).map(|()| attempt)
+}
+
+/// Nobody decides about what they have not seen. Programs see whole seconds.
+fn is_as_seen(attempt: &Attempt, seen: Option<DateTime<Utc>>) -> Result<(), OrderError> {
+    let same = |seen: DateTime<Utc>| seen.timestamp() == attempt.changed_at.timestamp();
+    if seen.is_none_or(same) { Ok(()) } else { Err(OrderError::Changed) }
 }

@@ -68,7 +68,7 @@ impl Teller<'_> {
             news,
             facts: self.facts(attempt, &scope, resource, world),
             attempt: attempt.id.clone(),
-            who: attempt.by.name().into(),
+            who: attempt.wanted_by().into(),
             rule: attempt.rule.clone(),
             call,
             restarts,

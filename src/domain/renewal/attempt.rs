@@ -313,6 +313,12 @@ impl Attempt {
         }
     }
 
+    /// On whose word it is made: that of the person who wants it at once, else of who wanted it in the first place.
+    pub fn wanted_by(&self) -> &str {
+        let at_once = self.approval.as_ref().filter(|approval| approval.at_once);
+        at_once.map_or_else(|| self.by.name(), |approval| &approval.by)
+    }
+
     /// As it is written down before the call.
     #[must_use]
     pub fn stored(&self, rule: &str, expected_by: DateTime<Utc>, now: DateTime<Utc>) -> Self {

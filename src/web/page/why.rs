@@ -200,6 +200,7 @@ pub fn order(error: &OrderError, words: &Words) -> String {
         (Locale::Zh, OrderError::Over(state)) => {
             fill("它已经处于“{}”状态", &[words.renewal.attempt_word(state)])
         }
+        (Locale::Zh, OrderError::Changed) => "显示之后它已改变，请重新查看".to_owned(),
         (Locale::Zh, OrderError::StoreAway) => "存储目前不可用".to_owned(),
     }
 }

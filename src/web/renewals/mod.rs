@@ -18,8 +18,8 @@ use serde_json::json;
 
 use super::access::{CONTROL, MayChange};
 use super::api::renewals::{AttemptMember, RenewalsQuery, renewal, renewals};
-use super::inside::{OrderError, Ordered, Renewing};
-use super::json::to_text;
+use super::inside::{OrderError, Ordered, Renewing, Word};
+use super::json::{Moment, to_text};
 use super::page::order::OrderQuery;
 use super::query::nothing;
 use super::refusal::Refusal;
@@ -89,22 +89,25 @@ async fn show_plan(State(shown): State<Shown>, RawQuery(query): RawQuery) -> Ans
 struct Decided {
     by: Option<String>,
     now: bool,
+    changed_at: Option<Moment>,
 }
 
 async fn approve(may: MayChange, State(shown): State<Shown>, Path(id): Path<String>, body: Bytes) -> Answer {
-    let Decided { by, now } = read(&body)?;
+    let Decided { by, now, changed_at } = read(&body)?;
     let by = person(&may, by.as_deref())?;
-    let ordered = renewing(&shown)?.desk.approve(&id, &by, now).await;
+    let word = Word { by: &by, at_once: now, seen: changed_at.map(|at| at.0) };
+    let ordered = renewing(&shown)?.desk.approve(&id, word).await;
     Ok(answered(&shown, StatusCode::OK, ordered))
 }
 
 async fn reject(may: MayChange, State(shown): State<Shown>, Path(id): Path<String>, body: Bytes) -> Answer {
-    let Decided { by, now } = read(&body)?;
+    let Decided { by, now, changed_at } = read(&body)?;
     if now {
         return Err(Refusal::bad_request("the body is not understood: `now` has no meaning for a rejection"));
     }
     let by = person(&may, by.as_deref())?;
-    let ordered = renewing(&shown)?.desk.reject(&id, &by).await;
+    let word = Word { by: &by, at_once: false, seen: changed_at.map(|at| at.0) };
+    let ordered = renewing(&shown)?.desk.reject(&id, word).await;
     Ok(answered(&shown, StatusCode::OK, ordered))
 }
 
@@ -120,12 +123,13 @@ struct Wanted {
     cloud_service: Option<String>,
     by: Option<String>,
     now: bool,
+    changed_at: Option<Moment>,
 }
 
 async fn order(may: MayChange, State(shown): State<Shown>, body: Bytes) -> Answer {
     let wanted: Wanted = read(&body)?;
     let by = person(&may, wanted.by.as_deref())?;
-    let now = wanted.now;
+    let word = Word { by: &by, at_once: wanted.now, seen: wanted.changed_at.map(|at| at.0) };
     let asked = OrderQuery {
         resource: wanted.resource_id,
         provider: wanted.cloud_provider,
@@ -142,7 +146,7 @@ async fn order(may: MayChange, State(shown): State<Shown>, body: Bytes) -> Answe
     let (found, asked) = found.await;
     match &found[..] {
         [] => Err(no_resource(&asked.resource)),
-        [only] => Ok(answered(&shown, StatusCode::CREATED, desk.order(only, &by, now).await)),
+        [only] => Ok(answered(&shown, StatusCode::CREATED, desk.order(only, word).await)),
         several => Ok(ambiguous(several)),
     }
 }
@@ -228,18 +232,19 @@ fn answered(shown: &Shown, status: StatusCode, ordered: Ordered) -> Response {
 fn status_of(error: &OrderError) -> StatusCode {
     match error {
         OrderError::Unknown => StatusCode::NOT_FOUND,
-        OrderError::Refused { .. } | OrderError::Over(_) => StatusCode::CONFLICT,
+        OrderError::Refused { .. } | OrderError::Over(_) | OrderError::Changed => StatusCode::CONFLICT,
         OrderError::StoreAway => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
 /// Programs go by `code`: `unknown`, `refused` (then `reason` is the code of the refusal), `over` (then `state` is the word
-/// of its state), `ambiguous`, `store_away`.
+/// of its state), `changed`, `ambiguous`, `store_away`.
 fn not_ordered(error: &OrderError) -> Response {
     let (code, more) = match error {
         OrderError::Unknown => ("unknown", None),
         OrderError::Refused { why, .. } => ("refused", Some(("reason", why.code()))),
         OrderError::Over(state) => ("over", Some(("state", *state))),
+        OrderError::Changed => ("changed", None),
         OrderError::StoreAway => ("store_away", None),
     };
     let advice = match error {

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use super::{Answer, ledger, no_resource, person, renewing, status_of, unknown};
 use crate::web::access::MayChange;
 use crate::web::form::Filled;
-use crate::web::inside::Renewing;
+use crate::web::inside::{Renewing, Word};
 use crate::web::page::order::{OrderQuery, Ordering, order_page};
 use crate::web::page::renewal::{Asked, Notice, Reading, Viewer, about, renewal_page};
 use crate::web::page::tongue::Tongue;
@@ -69,9 +69,11 @@ pub(super) async fn decide(
     if !shown.seal.is_of(filled.field("token"), &about(&found).each_ref().map(String::as_str)) {
         return again(&shown, tongue, id, viewer, StatusCode::CONFLICT, Notice::Stale).await;
     }
+    let seen = found.attempt.map(|attempt| attempt.changed_at);
+    let word = Word { by: &by, at_once: filled.field("now") == "yes", seen };
     let ordered = match filled.field("what") {
-        "approve" => desk.approve(&id, &by, filled.field("now") == "yes").await,
-        "reject" => desk.reject(&id, &by).await,
+        "approve" => desk.approve(&id, word).await,
+        "reject" => desk.reject(&id, word).await,
         _ => return Err(Refusal::bad_request("the form says neither approve nor reject")),
     };
     match ordered {
@@ -138,11 +140,13 @@ pub(super) async fn order(may: MayChange, tongue: Tongue, State(shown): State<Sh
     let found = asked.found(&found);
     let [key] = &found[..] else { return Err(no_resource(&asked.resource)) };
     let board = Arc::clone(&board.borrow());
-    let seen = entries(&board).find(|entry| entry.step.is_some() && entry.resource() == Some(key));
-    let seen = seen.map(|entry| about(&entry)).unwrap_or_default();
-    let fresh = shown.seal.is_of(filled.field("token"), &seen.each_ref().map(String::as_str));
+    let entry = entries(&board).find(|entry| entry.step.is_some() && entry.resource() == Some(key));
+    let seen = entry.as_ref().and_then(|entry| Some(entry.attempt?.changed_at));
+    let state = entry.map(|entry| about(&entry)).unwrap_or_default();
+    let fresh = shown.seal.is_of(filled.field("token"), &state.each_ref().map(String::as_str));
     let (status, notice) = if fresh {
-        match desk.order(key, &by, filled.field("now") == "yes").await {
+        let word = Word { by: &by, at_once: filled.field("now") == "yes", seen };
+        match desk.order(key, word).await {
             Ok(attempt) => {
                 return Ok(back_to(tongue, &attempt.id, attempt.changed_at.timestamp_millis()));
             }

@@ -166,6 +166,7 @@ async fn orders_that_are_not_taken_say_why_with_a_code() {
         (OrderError::Unknown, 404, "unknown", None),
         (OrderError::Refused { why: Reason::Locked, detail }, 409, "refused", Some(("reason", "locked"))),
         (OrderError::Over("accepted"), 409, "over", Some(("state", "accepted"))),
+        (OrderError::Changed, 409, "changed", None),
         (OrderError::StoreAway, 503, "store_away", None),
     ] {
         *house.desk.refuses.lock().expect("whole") = Some(error);

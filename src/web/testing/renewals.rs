@@ -20,7 +20,7 @@ use crate::domain::renewal::plan::{World, plan};
 use crate::domain::resource::{Reading, TlsState};
 use crate::domain::snapshot::Snapshot;
 use crate::domain::testing::{moment, reading, scope};
-use crate::web::inside::{OrderError, Ordered, RenewalDesk, Renewing};
+use crate::web::inside::{OrderError, Ordered, RenewalDesk, Renewing, Word};
 
 static METHOD: Method = Method {
     action: "ModifyInstanceSSL",
@@ -191,19 +191,22 @@ fn decided(garden: &mut Garden, id: &str, state: State, by: &str, at_once: bool)
 }
 
 impl RenewalDesk for FakeDesk {
-    fn approve<'a>(&'a self, id: &'a str, by: &'a str, at_once: bool) -> BoxFuture<'a, Ordered> {
+    fn approve<'a>(&'a self, id: &'a str, word: Word<'a>) -> BoxFuture<'a, Ordered> {
+        let Word { by, at_once, .. } = word;
         self.change(format!("approve {id} by {by}, at once {at_once}"), |garden| {
             decided(garden, id, State::Approved, by, at_once)
         })
     }
 
-    fn reject<'a>(&'a self, id: &'a str, by: &'a str) -> BoxFuture<'a, Ordered> {
+    fn reject<'a>(&'a self, id: &'a str, word: Word<'a>) -> BoxFuture<'a, Ordered> {
+        let by = word.by;
         self.change(format!("reject {id} by {by}"), |garden| {
             decided(garden, id, State::Rejected { person: by.into() }, by, false)
         })
     }
 
-    fn order<'a>(&'a self, resource: &'a ResourceKey, by: &'a str, at_once: bool) -> BoxFuture<'a, Ordered> {
+    fn order<'a>(&'a self, resource: &'a ResourceKey, word: Word<'a>) -> BoxFuture<'a, Ordered> {
+        let Word { by, at_once, .. } = word;
         let id = &*resource.resource_id;
         self.change(format!("order {id} by {by}, at once {at_once}"), |garden| {
             let (at, person) = (moment() + Duration::from_secs(1), By::Person { name: by.into() });

@@ -3,6 +3,7 @@
 mod accounts;
 mod answers;
 mod clocks;
+mod orders;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
