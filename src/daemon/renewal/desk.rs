@@ -180,11 +180,7 @@ fn refused(why: Refusal) -> OrderError {
 }
 
 /// An attempt that can still be decided about.
-fn find<'a>(
-    known: &'a [Attempt],
-    id: &str,
-    seen: Option<DateTime<Utc>>,
-) -> Result<&'a Attempt, OrderError> {
+fn find<'a>(known: &'a [Attempt], id: &str, seen: Option<DateTime<Utc>>) -> Result<&'a Attempt, OrderError> {
     let attempt = known.iter().find(|attempt| *attempt.id == *id).ok_or(OrderError::Unknown)?;
     if !attempt.state.is_undecided() {
         return Err(OrderError::Over(attempt.state.as_str()));

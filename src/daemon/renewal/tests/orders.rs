@@ -54,15 +54,19 @@ async fn a_hooks_no_does_not_take_back_what_a_person_said() {
 async fn that_a_hook_says_no_is_told_once() {
     let mut house = house(RenewalMode::Auto).await;
     let id = house.attempt().await.id;
-    for _ in 0..3 {
-        house.renewals.course.vetoed.push((id.clone(), "not now".to_owned()));
+    for number in 0..3 {
+        house.renewals.course.vetoed.push((id.clone(), format!("not now, said {number} times")));
         house.turn().await;
         assert_eq!(house.state().await, "not_sent");
         house.pass(TimeDelta::minutes(11));
     }
     assert_eq!(house.told(|news| matches!(news, RenewalNews::Held { .. })).await, 1);
     house.until_sent().await;
-    assert_eq!(house.told(|news| matches!(news, RenewalNews::Started { .. })).await, 0, "it was told as held");
+    assert_eq!(
+        house.told(|news| matches!(news, RenewalNews::Started { .. })).await,
+        0,
+        "it was told as held"
+    );
 }
 
 #[tokio::test]
