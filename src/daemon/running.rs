@@ -503,7 +503,8 @@ async fn ended(loops: &mut JoinSet<Option<&'static str>>) -> Ended {
 }
 
 fn limits() -> Limits {
-    Limits { drain: GRACE, ..Limits::default() }
+    // before the end of everything, so that what is cut off is told
+    Limits { drain: GRACE.mul_f32(0.9), ..Limits::default() }
 }
 
 /// Calls a second that may go to the detail API of a scope now.

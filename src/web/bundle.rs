@@ -5,10 +5,12 @@
 //! rest is what page, metrics and log show anyway. Names of accounts and resources are in it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::api::renewals::of_board;
 use super::changes::status_now;
@@ -74,6 +76,10 @@ pub fn answers(kept: &KeptAnswers) -> File {
 /// What `doctor --replay` looks for.
 pub const ANSWERS: &str = "answers.json";
 
+/// What the store is asked for has this long.
+const STORE: Duration = Duration::from_secs(5);
+const SILENT: &str = "not known: the store does not answer";
+
 /// Everything that a running daemon can say.
 pub(super) async fn bundle(shown: &Shown) -> Result<Bundle, Refusal> {
     let inside = &shown.view.inside;
@@ -85,7 +91,7 @@ pub(super) async fn bundle(shown: &Shown) -> Result<Bundle, Refusal> {
     let mut files = vec![
         about(now, Some(shown.view.started_at), "the running daemon"),
         File::new("config.toml", config.to_string()),
-        File::new("status.json", status_now(shown).await + "\n"),
+        File::new("status.json", status(shown).await + "\n"),
         File::new("scopes.json", scopes(shown).await? + "\n"),
         File::new("renewals.json", renewals(shown).await + "\n"),
         File::json("store.json", &store(shown).await),
@@ -109,6 +115,12 @@ fn start(page: impl Iterator<Item = bytes::Bytes>) -> String {
     text
 }
 
+/// A store that hangs is when a bundle is wanted most.
+async fn status(shown: &Shown) -> String {
+    let status = timeout(STORE, status_now(shown)).await;
+    status.unwrap_or_else(|_| json!({ "error": SILENT }).to_string())
+}
+
 async fn scopes(shown: &Shown) -> Result<String, Refusal> {
     let query = ScopesQuery::parse(Some(SCOPES))?;
     Ok(shown.make(move |snapshot, now, context| to_text(&api::scopes(snapshot, &query, now, context))).await)
@@ -123,7 +135,10 @@ async fn renewals(shown: &Shown) -> String {
 async fn store(shown: &Shown) -> Value {
     let Some(handle) = &shown.view.inside.store else { return json!({ "configured": false }) };
     let Some(store) = handle.store() else { return json!({ "configured": true, "usable": false }) };
-    match store.facts().await {
+    let Ok(facts) = timeout(STORE, store.facts()).await else {
+        return json!({ "configured": true, "usable": null, "error": SILENT });
+    };
+    match facts {
         Err(error) => json!({ "configured": true, "usable": false, "error": error.to_string() }),
         Ok(facts) => json!({
             "configured": true, "usable": true, "place": store.place(), "kind": facts.kind,

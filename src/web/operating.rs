@@ -49,8 +49,9 @@ async fn reset_levels(may: MayChange, State(shown): State<Shown>) -> Answer {
 }
 
 async fn make_bundle(may: MayChange, State(shown): State<Shown>) -> Answer {
+    let bundle = bundle(&shown).await?;
     tracing::info!(by = may.who(), "a support bundle was made");
-    Ok(list(&bundle(&shown).await?))
+    Ok(list(&bundle))
 }
 
 fn levels(logging: &dyn Logging) -> Response {

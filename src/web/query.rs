@@ -191,7 +191,7 @@ pub(super) fn is_not(text: &str, possible: impl std::fmt::Display) -> String {
 }
 
 pub(super) fn matcher(text: &str, allowed: LabelSet) -> Result<Matcher, String> {
-    Matcher::parse(text, allowed)
+    Matcher::parse_foreign(text, allowed)
         .map_err(|error| shortened(&format!("{error}: {}", error.hint), 600).into_owned())
 }
 

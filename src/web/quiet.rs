@@ -242,7 +242,7 @@ async fn settle(may: MayChange, tongue: Tongue, State(shown): State<Shown>, body
         return back(Done::Away);
     };
     let fresh = dead.iter().find(|row| *row.message.id == *id).is_some_and(|row| {
-        let parts = about_letter(id, row.attempts);
+        let parts = about_letter(row);
         shown.seal.is_of(filled.field("token"), &parts.each_ref().map(String::as_str))
     });
     if !fresh {

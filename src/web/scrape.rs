@@ -19,9 +19,12 @@ use super::query::{Given, is_not, matcher};
 use super::refusal::Refusal;
 use super::view::{View, ViewSettings};
 use super::{AppState, answers};
-use crate::domain::matcher::LabelSet;
+use crate::domain::matcher::{LabelSet, Matcher};
 use crate::metrics::selection::{AccountLabels, Part, Selection};
 use crate::metrics::{CONTENT_TYPE as TEXT_FORMAT, GzipPage, Inflated, NotMade, RenderingFailed};
+
+/// So many expressions, and so many patterns in all of them: each may have to be matched with everything that is known.
+const MATCHERS: usize = 8;
 
 /// What `/metrics` is made from.
 #[derive(Clone)]
@@ -48,6 +51,11 @@ fn selection(query: Option<&str>, view: &View) -> Result<Option<Selection>, Refu
     const MANY: [&str; 2] = ["match", "part"];
     let mut given = Given::read_repeated(query, &MANY, &MANY);
     let matchers = given.take_all("match", |text| matcher(text, LabelSet::RESOURCE));
+    if matchers.len() > MATCHERS || matchers.iter().map(Matcher::patterns).sum::<usize>() > MATCHERS {
+        return Err(Refusal::bad_request(format!(
+            "parameter `match` is given too often, or has too many patterns: {MATCHERS} at most"
+        )));
+    }
     let parts = given.take_all("part", parts).concat();
     let parts = Some(parts).filter(|parts| !parts.is_empty());
     let accounts = Arc::clone(&view.settings.borrow());

@@ -77,12 +77,21 @@ pub enum LevelsError {
         "there are two levels for everything; write one, and PART=LEVEL for the rest, as in `info,hyper=warn`"
     )]
     Twice,
+    /// Nobody writes that by hand.
+    #[error("that is longer than {LONGEST} characters; name fewer parts")]
+    TooLong,
 }
+
+/// Characters of what is wanted: each part is compared with every event.
+const LONGEST: usize = 1000;
 
 impl Levels {
     /// Reads `info`, `debug,hyper=warn` or `sqlx=error`. Without a level for everything, that is `info`: who quiets
     /// one part does not want to silence the others.
     pub fn parse(text: &str) -> Result<Self, LevelsError> {
+        if text.len() > LONGEST {
+            return Err(LevelsError::TooLong);
+        }
         let mut parts = Vec::new();
         let mut everything = None;
         for word in text.split(',').map(str::trim) {

@@ -12,7 +12,7 @@ use std::os::unix::fs::MetadataExt as _;
 use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{FilterExt as _, FilterFn, Targets, filter_fn};
 use tracing_subscriber::fmt::format::{self, FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, MakeWriter};
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
@@ -62,11 +62,18 @@ pub fn start(levels: Levels, format: LogFormat, progress: Option<Progress>) -> R
     let recent = Recent::default();
     // begun with everything, so that the libraries that write to `log` are heard when somebody asks for them later
     let (filter, handle) = reload::Layer::new(Targets::new().with_default(LevelFilter::TRACE));
-    let kept = layer(LogFormat::Text, Dress::Plain, recent.clone()).with_filter(LevelFilter::WARN);
-    let shown = layer(format, dress(), stderr).with_filter(filter);
+    let kept =
+        layer(LogFormat::Text, Dress::Plain, recent.clone()).with_filter(LevelFilter::WARN.and(harmless()));
+    let shown = layer(format, dress(), stderr).with_filter(filter.and(harmless()));
     Registry::default().with(shown).with(kept).try_init()?;
     defect::log_panics();
     Ok(Switch::new(handle, levels, recent))
+}
+
+/// What reads the address of a PostgreSQL store and its files of passwords tells of what it does not understand, value
+/// and all.
+fn harmless() -> FilterFn {
+    filter_fn(|event| !event.target().starts_with("sqlx_postgres::options"))
 }
 
 fn dress() -> Dress {
@@ -207,7 +214,7 @@ mod tests {
         let captured = Captured::default();
         let writer = captured.clone();
         let levels = Levels::parse(levels).expect("good levels");
-        let layer = layer(format, dress, move || writer.clone()).with_filter(levels.targets);
+        let layer = layer(format, dress, move || writer.clone()).with_filter(levels.targets.and(harmless()));
         tracing::subscriber::with_default(Registry::default().with(layer), log);
         let bytes = captured.0.lock().expect("no panic while locked").clone();
         String::from_utf8(bytes).expect("UTF-8")
@@ -236,6 +243,17 @@ mod tests {
                 assert!(line.contains(r#"end=1""#), "quoted to its end: {line}");
             }
         }
+    }
+
+    #[test]
+    fn what_stands_in_the_address_of_a_store_is_in_no_log() {
+        let address = "postgres://me@127.0.0.1/n?nonsense=HUNTER2";
+        let read = || {
+            drop(address.parse::<sqlx::postgres::PgConnectOptions>().expect("an address"));
+            warn!("read");
+        };
+        let text = captured(LogFormat::Text, Dress::Plain, "trace,sqlx_postgres::options=trace", read);
+        assert!(text.contains("read") && !text.contains("HUNTER2"), "{text}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::task::AbortHandle;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::reload::Handle;
@@ -31,6 +32,8 @@ struct Now {
     wanted: Option<Wanted>,
     /// Of the requests so far: who falls back has to know whether somebody else asked meanwhile.
     number: u64,
+    /// Waits for the end of what is wanted.
+    sleeper: Option<AbortHandle>,
 }
 
 struct Wanted {
@@ -98,7 +101,10 @@ impl Logging for Switch {
         self.0.put(&levels);
         now.number += 1;
         now.wanted = Some(Wanted { levels, until, by: by.into() });
-        tokio::spawn(self.clone().fall_back_after(length, now.number));
+        let sleeper = tokio::spawn(self.clone().fall_back_after(length, now.number));
+        if let Some(before) = now.sleeper.replace(sleeper.abort_handle()) {
+            before.abort();
+        }
         Ok(())
     }
 

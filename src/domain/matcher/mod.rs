@@ -17,7 +17,7 @@ use std::fmt;
 use regex_lite::Regex;
 
 use label::Quoted;
-use read::Reader;
+use read::{Limit, Reader};
 
 pub use label::{Label, LabelSet};
 pub use read::MatcherError;
@@ -98,10 +98,25 @@ pub struct Matcher {
     terms: Vec<Term>,
 }
 
+/// Of the operator's own expressions: what nobody writes by hand is a mistake.
+const OWN: Limit = Limit { text: 64 * 1024, patterns: 1000, pattern: 1024 * 1024 };
+/// Of those of visitors: a hundred names in one pattern, and a few of them.
+const FOREIGN: Limit = Limit { text: 4 * 1024, patterns: 8, pattern: 32 * 1024 };
+
 impl Matcher {
     /// Reads an expression; only labels of `allowed` may stand in it.
     pub fn parse(text: &str, allowed: LabelSet) -> Result<Self, MatcherError> {
-        Reader::new(text, allowed).matcher()
+        Reader::new(text, allowed, OWN).matcher()
+    }
+
+    /// The same for what comes over the network, from whom nobody may know: it may cost little to keep and to match.
+    pub fn parse_foreign(text: &str, allowed: LabelSet) -> Result<Self, MatcherError> {
+        Reader::new(text, allowed, FOREIGN).matcher()
+    }
+
+    /// How many patterns it has: each may have to be matched with everything that is known.
+    pub fn patterns(&self) -> usize {
+        self.terms.iter().filter(|term| term.pattern.is_some()).count()
     }
 
     /// Whether all its parts hold. `lookup` answers for a label; `None` counts as the empty text.
@@ -155,6 +170,25 @@ mod tests {
 
     use super::label::WORDS;
     use super::*;
+
+    #[test]
+    fn what_comes_over_the_network_may_cost_little() {
+        let parse = |text: &str| Matcher::parse_foreign(text, LabelSet::RESOURCE);
+        let long = format!("resource_id=\"{}\"", "x".repeat(5000));
+        let many = vec![r#"resource_id=~"a""#; 9].join(", ");
+        for (name, text, says) in [
+            ("a small text for a large machine", r#"resource_id=~"a{200000}""#, "cannot be read"),
+            ("every state at each character", r#"resource_id=~"(.?){5000}""#, "cannot be read"),
+            ("a long text", &long, "too long"),
+            ("many patterns", &many, "too many patterns"),
+        ] {
+            let error = parse(text).expect_err(name);
+            assert!(error.to_string().contains(says), "{name}: {error}");
+        }
+        let names: Vec<_> = (0..40).map(|number| format!("r-bp1zxszhcgatnx{number:04}")).collect();
+        let usual = format!("resource_id=~\"{}\", cloud_service=\"redis\"", names.join("|"));
+        assert_eq!(parse(&usual).expect("of use").patterns(), 1);
+    }
 
     fn redis(label: &Label) -> Option<&'static str> {
         match label {

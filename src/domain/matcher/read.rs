@@ -1,6 +1,6 @@
 //! From text to [`Matcher`], with the character at which reading failed.
 
-use regex_lite::Regex;
+use regex_lite::{Regex, RegexBuilder};
 
 use super::label::{Label, LabelSet, WORDS, is_bare};
 use super::{Matcher, Op, Term};
@@ -25,21 +25,40 @@ pub(super) struct Reader<'t> {
     text: &'t str,
     at: usize,
     allowed: LabelSet,
+    limit: Limit,
+}
+
+/// What an expression may cost. A short pattern can stand for a very large machine (`a{200000}`).
+#[derive(Clone, Copy)]
+pub(super) struct Limit {
+    /// Bytes of the whole expression.
+    pub text: usize,
+    /// Patterns in it.
+    pub patterns: usize,
+    /// Bytes that a pattern takes in memory; it is matched state by state.
+    pub pattern: usize,
 }
 
 impl<'t> Reader<'t> {
-    pub(super) fn new(text: &'t str, allowed: LabelSet) -> Self {
-        Self { text, at: 0, allowed }
+    pub(super) fn new(text: &'t str, allowed: LabelSet, limit: Limit) -> Self {
+        Self { text, at: 0, allowed, limit }
     }
 
     pub(super) fn matcher(mut self) -> Result<Matcher, MatcherError> {
         let mut terms = Vec::new();
+        if self.text.len() > self.limit.text {
+            let most = format!("{} bytes at most", self.limit.text);
+            return Err(self.error("is too long", most));
+        }
         self.skip_blanks();
         if self.rest().is_empty() {
             return Err(self.error("is empty", SHAPE));
         }
         loop {
             terms.push(self.term()?);
+            if terms.iter().filter(|term| term.pattern.is_some()).count() > self.limit.patterns {
+                return Err(self.error("has too many patterns", format!("{} at most", self.limit.patterns)));
+            }
             self.skip_blanks();
             if self.rest().is_empty() {
                 return Ok(Matcher { terms });
@@ -63,7 +82,10 @@ impl<'t> Reader<'t> {
         let value = self.quoted(&label, op)?;
         let pattern = match op {
             Op::Is | Op::IsNot => None,
-            Op::Like | Op::NotLike => Some(whole(&value).map_err(|why| self.error_at(start, why.0, why.1))?),
+            Op::Like | Op::NotLike => {
+                let pattern = whole(&value, self.limit.pattern);
+                Some(pattern.map_err(|why| self.error_at(start, why.0, why.1))?)
+            }
         };
         Ok(Term { label, op, value: value.into(), pattern })
     }
@@ -184,12 +206,13 @@ impl<'t> Reader<'t> {
 }
 
 /// A pattern that matches whole values only, or what is wrong with it and a way out.
-fn whole(pattern: &str) -> Result<Regex, (String, String)> {
+fn whole(pattern: &str, limit: usize) -> Result<Regex, (String, String)> {
     let refused = |error: regex_lite::Error| {
         let hint = "write a plain character of that kind with a backslash in front: \\. \\( \\*";
         (format!("has a regular expression that cannot be read: {error}"), hint.to_owned())
     };
     // alone first: inside the group, `a)(b` would be read as something else
-    Regex::new(pattern).map_err(refused)?;
-    Regex::new(&format!("^(?:{pattern})$")).map_err(refused)
+    let read = |pattern: &str| RegexBuilder::new(pattern).size_limit(limit).build();
+    read(pattern).map_err(refused)?;
+    read(&format!("^(?:{pattern})$")).map_err(refused)
 }

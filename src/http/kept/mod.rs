@@ -21,7 +21,9 @@ use crate::call::CallError;
 mod clean;
 mod pem;
 
-/// So many failures are kept, the youngest.
+/// So many failures of one call with one status are kept, the youngest.
+const ALIKE: usize = 5;
+/// So many failures are kept in all, the youngest.
 const FAILURES: usize = 50;
 /// So many kinds of call are kept, of which there are about thirty.
 const KINDS: usize = 64;
@@ -145,6 +147,16 @@ impl KeptAnswers {
         let kept = KeptAnswer::of(place, keeping, answer, error, now);
         let mut all = self.lock();
         if error.is_some() {
+            // an outage says the same again and again; what is odd must not be pushed out by it
+            let of = |one: &KeptAnswer| {
+                (one.provider.clone(), one.account.clone(), one.action.clone(), one.status)
+            };
+            let this = of(&kept);
+            let alike = |other: &KeptAnswer| of(other) == this;
+            if all.failures.iter().filter(|other| alike(other)).count() >= ALIKE {
+                let oldest = all.failures.iter().position(alike).unwrap_or_default();
+                all.failures.remove(oldest);
+            }
             if all.failures.len() >= FAILURES {
                 all.failures.pop_front();
             }
@@ -253,8 +265,9 @@ mod tests {
         let failed = CallError::new(CallErrorKind::Refused, "rds:X", "no");
         for minute in 0..100 {
             let now = moment() + chrono::TimeDelta::minutes(minute);
+            let account = format!("account {minute}");
             kept.keep(&place(&cloud), Keeping::FORM, Some(&answer(&format!("[{minute}]"))), None, now);
-            kept.keep(&place(&cloud), Keeping::FORM, None, Some(&failed), now);
+            kept.keep(&Place { account: &account, ..place(&cloud) }, Keeping::FORM, None, Some(&failed), now);
         }
         let all = kept.all();
         assert_eq!(all.len(), 1 + FAILURES);
@@ -263,6 +276,21 @@ mod tests {
         assert_eq!((all[1].status, all[1].error.as_deref()), (None, Some("rds:X: refused: no")));
         kept.keep(&place(&cloud), Keeping::FORM, Some(&answer("[1]")), None, all[0].at);
         assert_eq!(kept.all()[0], all[0], "not twice within a moment");
+    }
+
+    #[test]
+    fn an_outage_does_not_push_out_what_is_odd() {
+        let (kept, cloud) = (KeptAnswers::default(), Arc::from("alibaba"));
+        let failed = |text: &str| CallError::new(CallErrorKind::Refused, "rds:X", text);
+        let odd = Place { action: "rds:Y", ..place(&cloud) };
+        kept.keep(&odd, Keeping::FORM, None, Some(&failed("odd")), moment());
+        for minute in 0..100 {
+            let now = moment() + chrono::TimeDelta::minutes(minute);
+            kept.keep(&place(&cloud), Keeping::FORM, None, Some(&failed(&format!("no, {minute}"))), now);
+        }
+        let errors: Vec<_> = kept.all().into_iter().filter_map(|answer| answer.error).collect();
+        assert_eq!((errors.len(), &*errors[0]), (1 + ALIKE, "rds:X: refused: odd"), "{errors:?}");
+        assert_eq!(errors[ALIKE], "rds:X: refused: no, 99");
     }
 
     #[test]

@@ -87,7 +87,8 @@ pub(super) fn is_about_the_instance(code: &str) -> bool {
 }
 
 /// Reads an answer into the call's own wire struct, or says which failure it is. Fields that the struct does not name
-/// (a private key among them) are skipped by the parser and never exist as values.
+/// (a private key among them) are skipped by the parser: no reading has them. (What is
+/// kept for a support bundle is cleaned before in `http/kept`.)
 ///
 /// # Errors
 /// The cloud's own error, or what is wrong with the answer.

@@ -1,7 +1,8 @@
 //! Answers as UCloud writes them, with its own field names, and only those that are used.
 //!
 //! `SSLContent` holds the private key next to the certificates. [`Content`] takes the certificates out of the text
-//! while the parser still holds it, and keeps nothing else: there is no value in `notafter` that ever has the key.
+//! while the parser still holds it, and keeps nothing else: no reading ever has the key. (What is kept for a
+//! support bundle is cleaned before in `http/kept`.)
 //! Every other text is a [`Loose`], which drops a text with a key in it.
 
 use std::fmt;

@@ -159,7 +159,7 @@ impl NewSilence {
     fn about(&self) -> Result<AboutMembers, String> {
         match (&self.matcher, &self.fingerprint, self.stage) {
             (Some(text), None, None) => {
-                let parsed = Matcher::parse(text, LabelSet::ALERT);
+                let parsed = Matcher::parse_foreign(text, LabelSet::ALERT);
                 let wrong = |error: MatcherError| format!("`match` {error}: {}", error.hint);
                 parsed.map_err(|error| shortened(&wrong(error), 600).into_owned())?;
                 Ok((Some(text.as_str().into()), None, None))

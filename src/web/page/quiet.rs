@@ -14,6 +14,7 @@ use crate::domain::alert::board::lines;
 use crate::domain::alert::decide::World;
 use crate::domain::alert::memory::Memory;
 use crate::domain::alert::message::Fingerprint;
+use crate::domain::alert::outbox::Row;
 use crate::domain::alert::silence::About;
 use crate::domain::finding::Stage;
 use crate::domain::identity::{CertRole, Scope};
@@ -173,8 +174,10 @@ pub fn about_silence(id: &str, ends_at: DateTime<Utc>) -> [String; 3] {
 }
 
 /// What the form that settles a message is sealed with.
-pub fn about_letter(id: &str, attempts: u32) -> [String; 3] {
-    ["letter".to_owned(), id.to_owned(), attempts.to_string()]
+pub fn about_letter(letter: &Row) -> [String; 3] {
+    // attempts begin anew with each retry, the moment at which it was given up does not come again
+    let given_up = letter.settled_at.map_or(0, |at| at.timestamp_millis());
+    ["letter".to_owned(), letter.message.id.to_string(), given_up.to_string()]
 }
 
 /// A seal over parts that are texts.

@@ -181,7 +181,7 @@ fn dead_letter(letter: &Letter, context: &PageContext<'_>, words: &Words) -> Dea
         at: Stamp::new(message.at, context.timezone),
         attempts: words.attempts.of(letter.attempts as usize),
         error: shortened(letter.last_error.as_deref().unwrap_or_default(), STORY).into_owned(),
-        token: token(context, &about_letter(&message.id, letter.attempts)),
+        token: token(context, &about_letter(letter)),
     }
 }
 
