@@ -175,7 +175,7 @@ mod tests {
     fn what_comes_over_the_network_may_cost_little() {
         let parse = |text: &str| Matcher::parse_foreign(text, LabelSet::RESOURCE);
         let long = format!("resource_id=\"{}\"", "x".repeat(5000));
-        let many = vec![r#"resource_id=~"a""#; 9].join(", ");
+        let many = [r#"resource_id=~"a""#; 9].join(", ");
         for (name, text, says) in [
             ("a small text for a large machine", r#"resource_id=~"a{200000}""#, "cannot be read"),
             ("every state at each character", r#"resource_id=~"(.?){5000}""#, "cannot be read"),
