@@ -58,7 +58,15 @@ impl RenewalDesk for Desk {
     }
 
     fn order<'a>(&'a self, resource: &'a ResourceKey, word: Word<'a>) -> BoxFuture<'a, Ordered> {
-        Box::pin(self.change(word.by, move |known, now| self.ordered(known, resource, word, now)))
+        Box::pin(async move {
+            let ordered =
+                self.change(word.by, move |known, now| self.ordered(known, resource, word, now)).await;
+            if let (Ok(attempt), Some(own)) = (&ordered, &self.context.own) {
+                own.add(&attempt.id);
+                self.context.ask.notify_one();
+            }
+            ordered
+        })
     }
 }
 
@@ -180,11 +188,7 @@ fn refused(why: Refusal) -> OrderError {
 }
 
 /// An attempt that can still be decided about.
-fn find<'a>(
-    known: &'a [Attempt],
-    id: &str,
-    seen: Option<DateTime<Utc>>,
-) -> Result<&'a Attempt, OrderError> {
+fn find<'a>(known: &'a [Attempt], id: &str, seen: Option<DateTime<Utc>>) -> Result<&'a Attempt, OrderError> {
     let attempt = known.iter().find(|attempt| *attempt.id == *id).ok_or(OrderError::Unknown)?;
     if !attempt.state.is_undecided() {
         return Err(OrderError::Over(attempt.state.as_str()));

@@ -62,7 +62,11 @@ async fn that_a_hook_says_no_is_told_once() {
     }
     assert_eq!(house.told(|news| matches!(news, RenewalNews::Held { .. })).await, 1);
     house.until_sent().await;
-    assert_eq!(house.told(|news| matches!(news, RenewalNews::Started { .. })).await, 0, "it was told as held");
+    assert_eq!(
+        house.told(|news| matches!(news, RenewalNews::Started { .. })).await,
+        0,
+        "it was told as held"
+    );
 }
 
 #[tokio::test]
