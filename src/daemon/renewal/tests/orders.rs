@@ -54,8 +54,8 @@ async fn a_hooks_no_does_not_take_back_what_a_person_said() {
 async fn that_a_hook_says_no_is_told_once() {
     let mut house = house(RenewalMode::Auto).await;
     let id = house.attempt().await.id;
-    for _ in 0..3 {
-        house.renewals.course.vetoed.push((id.clone(), "not now".to_owned()));
+    for number in 0..3 {
+        house.renewals.course.vetoed.push((id.clone(), format!("not now, said {number} times")));
         house.turn().await;
         assert_eq!(house.state().await, "not_sent");
         house.pass(TimeDelta::minutes(11));
