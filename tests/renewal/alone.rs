@@ -41,7 +41,9 @@ async fn one_is_renewed_and_nothing_else_is_begun_or_announced() {
     let later = Utc::now() + TimeDelta::days(6);
     home.cloud.create(Instance::new(Engine::PostgreSql, "pgm-third", "1", REGION, later));
     home.edit(APPROVE, AUTO);
-    let touch = |name: &str| format!("[\"/usr/bin/touch\", \"{}\"]", home.path(name).display());
+    // slow enough to be cut off by a command that does not wait
+    let touch =
+        |name: &str| format!("[\"/bin/sh\", \"-c\", \"sleep 2; touch '{}'\"]", home.path(name).display());
     let hook = format!("hook = {{ before = {}, after = {} }}\n[store]", touch("before"), touch("after"));
     home.edit("[store]", &hook);
 
