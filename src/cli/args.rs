@@ -126,7 +126,8 @@ pub enum Command {
     /// Renew one certificate by hand, with the same refusals as a planned renewal
     ///
     /// Shows what would be called and asks; then the running daemon carries it out, in the window of the rule, or with --now
-    /// as soon as possible, and this command tells how it goes. Ends with 0 when a later end was read.
+    /// as soon as possible, and this command tells how it goes. Where none runs, this command does it by itself, and no
+    /// daemon uses the store meanwhile. Ends with 0 when a later end was read.
     Renew(Renew),
     /// See what is renewed, and approve or reject it
     #[command(subcommand)]

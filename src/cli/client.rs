@@ -1,16 +1,20 @@
-//! Asks the running daemon over its control socket: HTTP over a Unix socket, one request and one answer.
+//! Asks the running daemon over its control socket: HTTP over a Unix socket, one request and one answer. What a command
+//! does in the place of the daemon is asked in the same way, without a socket.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use axum::Router;
 use bytes::Bytes;
+use http_body::Body;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
+use tower::ServiceExt as _;
 
 /// The daemon begins every answer within half a minute.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -70,15 +74,22 @@ struct Problem {
     detail: String,
 }
 
-/// A daemon that may be running.
+/// A daemon that may be running, or what stands for it in this process.
+#[derive(Clone)]
 pub(super) struct Client {
     socket: PathBuf,
+    inside: Option<Router>,
 }
 
 impl Client {
     /// The daemon that listens there, if one does.
     pub(super) fn at(socket: &Path) -> Self {
-        Self { socket: socket.to_owned() }
+        Self { socket: socket.to_owned(), inside: None }
+    }
+
+    /// These routes, in this process.
+    pub(super) fn inside(routes: Router) -> Self {
+        Self { socket: "notafter".into(), inside: Some(routes) }
     }
 
     /// The body of a good answer.
@@ -116,18 +127,32 @@ impl Client {
         path: &str,
         body: Option<String>,
     ) -> Result<(StatusCode, String), ClientError> {
-        let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.not_connected(error))?;
-        let broken = |error: hyper::Error| self.broken(io::Error::other(error));
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        let driver = tokio::spawn(connection);
         let request = Request::builder().method(method).uri(path).header("host", "notafter");
         let request =
             request.header("connection", "close").body(Full::new(Bytes::from(body.unwrap_or_default())));
         let request = request.map_err(|error| self.odd(&error.to_string()))?;
+        if let Some(routes) = self.inside.clone() {
+            let Ok(answer) = routes.oneshot(request).await;
+            return self.read(answer).await;
+        }
+        let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.not_connected(error))?;
+        let broken = |error: hyper::Error| self.broken(io::Error::other(error));
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        let driver = tokio::spawn(connection);
         let answer = sender.send_request(request).await.map_err(broken)?;
+        let read = self.read(answer).await;
+        driver.abort();
+        read
+    }
+
+    /// Status and text of an answer.
+    async fn read<B>(&self, answer: Response<B>) -> Result<(StatusCode, String), ClientError>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let status = answer.status();
         let body = Limited::new(answer.into_body(), LONGEST).collect().await;
-        driver.abort();
         let body = body.map_err(|error| self.odd(&error.to_string()))?.to_bytes();
         let text = String::from_utf8(body.to_vec()).map_err(|_| self.odd("it is no text"))?;
         Ok((status, text))

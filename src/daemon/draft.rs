@@ -165,7 +165,7 @@ fn thresholds_of(alert: &AlertPolicy, described: &Described<'_>) -> Thresholds {
     matching.map_or(alert.thresholds, |(_, thresholds)| *thresholds)
 }
 
-fn view_settings(config: &Config) -> ViewSettings {
+pub(super) fn view_settings(config: &Config) -> ViewSettings {
     let accounts: BTreeMap<Box<str>, AccountInfo> = config
         .accounts
         .iter()

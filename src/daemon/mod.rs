@@ -7,6 +7,7 @@
 
 mod accounts;
 pub mod alerts;
+pub mod alone;
 pub mod doctor;
 mod draft;
 mod host;

@@ -177,6 +177,11 @@ impl Store {
         self.pool.close().await;
     }
 
+    /// Nobody else can open it as long as this one is open: a file has a lock, a database on a server has none.
+    pub fn is_ours_alone(&self) -> bool {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// The file, or the address of the server without its password.
     pub fn place(&self) -> &str {
         &self.place

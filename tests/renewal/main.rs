@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used)] // in a test, a panic is the message
 
+mod alone;
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../year/dice.rs"]

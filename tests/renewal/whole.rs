@@ -2,7 +2,7 @@
 //! cannot be written while the answer of the cloud waits.
 
 #[path = "whole/home.rs"]
-mod home;
+pub(crate) mod home;
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! What each command does: reads the configuration, looks or runs, prints, and says how the process ends.
 
 mod acknowledge;
+mod alone;
 mod bundle;
 mod daemon;
 mod demo;
@@ -81,7 +82,10 @@ fn execute(arguments: &Arguments) -> Exit {
             Some(exit) => exit,
             None => with_config(global, |config| run_async(look::plan(config, plan.format))),
         },
-        Command::Renew(renew) => with_socket(global, |socket| run_async(order::renew(socket, renew))),
+        Command::Renew(renew) => match run_asked(global, |socket| order::renew(socket, renew)) {
+            Some(exit) => exit,
+            None => with_config(global, |config| run_async(alone::renew(config, renew))),
+        },
         Command::Renewals(renewals) => {
             with_socket(global, |socket| run_async(order::renewals(socket, renewals)))
         }

@@ -1,5 +1,5 @@
-//! `plan`, `renew` and `renewals`: what the running daemon plans, and orders of people. It alone renews: what it orders is
-//! written down first, so that nobody orders it a second time.
+//! `plan`, `renew` and `renewals`: what the running daemon plans, and orders of people. What is ordered is written down
+//! first, so that nobody orders it a second time. Where no daemon runs, `alone` stands in for it.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -75,9 +75,11 @@ type Done = Result<Exit, Trouble>;
 
 /// Why a command ends without what was wanted.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+pub(super) enum Trouble {
+    /// There is no good answer.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// In these words.
     #[error("{0}")]
     Said(String),
 }
@@ -114,12 +116,9 @@ async fn meant(
             client.json(Method::GET, &format!("{RENEWALS}/{}", encoded(id)), None).await?;
         return Ok(detail.item);
     }
-    let quoted = id.replace('\\', "\\\\").replace('"', "\\\"");
-    let more = matcher.map_or_else(String::new, |matcher| format!(", {matcher}"));
-    let expression = format!("resource_id=\"{quoted}\"{more}");
-    let found = everything(client, &format!("all=true&match={}", encoded(&expression))).await?;
     // history is not what is meant where something is planned
-    let current: Vec<_> = found.items.into_iter().filter(|item| item.decision.is_some()).collect();
+    let current: Vec<_> =
+        of_resource(client, id, matcher).await?.into_iter().filter(|item| item.decision.is_some()).collect();
     let suiting: Vec<_> = current.iter().filter(|item| suits(item)).cloned().collect();
     let several = if suiting.is_empty() { current } else { suiting };
     match &several[..] {
@@ -130,6 +129,35 @@ async fn meant(
         [only] => Ok(only.clone()),
         several => Err(Trouble::Said(renewing::several(several))),
     }
+}
+
+async fn of_resource(
+    client: &Client,
+    id: &str,
+    matcher: Option<&Matcher>,
+) -> Result<Vec<RenewalItem>, ClientError> {
+    let quoted = id.replace('\\', "\\\\").replace('"', "\\\"");
+    let more = matcher.map_or_else(String::new, |matcher| format!(", {matcher}"));
+    let expression = format!("resource_id=\"{quoted}\"{more}");
+    Ok(everything(client, &format!("all=true&match={}", encoded(&expression))).await?.items)
+}
+
+/// The renewal of this attempt, if its resource is meant.
+pub(super) async fn by_attempt(
+    client: &Client,
+    id: &str,
+    matcher: Option<&Matcher>,
+) -> Result<Option<RenewalItem>, ClientError> {
+    let path = format!("{RENEWALS}/{}", encoded(id));
+    let item = client.json::<RenewalDetail>(Method::GET, &path, None).await?.item;
+    if matcher.is_none() {
+        return Ok(Some(item));
+    }
+    let meant = of_resource(client, &item.resource_id, matcher).await?;
+    let place = |item: &RenewalItem| {
+        [&item.cloud_account, &item.cloud_project, &item.cloud_region, &item.cloud_service].map(String::clone)
+    };
+    Ok(meant.iter().any(|other| place(other) == place(&item)).then_some(item))
 }
 
 /// `now`: approve, at once or in the window; `None`: reject.
@@ -180,27 +208,48 @@ fn unless_agreed(item: &RenewalItem, yes: bool, question: &str) -> Option<Exit> 
     Some(Exit::Failed)
 }
 
-/// Orders one renewal and tells how it goes.
-pub(super) async fn renew(socket: PathBuf, renew: &Renew) -> Exit {
-    let client = Client::at(&socket);
-    match ordered(&client, renew).await {
-        Ok(exit) => exit,
-        Err(Trouble::Client(error)) if error.is_nobody() => failed(&format!(
-            "{error}\n  a renewal by hand goes through the running daemon, which writes down what it orders before it does"
-        )),
-        Err(error) => failed(&error),
+/// Orders one renewal and tells how it goes; `None`: no daemon answers.
+pub(super) async fn renew(socket: PathBuf, renew: &Renew) -> Option<Exit> {
+    match ordered(&Client::at(&socket), renew).await {
+        Ok(exit) => Some(exit),
+        Err(Trouble::Client(error)) if error.is_nobody() => None,
+        Err(error) => Some(failed(&error)),
     }
 }
 
 async fn ordered(client: &Client, renew: &Renew) -> Done {
+    let attempt = match placed(client, renew).await? {
+        Placed::Ordered(attempt) => attempt,
+        Placed::Not(exit) => return Ok(exit),
+    };
+    if renew.no_wait {
+        return Ok(Exit::Ok);
+    }
+    eprintln!("following it; Ctrl-C ends this command, not the renewal");
+    follow(client, &attempt, ended).await
+}
+
+/// What came of an order.
+pub(super) enum Placed {
+    /// It is written down.
+    Ordered(Box<AttemptMember>),
+    /// It is not wanted, and the process ends so.
+    Not(Exit),
+}
+
+/// Shows what is meant, asks, and has it written down.
+pub(super) async fn placed(client: &Client, renew: &Renew) -> Result<Placed, Trouble> {
     let item = meant(client, &renew.resource_id, renew.matcher.as_ref(), |item| item.can_order).await?;
     if !item.can_order {
         printed(&renewing::item(&item), Exit::Ok);
         return Err(Trouble::Said("it cannot be ordered as it is, see above".to_owned()));
     }
     let question = if renew.now { "Renew it as soon as possible?" } else { "Renew it in its window?" };
-    if let Some(exit) = unless_agreed(&item, renew.order.yes, question) {
-        return Ok(exit);
+    let (shown, yes) = (item.clone(), renew.order.yes);
+    // a person thinks for as long as they like, and may press Ctrl-C instead
+    let refused = tokio::task::spawn_blocking(move || unless_agreed(&shown, yes, question));
+    if let Some(exit) = refused.await.unwrap_or(Some(Exit::Failed)) {
+        return Ok(Placed::Not(exit));
     }
     let body = json!({
         "resource_id": item.resource_id, "cloud_provider": item.cloud_provider, "cloud_account": item.cloud_account,
@@ -209,15 +258,18 @@ async fn ordered(client: &Client, renew: &Renew) -> Done {
     });
     let attempt: AttemptMember = client.json(Method::POST, RENEWALS, Some(body.to_string())).await?;
     let said = format!("{}: {}", visible(&attempt.id), renewing::outcome(&attempt));
-    if renew.no_wait || printed(&said, Exit::Ok) != Exit::Ok {
-        return Ok(printed(&said, Exit::Ok));
-    }
-    eprintln!("following it; Ctrl-C ends this command, not the renewal");
-    follow(client, &attempt).await
+    Ok(match printed(&said, Exit::Ok) {
+        Exit::Ok => Placed::Ordered(Box::new(attempt)),
+        exit => Placed::Not(exit),
+    })
 }
 
 /// Tells each change until it is over.
-async fn follow(client: &Client, ordered: &AttemptMember) -> Done {
+pub(super) async fn follow(
+    client: &Client,
+    ordered: &AttemptMember,
+    mut ended: impl FnMut(&RenewalItem, &AttemptMember) -> Option<Exit>,
+) -> Result<Exit, Trouble> {
     let path = format!("{RENEWALS}/{}", encoded(&ordered.id));
     let (mut last, mut failures) = (String::new(), 0);
     loop {
@@ -252,7 +304,7 @@ async fn follow(client: &Client, ordered: &AttemptMember) -> Done {
 }
 
 /// How the process ends, once nothing more is to come by itself.
-fn ended(item: &RenewalItem, attempt: &AttemptMember) -> Option<Exit> {
+pub(super) fn ended(item: &RenewalItem, attempt: &AttemptMember) -> Option<Exit> {
     match &*attempt.state {
         "confirmed" => Some(Exit::Ok),
         "rejected" | "without_effect" | "failed_later" | "refused" | "unknown" => Some(Exit::Failed),

@@ -227,7 +227,7 @@ impl Poller {
         let Some(resource) = resource.filter(|resource| !resource.carried) else { return };
         if resource.due.is_none_or(|due| due > now) {
             let id = Arc::clone(&resource.id);
-            self.plan_detail(index, &id, now);
+            self.plan_wished(index, &id, now);
         }
     }
 

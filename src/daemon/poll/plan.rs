@@ -28,6 +28,12 @@ const THROTTLED_TRIES: u32 = 5;
 pub enum Mode {
     /// The daemon: every look plans the next.
     Continuous,
+    /// As long as somebody follows one resource: listings go on, details only of resources with this id, and of what
+    /// somebody wishes to know.
+    Following {
+        /// This resource.
+        only: ResourceId,
+    },
     /// One round: every look once; with an id, details only of resources with that id.
     Once {
         /// Look only at this resource.
@@ -43,8 +49,8 @@ impl Mode {
 
     fn wants(&self, id: &str) -> bool {
         match self {
-            Self::Once { only: Some(only) } => &**only == id,
-            _ => true,
+            Self::Once { only: Some(only) } | Self::Following { only } => &**only == id,
+            Self::Continuous | Self::Once { only: None } => true,
         }
     }
 }
@@ -434,9 +440,13 @@ impl Poller {
     }
 
     pub(super) fn plan_detail(&mut self, index: usize, id: &ResourceId, at: Duration) {
-        if !self.mode.wants(id) {
-            return;
+        if self.mode.wants(id) {
+            self.plan_wished(index, id, at);
         }
+    }
+
+    /// The same for one that somebody asked for.
+    pub(super) fn plan_wished(&mut self, index: usize, id: &ResourceId, at: Duration) {
         let state = &self.scopes[index];
         self.snapshot.scope_mut(&state.scope).plan(id, at);
         self.due.schedule(state.details, at, Look::Detail { scope: index, id: Arc::clone(id) });

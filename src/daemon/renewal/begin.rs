@@ -25,7 +25,7 @@ impl Renewals {
         self.course.cleared.retain(|_, at| view.now - *at < CLEARED && *at <= view.now);
         for step in &plan.steps {
             let Decision::Renew { call, attempt } = &step.decision else { continue };
-            if self.course.beginning.contains(&attempt.id) {
+            if self.course.beginning.contains(&attempt.id) || !self.may_begin(&attempt.id) {
                 continue;
             }
             if let Some(trouble) = self.clock_trouble(&step.resource) {

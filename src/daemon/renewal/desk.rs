@@ -58,7 +58,15 @@ impl RenewalDesk for Desk {
     }
 
     fn order<'a>(&'a self, resource: &'a ResourceKey, word: Word<'a>) -> BoxFuture<'a, Ordered> {
-        Box::pin(self.change(word.by, move |known, now| self.ordered(known, resource, word, now)))
+        Box::pin(async move {
+            let ordered =
+                self.change(word.by, move |known, now| self.ordered(known, resource, word, now)).await;
+            if let (Ok(attempt), Some(own)) = (&ordered, &self.context.own) {
+                own.add(&attempt.id);
+                self.context.ask.notify_one();
+            }
+            ordered
+        })
     }
 }
 

@@ -9,6 +9,7 @@ mod desk;
 mod hook;
 mod keeping;
 mod outcome;
+mod own;
 mod round;
 mod tell;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use tokio::time::Instant;
 pub use desk::Desk;
 
 use self::keeping::Keeping;
+use self::own::OwnOrders;
 use self::work::{Answer, Done};
 use super::poll::Wishes;
 use super::pulse::Pulse;
@@ -98,6 +100,8 @@ struct Context {
     board: watch::Sender<Arc<Board>>,
     /// Rung when a person ordered something.
     ask: Notify,
+    /// `None`: everything that is planned is carried out.
+    own: Option<OwnOrders>,
 }
 
 /// The renewal loop.
@@ -193,6 +197,7 @@ impl Renewals {
             clock,
             board: watch::Sender::new(Arc::new(board)),
             ask: Notify::new(),
+            own: None,
         };
         Self { context: Arc::new(context), course: Course::default(), pulse: Pulse::default() }
     }

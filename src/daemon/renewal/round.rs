@@ -72,7 +72,7 @@ impl Renewals {
         }
         let moment = Instant::now();
         let plan = self.plan(&view).await;
-        let announced = self.announce(&view, &plan).await;
+        let announced = self.context.own.is_none() && self.announce(&view, &plan).await;
         self.read_what_is_missing(&view, &plan);
         let begun = !announced && !jumped && self.begin(&view, &plan, moment).await;
         self.publish(&view, plan);
@@ -145,8 +145,8 @@ impl Renewals {
     async fn plan(&self, view: &View) -> Plan {
         let (context, details) = (Arc::clone(&self.context), self.course.details.clone());
         let (troubles, heard) = (self.course.troubles.clone(), self.course.heard.clone());
-        let (snapshot, rules, known, now) =
-            (Arc::clone(&view.snapshot), Arc::clone(&view.rules), view.known.clone(), view.now);
+        let (snapshot, rules, now) = (Arc::clone(&view.snapshot), Arc::clone(&view.rules), view.now);
+        let (attempts, silences) = (self.for_a_plan(&view.known.attempts), view.known.silences.clone());
         let planned = tokio::task::spawn_blocking(move || {
             plan(&World {
                 snapshot: &snapshot,
@@ -156,8 +156,8 @@ impl Renewals {
                 details: &details,
                 troubles: &troubles,
                 heard: &heard,
-                attempts: &known.attempts,
-                silences: &known.silences,
+                attempts: &attempts,
+                silences: &silences,
                 zone: rules.alert.timezone,
                 now,
             })

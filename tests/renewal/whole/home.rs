@@ -1,5 +1,6 @@
 //! The real program with one RDS instance at a simulated cloud, a receiver, and a control socket.
 
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -9,9 +10,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
+use notafter::domain::renewal::attempt::Attempt;
 use notafter::sim::alibaba::{Account, AlibabaCloud, Engine, Fleet, Instance, Key, Region, Renewal};
 use notafter::sim::receivers::Reception;
 use notafter::sim::receivers::webhook::Webhook;
+use notafter::store::Store;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -20,7 +23,7 @@ use tokio::net::{TcpStream, UnixStream};
 pub(crate) const SECRET: &str = "PLANTED-SECRET-4711";
 pub(crate) const HOST: &str = "pgm-own.pg.rds.aliyuncs.com";
 pub(crate) const ID: &str = "pgm-own";
-const REGION: &str = "cn-hangzhou";
+pub(crate) const REGION: &str = "cn-hangzhou";
 const SIGNING: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// See the module.
@@ -92,6 +95,13 @@ impl Home {
         file.write_all(text.as_bytes()).unwrap();
     }
 
+    /// Says something else in the configuration.
+    pub(crate) fn edit(&self, old: &str, new: &str) {
+        let text = fs::read_to_string(self.path("config.toml")).unwrap();
+        assert!(text.contains(old), "{old} is not in the configuration");
+        fs::write(self.path("config.toml"), text.replace(old, new)).unwrap();
+    }
+
     /// Puts a pair on the disk, and says what its key is made of.
     pub(crate) fn pair(&self, host: &str, end: DateTime<Utc>, other_key: bool) -> String {
         let key = KeyPair::generate().unwrap();
@@ -121,9 +131,50 @@ impl Home {
 
     /// What a command says.
     pub(crate) async fn says(&self, words: &[&str]) -> String {
+        self.ends(words).await.1
+    }
+
+    /// With which code a command ends, and what it says.
+    pub(crate) async fn ends(&self, words: &[&str]) -> (Option<i32>, String) {
         let mut command = self.command(words);
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+        let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+        (output.status.code(), format!("{out}{err}"))
+    }
+
+    /// Waits until people heard this word.
+    pub(crate) async fn until_told(&self, word: &str) {
+        for _ in 0..200 {
+            if self.told().contains(word) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        panic!("nobody heard {word}: {}\n{}", self.told(), tail(&self.log()));
+    }
+
+    /// Ids of the messages with this word, each once.
+    pub(crate) fn ids_told(&self, word: &str) -> BTreeSet<String> {
+        let has = |body: Option<Value>| body.is_some_and(|body| body.to_string().contains(word));
+        let meant = self.reception.deliveries().into_iter().filter(|got| has(got.request.json()));
+        meant.map(|got| got.request.header("webhook-id").unwrap().to_owned()).collect()
+    }
+
+    /// The end of a certificate as the store has it. No daemon runs.
+    pub(crate) async fn kept_end(&self, id: &str) -> Option<DateTime<Utc>> {
+        let store = Store::open(&format!("sqlite:{}", self.path("notafter.db").display())).await.unwrap();
+        let known = store.load(Utc::now()).await.unwrap().snapshot;
+        store.close().await;
+        let found = known.resources().find(|(_, resource)| &*resource.id == id);
+        found.and_then(|(_, resource)| resource.certificates().first().map(|known| known.not_after))
+    }
+
+    /// What the store has of renewals. No daemon runs.
+    pub(crate) async fn attempts(&self) -> Vec<Attempt> {
+        let store = Store::open(&format!("sqlite:{}", self.path("notafter.db").display())).await.unwrap();
+        let attempts = store.attempts(Utc::now()).await.unwrap();
+        store.close().await;
+        attempts
     }
 
     pub(crate) fn log(&self) -> String {

@@ -4,6 +4,7 @@ mod accounts;
 mod answers;
 mod clocks;
 mod orders;
+mod own;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
