@@ -362,6 +362,10 @@ fn conditions() -> Vec<Case> {
             let at = f.now - minutes(61);
             f.change_reading("redis", "r-1", |reading| reading.at = at);
         }),
+        ("listed with the filters of before", Refusal::StaleReading, |f| {
+            f.accounts
+                .insert("prod".into(), AccountWords { filtered_by: Some(7), ..AccountWords::default() });
+        }),
         ("listed long ago", Refusal::StaleReading, |f| {
             f.now += minutes(61);
             f.read("redis", "r-1", f.now + TimeDelta::days(10));
