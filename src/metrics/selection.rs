@@ -74,7 +74,7 @@ impl Selection {
         matchers: Vec<Matcher>,
         accounts: Arc<dyn AccountLabels>,
     ) -> Result<Self, SelectionError> {
-        let narrow = matchers.iter().flat_map(Matcher::labels).find(|label| !is_of_scopes(label));
+        let narrow = matchers.iter().flat_map(Matcher::labels).find(|label| !Label::is_of_scope(label));
         let all = match (matchers.is_empty(), narrow) {
             (true, _) => &Part::ALL[..],
             (false, None) => &[Part::Resources, Part::Scopes],
@@ -114,7 +114,7 @@ impl Selection {
         }
         let account_label = |key: &str| self.accounts.label(&scope.account, key);
         let described = DescribedScope { scope, account_label: &account_label };
-        let of = |matcher: &Matcher| match matcher.labels().all(is_of_scopes) {
+        let of = |matcher: &Matcher| match matcher.labels().all(Label::is_of_scope) {
             true if described.is(matcher) => Choice::All,
             false if described.may_hold(matcher) => Choice::Some,
             _ => Choice::None,
@@ -156,16 +156,4 @@ pub(super) enum Choice {
     Some,
     /// Every one.
     All,
-}
-
-fn is_of_scopes(label: &Label) -> bool {
-    matches!(
-        label,
-        Label::CloudProvider
-            | Label::CloudAccount
-            | Label::CloudProject
-            | Label::CloudRegion
-            | Label::CloudService
-            | Label::AccountLabel(_)
-    )
 }

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::domain::duration::{DurationError, parse_duration};
 use crate::domain::identity::Scope;
-use crate::domain::matcher::{Label, LabelSet, Matcher};
+use crate::domain::matcher::{LabelSet, Matcher};
 use crate::domain::nearest::nearest;
 use crate::domain::resource::TlsState;
 use crate::visible::shortened;
@@ -197,7 +197,7 @@ pub(super) fn matcher(text: &str, allowed: LabelSet) -> Result<Matcher, String> 
 
 fn scope_matcher(text: &str) -> Result<Matcher, String> {
     let matcher = matcher(text, LabelSet::RESOURCE)?;
-    if let Some(label) = matcher.labels().find(|label| !is_of_scope(label)) {
+    if let Some(label) = matcher.labels().find(|label| !label.is_of_scope()) {
         return Err(format!(
             "cannot ask for {} here: possible are cloud_provider, cloud_account, cloud_project, cloud_region, \
              cloud_service, label:KEY",
@@ -205,18 +205,6 @@ fn scope_matcher(text: &str) -> Result<Matcher, String> {
         ));
     }
     Ok(matcher)
-}
-
-fn is_of_scope(label: &Label) -> bool {
-    matches!(
-        label,
-        Label::CloudProvider
-            | Label::CloudAccount
-            | Label::CloudProject
-            | Label::CloudRegion
-            | Label::CloudService
-            | Label::AccountLabel(_)
-    )
 }
 
 pub(super) fn within(text: &str) -> Result<Duration, String> {

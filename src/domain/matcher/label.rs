@@ -64,6 +64,21 @@ impl fmt::Display for Label {
     }
 }
 
+impl Label {
+    /// Whether it tells whole scopes apart, and not only the resources of one.
+    pub fn is_of_scope(&self) -> bool {
+        matches!(
+            self,
+            Self::CloudProvider
+                | Self::CloudAccount
+                | Self::CloudProject
+                | Self::CloudRegion
+                | Self::CloudService
+                | Self::AccountLabel(_)
+        )
+    }
+}
+
 /// Which labels make sense where an expression stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LabelSet {
