@@ -23,7 +23,7 @@ mod prove;
 mod renewals;
 mod rows;
 mod schema;
-mod shelf;
+mod scope_rows;
 mod silences;
 mod statements;
 mod trouble;
@@ -51,12 +51,13 @@ use self::lock::Lock;
 use self::pieces::Piece;
 use self::prove::Check;
 use self::rows::Statement;
-use self::shelf::RowReader;
+use self::scope_rows::RowReader;
 use self::statements::{BATCHES, Batched};
 use self::trouble::Kind;
-use self::words::{OddRows, Words};
+use self::words::OddRows;
 use crate::domain::difference::Difference;
 use crate::domain::identity::Scope;
+use crate::domain::interner::Interner;
 use crate::domain::resource::Resource;
 use crate::domain::snapshot::{RegionList, ScopeView, Snapshot};
 
@@ -144,7 +145,7 @@ impl Store {
     pub async fn load(&self, timeline_start: DateTime<Utc>) -> Result<Loaded, StoreError> {
         self.within_limit(async {
             let mut work = self.begin().await?;
-            let mut reader = Reader { words: Words::default(), odd: OddRows::default(), timeline_start };
+            let mut reader = Reader { words: Interner::default(), odd: OddRows::default(), timeline_start };
             let snapshot = reader.snapshot(&mut work).await?;
             work.commit().await?;
             Ok(Loaded { snapshot, odd: reader.odd.found })
@@ -277,7 +278,7 @@ fn batches<R>(mut rows: &[R]) -> impl Iterator<Item = (usize, &[R])> {
 
 /// Reads a whole store.
 struct Reader {
-    words: Words,
+    words: Interner,
     odd: OddRows,
     timeline_start: DateTime<Utc>,
 }
@@ -309,7 +310,7 @@ impl Reader {
         head: ScopeView,
     ) -> Result<ScopeView, Error> {
         let reader = RowReader { words: mem::take(&mut self.words), timeline_start: self.timeline_start };
-        let (words, filled) = shelf::fill(connection, key, reader).await?;
+        let (words, filled) = scope_rows::read(connection, key, reader).await?;
         self.words = words;
         for (id, odd) in filled.odd {
             self.odd.note(|| format!("{key}/{id}: {odd}"));
