@@ -69,7 +69,7 @@ Labels of an EXPR: `cloud_provider`, `cloud_account`, `cloud_project`, `cloud_re
 
 A file with a literal secret that everybody on the machine can read is refused; other files with secrets that others can read are warned of. Secrets are never shown: not in messages about problems, not in the log, not on the page.
 Files with keys of clouds and the files of `[web] tls` are read again when they change. The files of `certificate` in
-`[[renewal.allow]]` are read anew for each plan that needs them and once more before the call. Everything else is read at the
+`[[renewal.allow]]` are read anew when a renewal is planned and once more before its call. Everything else is read at the
 start and at a reload (`systemctl reload notafter`, `notafter reload`); a `credential` of systemd changes only with a restart.
 "#;
 
