@@ -175,14 +175,13 @@ impl Running {
     async fn end_renewals(&mut self) -> Option<Renewals> {
         let Part { stop, mut done, .. } = self.renewals.take()?;
         stop.request();
-        let handed_over = match tokio::time::timeout(ROUND, &mut done).await {
-            Ok(handed_over) => handed_over,
-            Err(_) => {
-                tracing::warn!(
-                    "what was read again is used as soon as the renewal loop has its answer from the store"
-                );
-                done.await
-            }
+        let handed_over = if let Ok(handed_over) = tokio::time::timeout(ROUND, &mut done).await {
+            handed_over
+        } else {
+            tracing::warn!(
+                "what was read again is used as soon as the renewal loop has its answer from the store"
+            );
+            done.await
         };
         handed_over.ok().flatten()
     }
