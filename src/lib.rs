@@ -11,6 +11,7 @@ pub mod clock;
 pub mod problem;
 pub mod secret;
 pub mod shutdown;
+pub mod stamp;
 pub mod systemd;
 pub mod telemetry;
 

@@ -187,6 +187,15 @@ impl SecretSource {
         if secret.is_empty() { Err(SecretError::Empty(self.to_string())) } else { Ok(Secret::new(secret)) }
     }
 
+    /// The file that it stands in, if it stands in one. `credentials` as for [`SecretSource::load`].
+    pub fn path(&self, credentials: Option<&Path>) -> Option<PathBuf> {
+        match self {
+            Self::File(path) => Some(path.clone()),
+            Self::Credential(name) => credentials.map(|directory| directory.join(name)),
+            Self::Literal(_) | Self::Env(_) => None,
+        }
+    }
+
     /// Says so if the file behind this secret can be read by every user of the machine.
     pub fn warning(&self) -> Option<String> {
         let Self::File(path) = self else { return None };

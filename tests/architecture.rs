@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("problem", 1),
     ("secret", 1),
     ("shutdown", 1),
+    ("stamp", 1),
     ("systemd", 1),
     ("telemetry", 1),
     ("fields", 2),

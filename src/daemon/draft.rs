@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use tokio::net::TcpListener;
 
@@ -19,89 +19,161 @@ use crate::domain::policy::{AlertPolicy, PollPolicy, RenewalPolicy, Thresholds};
 use crate::domain::resource::Resource;
 use crate::http::Http;
 use crate::secret::Secret;
+use crate::stamp::Files;
 use crate::tls::{Tls, TlsError};
 use crate::web::context::AccountInfo;
 use crate::web::guard::Guard;
 use crate::web::inside::Explainer;
-use crate::web::server;
+use crate::web::server::{self, BindError};
 use crate::web::users::Users;
 use crate::web::view::ViewSettings;
 
 /// See the module.
 pub(super) struct Draft {
     pub(super) accounts: Vec<Account>,
+    pub(super) poll: PollPolicy,
+    pub(super) told: Told,
+    pub(super) renewed: Renewed,
+    pub(super) shown: Shown,
+    /// Those that were not listened on before.
+    pub(super) listeners: Vec<(SocketAddr, TcpListener)>,
+    pub(super) known: Known,
+}
+
+/// What delivery is made of.
+pub(super) struct Told {
     pub(super) channels: Vec<Channel>,
     pub(super) heartbeat: Option<Heartbeat>,
     pub(super) words: Words,
     pub(super) rules: Rules,
-    pub(super) poll: PollPolicy,
-    pub(super) renewal: RenewalPolicy,
-    pub(super) external_url: Option<String>,
+    /// What channels and heartbeat were read from, as it was then.
+    pub(super) files: Files,
+}
+
+/// What renewals are made of.
+pub(super) struct Renewed {
+    pub(super) policy: RenewalPolicy,
+    pub(super) page: Option<String>,
+}
+
+/// What people see beside what is known.
+pub(super) struct Shown {
     pub(super) settings: ViewSettings,
     pub(super) explainer: Option<Explainer>,
-    /// Those that were not listened on before.
-    pub(super) listeners: Vec<(SocketAddr, TcpListener)>,
     /// The configuration, with its secrets hidden.
     pub(super) effective: Arc<str>,
-    pub(super) known: Known,
 }
 
 /// What the next draft is compared with.
 #[derive(Clone)]
 pub(super) struct Known {
+    pub(super) config: Arc<Config>,
     pub(super) http: Http,
     pub(super) made: Vec<Made>,
     limits: (std::time::Duration, usize),
     pub(super) guard: Guard,
-    users: BTreeMap<String, Secret>,
     /// As configured; `None`: the service manager opened the sockets.
     pub(super) listen: Option<Vec<SocketAddr>>,
 }
 
+/// What a draft is made of besides the configuration.
+pub(super) struct Means<'a> {
+    pub(super) clock: &'a Clock,
+    /// What is used until then. Accounts about which the same is written stay what they are, and so do addresses that are
+    /// listened on; where it is the very same configuration, everything does but what it is told with.
+    pub(super) before: Option<&'a Known>,
+    /// The service manager opened the sockets.
+    pub(super) passed: bool,
+    /// What is listened on now.
+    pub(super) held: &'a [(SocketAddr, Weak<TcpListener>)],
+    pub(super) explainer: Option<fn(&Config) -> Explainer>,
+    pub(super) env: &'a dyn Fn(&str) -> Option<String>,
+}
+
 impl Draft {
-    /// Makes what the configuration asks for. Accounts about which the same is written as in `before` stay what they are,
-    /// and so do addresses that are listened on. `http` is asked for the way out with these limits.
-    #[allow(clippy::too_many_arguments)] // each comes from somewhere else, and this is called once
+    /// Makes what the configuration asks for. `http` is asked for the way out with these limits. Reads files, so it may
+    /// wait for a disk.
     pub(super) fn make(
-        config: Config,
+        config: Arc<Config>,
         http: impl FnOnce(&PollPolicy) -> Http,
-        clock: &Clock,
-        before: Option<&Known>,
-        passed: bool,
-        explainer: Option<fn(&Config) -> Explainer>,
-        env: &dyn Fn(&str) -> Option<String>,
+        means: &Means<'_>,
     ) -> Result<Self, DaemonError> {
-        let effective = config.effective().into();
+        let &Means { clock, before, passed, held, explainer, env } = means;
         let limits = (config.poll.timeout, config.poll.concurrency);
         let same = before.filter(|before| before.limits == limits);
         let http = same.map_or_else(|| http(&config.poll), |before| before.http.clone());
         let made = same.map_or(&[][..], |before| &before.made);
         let accounts = rebuild_accounts(&config, &http, env, made).map_err(DaemonError::Accounts)?;
-        let (channels, heartbeat) = channels(&config, env)?;
-        let guard = guard(&config.web, clock, before)?;
+        let told = Told::of(&config, env)?;
+        let guard = match before.filter(|before| Arc::ptr_eq(&before.config, &config)) {
+            Some(before) => before.guard.clone(),
+            None => guard(&config.web, clock, before)?,
+        };
         let listen = (!passed).then(|| config.web.listen.clone());
-        let held = before.and_then(|before| before.listen.as_deref()).unwrap_or_default();
-        let new: Vec<SocketAddr> =
-            listen.iter().flatten().copied().filter(|address| !held.contains(address)).collect();
-        let listeners = new.iter().copied().zip(server::listen_on(&new)?).collect();
+        let listeners = listeners(listen.as_deref().unwrap_or_default(), held)?;
         let made = Made::of_all(&config, &accounts);
-        let known = Known { http, made, limits, guard, users: config.web.users.clone(), listen };
+        let page = config.web.external_url.clone();
         Ok(Self {
-            words: Words::of(&config),
-            rules: alerts::rules(&config),
-            settings: view_settings(&config),
-            explainer: explainer.map(|explainer| explainer(&config)),
             accounts,
-            channels,
-            heartbeat,
-            poll: config.poll,
-            renewal: config.renewal,
-            external_url: config.web.external_url,
+            poll: config.poll.clone(),
+            told,
+            renewed: Renewed { policy: config.renewal.clone(), page },
+            shown: Shown::of(&config, explainer),
             listeners,
-            effective,
-            known,
+            known: Known { config, http, made, limits, guard, listen },
         })
     }
+}
+
+impl Told {
+    /// The channels and the sign of life, and a word about channels that nothing is sent to.
+    fn of(config: &Config, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, DaemonError> {
+        // before they are read: what changes in between is seen later
+        let files = Files::new(alerts::files(config, env));
+        let channels = alerts::build_channels(config, env);
+        let heartbeat = Heartbeat::of(config, env);
+        let (channels, heartbeat) = match (channels, heartbeat) {
+            (Ok(channels), Ok(heartbeat)) => (channels, heartbeat),
+            (channels, heartbeat) => {
+                let errors = channels.err().into_iter().flatten().chain(heartbeat.err());
+                return Err(DaemonError::Channels(errors.collect()));
+            }
+        };
+        for channel in alerts::unused(config) {
+            tracing::warn!(channel, "no route names this channel: nothing is sent there");
+        }
+        if alerts::leaks(config) {
+            tracing::warn!(
+                "what none of the routes means is told to nobody; a last route without `match` takes it"
+            );
+        }
+        Ok(Self { channels, heartbeat, words: Words::of(config), rules: alerts::rules(config), files })
+    }
+
+    /// Nothing is ever sent by what is configured.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.channels.is_empty() && self.heartbeat.is_none()
+    }
+}
+
+impl Shown {
+    fn of(config: &Config, explainer: Option<fn(&Config) -> Explainer>) -> Self {
+        let explainer = explainer.map(|explainer| explainer(config));
+        Self { settings: view_settings(config), explainer, effective: config.effective().into() }
+    }
+}
+
+/// Those of the wanted addresses that are not listened on yet.
+fn listeners(
+    wanted: &[SocketAddr],
+    held: &[(SocketAddr, Weak<TcpListener>)],
+) -> Result<Vec<(SocketAddr, TcpListener)>, BindError> {
+    let is_held = |address: &SocketAddr| held.iter().any(|(held, _)| held == address);
+    let new: Vec<SocketAddr> = wanted.iter().copied().filter(|address| !is_held(address)).collect();
+    let leaving = held.iter().filter(|(address, _)| !wanted.contains(address));
+    let leaving: Vec<_> =
+        leaving.filter_map(|(address, listener)| Some((*address, listener.upgrade()?))).collect();
+    Ok(new.iter().copied().zip(server::listen_in_place_of(&new, &leaving)?).collect())
 }
 
 /// What stands before the web port, and a word about what it does not keep.
@@ -118,7 +190,7 @@ fn guard(web: &Web, clock: &Clock, before: Option<&Known>) -> Result<Guard, TlsE
         );
     }
     // who is known already is not asked to prove it again
-    let same = before.filter(|before| is_same(&before.users, &web.users));
+    let same = before.filter(|before| is_same(&before.config.web.users, &web.users));
     let new = || Users::new(web.users.iter().map(|(name, hash)| (name.as_str(), hash)));
     let users = same.map_or_else(|| Arc::new(new()), |before| Arc::clone(&before.guard.users));
     let only_tls = Guard::may_insist(tls.is_some(), web.external_url.as_deref());
@@ -132,31 +204,6 @@ fn is_same(one: &BTreeMap<String, Secret>, other: &BTreeMap<String, Secret>) -> 
     let (one, other) = (pairs(one), pairs(other));
     one.len() == other.len()
         && one.iter().zip(&other).all(|(one, other)| one.0 == other.0 && one.1.expose() == other.1.expose())
-}
-
-/// The channels and the sign of life, and a word about channels that nothing is sent to.
-fn channels(
-    config: &Config,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<(Vec<Channel>, Option<Heartbeat>), DaemonError> {
-    let channels = alerts::build_channels(config, env);
-    let heartbeat = Heartbeat::of(config, env);
-    let (channels, heartbeat) = match (channels, heartbeat) {
-        (Ok(channels), Ok(heartbeat)) => (channels, heartbeat),
-        (channels, heartbeat) => {
-            let errors = channels.err().into_iter().flatten().chain(heartbeat.err());
-            return Err(DaemonError::Channels(errors.collect()));
-        }
-    };
-    for channel in alerts::unused(config) {
-        tracing::warn!(channel, "no route names this channel: nothing is sent there");
-    }
-    if alerts::leaks(config) {
-        tracing::warn!(
-            "what none of the routes means is told to nobody; a last route without `match` takes it"
-        );
-    }
-    Ok((channels, heartbeat))
 }
 
 /// Thresholds of a resource: those of the first override that means it, else those for all.

@@ -45,7 +45,7 @@ use crate::tls::TlsError;
 use crate::web::control::{Socket, SocketError};
 use crate::web::inside::{Explainer, Logging, Reading};
 use crate::web::server::BindError;
-use draft::Draft;
+use draft::{Draft, Means};
 use keep::Found;
 use poll::{Mode, Poller};
 use pulse::Pulses;
@@ -145,7 +145,9 @@ impl Daemon {
         let http = |poll: &crate::domain::policy::PollPolicy| {
             Http::new(poll.timeout, poll.concurrency, clock.clone(), Arc::clone(&telemetry))
         };
-        let draft = Draft::make(config, http, &clock, None, !sockets.is_empty(), explainer, env)?;
+        let passed = !sockets.is_empty();
+        let means = Means { clock: &clock, before: None, passed, held: &[], explainer, env };
+        let draft = Draft::make(Arc::new(config), http, &means)?;
         let control = control(control_socket.as_deref()).await?;
         let started_at = clock.now();
         let metrics = Arc::new(MetricsPage::new(Arc::clone(&telemetry), draft.poll.clone(), started_at));
@@ -228,10 +230,7 @@ impl Daemon {
             tokio::select! {
                 biased;
                 () = stop.requested() => break None,
-                answer = running.reload(&ask.by) => {
-                    // whoever asked may have gone
-                    let _ = ask.answer.send(answer);
-                }
+                () = running.obey(ask) => {}
             }
         };
         notify.say(Word::Stopping);

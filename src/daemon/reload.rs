@@ -1,6 +1,7 @@
 //! Who asks for the configuration to be read again, and what they are told. The reading itself is `running`'s.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -12,10 +13,15 @@ use crate::web::inside::{Reload, ReloadRefused, Reloaded};
 /// So many may wait for their turn.
 const WAITING: usize = 16;
 
+/// No request over HTTP waits longer for the end of a reload; there, no answer takes more than 30 s to begin.
+const PATIENCE: Duration = Duration::from_secs(25);
+
 /// One request.
-pub(super) struct Ask {
-    pub(super) by: Arc<str>,
-    pub(super) answer: oneshot::Sender<Result<Reloaded, ReloadRefused>>,
+pub(super) enum Ask {
+    /// Everything is to be read again.
+    Reload { by: Arc<str>, answer: oneshot::Sender<Result<Reloaded, ReloadRefused>> },
+    /// Files that are used to tell with have changed, the configuration has not.
+    Files,
 }
 
 /// Has the configuration read again. Clones reach the same daemon.
@@ -34,15 +40,25 @@ impl Reloads {
     /// It cannot be used, or the daemon is stopping.
     pub async fn ask(&self, by: &str) -> Result<Reloaded, ReloadRefused> {
         let (answer, answered) = oneshot::channel();
-        let asked = self.0.send(Ask { by: by.into(), answer }).await;
+        let asked = self.0.send(Ask::Reload { by: by.into(), answer }).await;
         asked.map_err(|_| ReloadRefused::Stopping)?;
         answered.await.unwrap_or(Err(ReloadRefused::Stopping))
+    }
+
+    /// Has the files read again that are used to tell with. Nobody waits for the end of it: the log says how it went.
+    pub(super) async fn files_changed(&self) {
+        // an error means that the daemon is stopping
+        drop(self.0.send(Ask::Files).await);
     }
 }
 
 impl Reload for Reloads {
     fn reload<'a>(&'a self, by: &'a str) -> BoxFuture<'a, Result<Reloaded, ReloadRefused>> {
-        Box::pin(self.ask(by))
+        let asked = async move {
+            let answer = tokio::time::timeout(PATIENCE, self.ask(by)).await;
+            answer.unwrap_or(Err(ReloadRefused::UnderWay))
+        };
+        Box::pin(asked)
     }
 }
 
@@ -69,4 +85,20 @@ pub(super) enum ReloadError {
     /// A defect of ours.
     #[error("the configuration could not be read, which is a defect of notafter; its log says more")]
     Defect,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asks_over_http_hears_in_time_that_it_takes_long() {
+        let (reloads, mut asked) = Reloads::channel();
+        let answer = reloads.reload("alice");
+        let hanging = asked.recv();
+        let (answer, _hanging) = tokio::join!(answer, hanging);
+        assert_eq!(answer, Err(ReloadRefused::UnderWay));
+        drop(asked);
+        assert_eq!(reloads.reload("alice").await, Err(ReloadRefused::Stopping));
+    }
 }

@@ -295,7 +295,7 @@ pub(super) const CONFIG_SUCCESSFUL: Family = Family {
     name: "notafter_config_last_reload_successful",
     kind: Kind::Gauge,
     labels: &[],
-    help: "Whether the configuration could be used when it was last read.",
+    help: "Whether the configuration could be used when it was last read, and files of channels when they last changed.",
 };
 pub(super) const CONFIG_SUCCESS_TIME: Family = Family {
     name: "notafter_config_last_reload_success_timestamp_seconds",

@@ -140,6 +140,11 @@ impl MetricsPage {
         self.edit(|values| values.config.successful = Some(false));
     }
 
+    /// What was refused can be used now, and it is the configuration from before.
+    pub fn config_mended(&self) {
+        self.edit(|values| values.config.successful = Some(true));
+    }
+
     /// What is known is kept over a restart, or is not.
     pub fn show_store(&self, up: bool) {
         if lock(&self.around).values.store_up != Some(up) {

@@ -27,6 +27,7 @@ pub use pem::TlsError;
 
 use crate::secret::is_exposed;
 use crate::shutdown::Shutdown;
+use crate::stamp::Files;
 
 /// What is spoken inside; HTTP/2 is not.
 const PROTOCOL: &[u8] = b"http/1.1";
@@ -54,12 +55,15 @@ struct Used {
     config: Arc<ServerConfig>,
     /// End of our own certificate, where it can be read.
     ends: Option<DateTime<Utc>>,
-    /// How the files were when they were read.
-    mark: Mark,
+    /// The files as they were when they were read.
+    taken: Files,
 }
 
-/// Tells one state of the files from another: device, inode, size and the times of the last changes.
-type Mark = Vec<Option<(u64, u64, u64, i64, i64, i64, i64)>>;
+impl TlsFiles {
+    fn paths(&self) -> Vec<PathBuf> {
+        [&self.cert_file, &self.key_file].into_iter().chain(&self.client_ca_file).cloned().collect()
+    }
+}
 
 impl Tls {
     /// Reads the files.
@@ -92,17 +96,17 @@ impl Tls {
     /// Looks so often whether the files changed, and reads them again when they did and have come to rest: a pair that
     /// is replaced one file after the other is not read in between. Ends when asked to.
     pub async fn follow(self: Arc<Self>, every: Duration, stop: Shutdown) {
-        let mut tried = self.lock().mark.clone();
-        let mut seen = tried.clone();
+        let mut watched = self.lock().taken.clone();
         loop {
             tokio::select! {
                 () = stop.requested() => return,
                 () = sleep(every) => {}
             }
-            let now = self.beside(|tls| mark(&tls.files)).await;
-            let at_rest = std::mem::replace(&mut seen, now.clone()) == now;
-            if at_rest && tried != now {
-                tried = now;
+            let look = move |_: &Self| (watched.look(), watched);
+            let (changed, looked) = self.beside(look).await;
+            watched = looked;
+            if changed {
+                watched.take();
                 self.beside(Self::read_again).await;
             }
         }
@@ -143,7 +147,7 @@ impl std::fmt::Debug for Tls {
 
 fn read(files: &TlsFiles) -> Result<Used, TlsError> {
     // Taken before the reading, so that what changes meanwhile is seen later.
-    let mark = mark(files);
+    let taken = Files::new(files.paths());
     let chain = pem::certificates(&files.cert_file)?;
     let ends = ends(&chain[0]);
     let key = pem::key(&files.key_file)?;
@@ -161,7 +165,7 @@ fn read(files: &TlsFiles) -> Result<Used, TlsError> {
     };
     let mut config = builder.with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(pair)));
     config.alpn_protocols = vec![PROTOCOL.to_vec()];
-    Ok(Used { config: Arc::new(config), ends, mark })
+    Ok(Used { config: Arc::new(config), ends, taken })
 }
 
 fn pair(
@@ -193,16 +197,6 @@ fn authorities(path: &Path) -> Result<Arc<RootCertStore>, TlsError> {
 fn ends(certificate: &CertificateDer<'_>) -> Option<DateTime<Utc>> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     DateTime::from_timestamp(certificate.validity().not_after.timestamp(), 0)
-}
-
-fn mark(files: &TlsFiles) -> Mark {
-    let paths = [&files.cert_file, &files.key_file].into_iter().chain(&files.client_ca_file);
-    let one = |path: &PathBuf| {
-        let file = fs::metadata(path).ok()?;
-        let times = (file.mtime(), file.mtime_nsec(), file.ctime(), file.ctime_nsec());
-        Some((file.dev(), file.ino(), file.len(), times.0, times.1, times.2, times.3))
-    };
-    paths.map(one).collect()
 }
 
 #[cfg(test)]

@@ -145,7 +145,7 @@ async fn reload(may: MayChange, State(shown): State<Shown>) -> Answer {
     let reload = Arc::clone(shown.view.inside.reload.as_ref().ok_or_else(nobody)?);
     let done = reload.reload(may.who()).await.map_err(|refused| match refused {
         ReloadRefused::Wrong(problems) => Refusal::unusable(problems),
-        ReloadRefused::Stopping => Refusal::unavailable(refused.to_string()),
+        ReloadRefused::Stopping | ReloadRefused::UnderWay => Refusal::unavailable(refused.to_string()),
     })?;
     Ok(list(&ReloadItem::from(done)))
 }

@@ -130,6 +130,12 @@ pub enum ReloadRefused {
     /// Nobody reads it at the moment.
     #[error("the daemon is stopping")]
     Stopping,
+    /// Nobody knows yet how it ends.
+    #[error(
+        "the configuration is still being read or put to use, because a disk or the store does not answer; the log and \
+         `notafter status` say how it ends, and nothing has to be asked again"
+    )]
+    UnderWay,
 }
 
 /// What is renewed, and who takes orders.

@@ -19,6 +19,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use rustix::net::sockopt::set_socket_reuseport;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
@@ -98,12 +99,61 @@ pub fn listen_on(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, BindError
     Ok(listeners)
 }
 
+/// The same where some of them are to take the place of what we listen on: `0.0.0.0:9809` and `127.0.0.1:9809` exclude
+/// each other, and there shall be no moment without any. `leaving` is what will be let go.
+pub fn listen_in_place_of(
+    addresses: &[SocketAddr],
+    leaving: &[(SocketAddr, Arc<TcpListener>)],
+) -> Result<Vec<TcpListener>, BindError> {
+    let mut listeners = Vec::with_capacity(addresses.len());
+    for &address in addresses {
+        let listener = listen(address).or_else(|error| {
+            let ours = leaving.iter().filter(|(other, _)| overlap(*other, address));
+            let ours: Vec<_> = ours.map(|(_, listener)| &**listener).collect();
+            if error.kind() != io::ErrorKind::AddrInUse || ours.is_empty() {
+                return Err(error);
+            }
+            listen_beside(address, &ours)
+        });
+        listeners.push(listener.map_err(|source| BindError { address, source })?);
+    }
+    Ok(listeners)
+}
+
+/// Whether the system takes one for a part of the other.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let is_all = |address: SocketAddr| address.ip().to_canonical().is_unspecified();
+    one.port() == other.port() && (one.ip() == other.ip() || is_all(one) || is_all(other))
+}
+
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket(address)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// For as long as it takes all of them say that they share the port: only then does the system allow it.
+fn listen_beside(address: SocketAddr, ours: &[&TcpListener]) -> io::Result<TcpListener> {
+    let share = |yes: bool| ours.iter().try_for_each(|listener| set_socket_reuseport(listener, yes));
+    let listen = || {
+        share(true)?;
+        let socket = socket(address)?;
+        socket.set_reuseport(true)?;
+        socket.bind(address)?;
+        let listener = socket.listen(BACKLOG)?;
+        set_socket_reuseport(&listener, false)?;
+        Ok(listener)
+    };
+    let listener = listen();
+    share(false)?;
+    listener
+}
+
+fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // The port of a daemon that has just ended can be taken at once.
     socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
+    Ok(socket)
 }
 
 /// Answers everybody, in plain text, until the shutdown is requested and the answers under way have ended, or had their
@@ -175,6 +225,14 @@ impl Accept for TcpListener {
             debug!(%error, "a connection keeps its delay");
         }
         Ok((stream, Peer::of(address.ip())))
+    }
+}
+
+impl<L: Accept> Accept for Arc<L> {
+    type Stream = L::Stream;
+
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Peer)>> + Send {
+        L::accept(self)
     }
 }
 

@@ -68,9 +68,22 @@ Labels of an EXPR: `cloud_provider`, `cloud_account`, `cloud_project`, `cloud_re
 `false`, where the cloud says it) everywhere; `cert_role` (`server`, `ca`, `chain`) everywhere but in `include` and `exclude`; `severity`, `stage` and `type` in routes.
 
 A file with a literal secret that everybody on the machine can read is refused; other files with secrets that others can read are warned of. Secrets are never shown: not in messages about problems, not in the log, not on the page.
-Files with keys of clouds and the files of `[web] tls` are read again when they change. The files of `certificate` in
-`[[renewal.allow]]` are read anew when a renewal is planned and once more before its call. Everything else is read at the
-start and at a reload (`systemctl reload notafter`, `notafter reload`); a `credential` of systemd changes only with a restart.
+
+## When a change is used
+
+| what changes | used |
+|---|---|
+| the configuration file, with the literal secrets in it | at a reload: `systemctl reload notafter`, `notafter reload`, `POST /-/reload` |
+| a file that it names: `{ file = "PATH" }` of accounts, channels and `heartbeat`, `template`, the files of `[web] tls` | by itself within some ten seconds, once it has come to rest; and at a reload |
+| the files of `certificate` in `[[renewal.allow]]` | by themselves: they are read anew when a renewal is planned, and once more before its call |
+| what `{ env = "NAME" }` names | after a restart: nobody changes the environment of a process from outside |
+| what `{ credential = "NAME" }` names | after a restart: systemd hands it over when the unit starts |
+| `[store] url`, also in a file; `control_socket` | after a restart; a reload with another one is refused |
+
+What cannot be used changes nothing: what was used before stays in use, and the log says why. Where it is the
+configuration or a file of a channel, the status page, `notafter status` and `notafter_config_last_reload_successful` say
+so too, until it can be used. Put a new file over the old one by renaming it; files that belong together (an address and
+its secret) are read together once both have been at rest for some seconds.
 "#;
 
 pub(super) const TABLES: &[Section] = &[

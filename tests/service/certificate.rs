@@ -16,13 +16,13 @@ use crate::house::House;
 use crate::{MINUTE, reload};
 
 /// Whom the client trusts, and who issues.
-struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     client: TlsConnector,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (key, mut params) = (KeyPair::generate().unwrap(), CertificateParams::new(Vec::new()).unwrap());
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key).unwrap();
@@ -33,7 +33,7 @@ impl Authority {
     }
 
     /// Writes a new pair for `localhost`; its certificate in DER.
-    fn issue(&self, house: &House, name: &str) -> Vec<u8> {
+    pub(crate) fn issue(&self, house: &House, name: &str) -> Vec<u8> {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
@@ -72,7 +72,7 @@ async fn ask(stream: &mut TlsStream<TcpStream>) -> bool {
     String::from_utf8_lossy(&answer[..length]).starts_with("HTTP/1.1 200")
 }
 
-fn tls(house: &House, name: &str) -> String {
+pub(crate) fn tls(house: &House, name: &str) -> String {
     let [cert, key] = ["pem", "key"].map(|kind| house.path(&format!("{name}.{kind}")).display().to_string());
     format!("tls = {{ cert_file = '{cert}', key_file = '{key}' }}\n")
 }

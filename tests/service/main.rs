@@ -4,15 +4,18 @@
 #![allow(clippy::unwrap_used)] // in a test, a panic is the message
 
 mod certificate;
+mod files;
 mod house;
 mod renewing;
+mod storm;
 
 use std::collections::BTreeSet;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use house::{House, Running, certificates, free_address, value};
@@ -20,8 +23,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 const MINUTE: Duration = Duration::from_mins(1);
-/// The storm of reloads is no longer, unless somebody wants it to be.
-const ENOUGH: Duration = Duration::from_secs(45);
 const GOOD: &str = "notafter_config_last_reload_successful";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -171,95 +172,58 @@ async fn every_kind_of_change_is_in_use_after_a_reload() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reloads_good_and_bad_in_turn_lose_nothing_under_scrapes_and_polls() {
-    let wanted: Option<usize> = std::env::var("NOTAFTER_RELOADS").ok().map(|text| text.parse().unwrap());
-    let reloads = wanted.unwrap_or(200);
-    let house = Arc::new(House::new(60).await);
-    // every listing is due several times while it goes on
-    let accounts = house.accounts.replace("discover_every = \"10s\"", "discover_every = \"1s\"");
-    assert_ne!(accounts, house.accounts);
-    let good = [
-        accounts.clone() + &house.rest(),
-        format!("{accounts}[alert]\ntimezone = 'Asia/Shanghai'\n{}", house.rest()),
-        accounts.replace("max_age = \"30s\"", "max_age = \"20s\"") + &house.rest(),
-    ];
-    house.configure(&good[0]);
-    let running = house.start(MINUTE);
-    let before = house.until("everything known", |page| certificates(page).len() >= 40).await;
-    let (over, scrapes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-    let known = certificates(&before);
-    let (hearing, ended) = (Arc::clone(&house), Arc::clone(&over));
-    std::thread::spawn(move || {
-        while !ended.load(Ordering::Relaxed) {
-            hearing.hear_once();
-        }
-    });
-    let scraping: Vec<_> = (0..3)
-        .map(|_| {
-            let (house, over, known) = (Arc::clone(&house), Arc::clone(&over), known.clone());
-            let scrapes = Arc::clone(&scrapes);
-            tokio::spawn(async move {
-                while !over.load(Ordering::Relaxed) {
-                    let page = house.page("/metrics").await.expect("every scrape is answered");
-                    let lost: Vec<_> = known.difference(&certificates(&page)).cloned().collect();
-                    assert!(lost.is_empty(), "lost: {lost:?}");
-                    scrapes.fetch_add(1, Ordering::Relaxed);
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-            })
-        })
-        .collect();
-    let rounds = |page: &str| -> f64 {
-        let lines = page.lines().filter(|line| line.starts_with("notafter_scope_rounds_total"));
-        lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+async fn an_address_takes_the_place_of_one_that_it_is_a_part_of() {
+    let house = House::new(10).await;
+    let listening = |addresses: &[SocketAddr]| {
+        let all: Vec<_> = addresses.iter().map(|address| format!("'{address}'")).collect();
+        let one = format!("listen = ['{}']", house.address);
+        house.accounts.clone() + &house.rest().replace(&one, &format!("listen = [{}]", all.join(", ")))
     };
-    let (began, mut sizes, mut slowest) = (Instant::now(), Vec::new(), [Duration::ZERO; 2]);
-    let mut done = 0;
-    for number in 0..reloads {
-        let bad = number % 2 == 1;
-        let text = &good[number % good.len()];
-        house.configure(&if bad { text.replace("timeout", "timeut") } else { text.clone() });
-        let one = Instant::now();
-        let status = reload(&house).await;
-        slowest[usize::from(bad)] = slowest[usize::from(bad)].max(one.elapsed());
-        assert_eq!(status, if bad { 422 } else { 200 }, "reload {number}:\n{}", house.log());
-        if number % (reloads / 10).max(1) == 0 {
-            sizes.push(running.size());
-        }
-        done = number + 1;
-        if wanted.is_none() && began.elapsed() > ENOUGH {
-            break;
+    let own = house.address;
+    let all = SocketAddr::from(([0, 0, 0, 0], own.port()));
+    house.configure(&listening(&[own]));
+    let _running = house.start(MINUTE);
+    // from another address of this machine, which only one of both has
+    let is_open = async || TcpStream::connect(("127.0.78.2", own.port())).await.is_ok();
+    for _ in 0..3 {
+        house.configure(&listening(&[all]));
+        assert_eq!(reload(&house).await, 200, "{}", house.log());
+        assert!(is_open().await && house.page("/-/healthy").await.is_ok());
+        house.configure(&listening(&[own]));
+        assert_eq!(reload(&house).await, 200, "{}", house.log());
+        assert!(house.page("/-/healthy").await.is_ok());
+        let began = Instant::now();
+        while is_open().await {
+            assert!(began.elapsed() < MINUTE, "{all} is still listened on");
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
-    assert!(done >= 6, "only {done} reloads");
-    let took = began.elapsed();
-    over.store(true, Ordering::Relaxed);
-    for scraping in scraping {
-        scraping.await.expect("no scraper panics");
+    // both at once exclude each other, and so does somebody else: nothing is different then
+    let other = TcpListener::bind(("127.0.78.3", own.port())).unwrap();
+    for (name, addresses) in [("both", &[own, all][..]), ("taken by another", &[all])] {
+        house.configure(&listening(addresses));
+        assert_eq!(reload(&house).await, 422, "{name}: {}", house.log());
+        assert!(house.page("/-/healthy").await.is_ok() && !is_open().await, "{name}");
     }
-    let after = house.page("/metrics").await.unwrap();
-    sizes.push(running.size());
-    println!(
-        "{done} reloads in {took:?}, slowest good and bad one {slowest:?}, {} scrapes, {} rounds of polling; KiB and files: {sizes:?}",
-        scrapes.load(Ordering::Relaxed),
-        rounds(&after) - rounds(&before)
-    );
-    assert!(rounds(&after) > rounds(&before), "polls went on");
-    let (first, last) = (sizes[sizes.len() / 2], *sizes.last().unwrap());
-    assert!(last.0 < first.0 + first.0 / 4, "memory grows: {sizes:?}");
-    assert!(last.1 < first.1 + 20, "open files grow: {sizes:?}");
-    let (took, status) = running.stop();
-    assert!(status.success() && took < Duration::from_secs(5), "{status} after {took:?}");
+    drop(other);
+    house.configure(&listening(&[all]));
+    assert_eq!(reload(&house).await, 200, "{}", house.log());
+    assert!(is_open().await);
 }
 
 /// The status of one reload over the control socket.
 async fn reload(house: &House) -> u16 {
-    let mut stream = tokio::net::UnixStream::connect(house.socket()).await.expect("no connection is refused");
+    reload_at(&house.socket()).await.expect("answered")
+}
+
+/// `None`: the program ended before it answered.
+async fn reload_at(socket: &Path) -> Option<u16> {
+    let mut stream = tokio::net::UnixStream::connect(socket).await.expect("no connection is refused");
     let request = "POST /-/reload HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    answer.split(' ').nth(1).unwrap().parse().unwrap()
+    answer.split(' ').nth(1)?.parse().ok()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,6 +14,7 @@ use crate::fields::{ProxyUrl, SecretSetting};
 use crate::notifier::text::Template;
 use crate::notifier::{BuildError, NotifierKind, Order, Sender};
 use crate::secret::{Secret, SecretError};
+use crate::stamp::can_be_read_again;
 
 /// No honest template is longer.
 const LONGEST_TEMPLATE: u64 = 256 * 1024;
@@ -101,6 +102,16 @@ pub fn build_channels(
         }
     }
     if errors.is_empty() { Ok(built) } else { Err(errors) }
+}
+
+/// Files that channels and the sign of life are made of: secrets and templates. Pipes are read once and are not among them.
+pub fn files(config: &Config, env: &dyn Fn(&str) -> Option<String>) -> Vec<PathBuf> {
+    let credentials = env("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let secrets = config.channels.iter().flat_map(|channel| channel.settings.secrets());
+    let secrets = secrets.chain(&config.heartbeat);
+    let secrets = secrets.filter_map(|setting| setting.source.path(credentials.as_deref()));
+    let templates = config.channels.iter().filter_map(|channel| channel.template.clone());
+    secrets.chain(templates).filter(|path| can_be_read_again(path)).collect()
 }
 
 fn build(
@@ -219,6 +230,37 @@ mod tests {
         let odd = BuildError::OddSecret { subject: subject(), problem: "is no address".to_owned() };
         assert_eq!(build(odd), "channel `a`: `url`: is no address");
         assert_eq!(build(BuildError::Client("no TLS".to_owned())), "channel `a`: no TLS");
+    }
+
+    #[test]
+    fn all_files_of_channels_and_heartbeat_are_known_and_no_others() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        let names = ["url", "new", "old", "words", "beat", "token", "prod"];
+        for name in names {
+            fs::write(path(name), "x").expect("written");
+        }
+        let file = |name: &str| format!("{{ file = '{}' }}", path(name).display());
+        let text = format!(
+            "[[channel]]\nname = 'a'\ntype = 'webhook'\nurl = {}\nsecret = [{}, {}]\ntemplate = '{}'\n\
+             [[channel]]\nname = 'b'\ntype = 'telegram'\ntoken = {{ credential = 'token' }}\nchat_id = 1\n\
+             [[channel]]\nname = 'c'\ntype = 'teams'\nurl = {{ env = 'U' }}\n\
+             [[channel]]\nname = 'd'\ntype = 'teams'\nurl = {{ file = '/dev/null' }}\n\
+             [alert]\nheartbeat = {}\n[store]\nurl = {}\n",
+            file("url"),
+            file("new"),
+            file("old"),
+            path("words").display(),
+            file("beat"),
+            file("prod"),
+        );
+        let credentials =
+            |name: &str| (name == "CREDENTIALS_DIRECTORY").then(|| folder.path().display().to_string());
+        let mut found = files(&config(&text), &credentials);
+        found.sort();
+        let mut wanted = ["url", "new", "old", "words", "beat", "token"].map(path);
+        wanted.sort();
+        assert_eq!(found, wanted, "no pipes, and the store's is used once");
     }
 
     #[test]

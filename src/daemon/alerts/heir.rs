@@ -23,7 +23,7 @@ pub struct Estate {
     pub(super) robots: Robots,
     pub(super) states: watch::Sender<Arc<States>>,
     pub(super) rules: watch::Sender<Arc<Rules>>,
-    pub(super) board: watch::Sender<Arc<Board>>,
+    pub(in crate::daemon) board: watch::Sender<Arc<Board>>,
     pub(super) ask: Arc<Notify>,
     pub(super) written: Arc<Notify>,
 }

@@ -35,7 +35,7 @@ use tokio::sync::{Notify, watch as value};
 use tokio::task::JoinSet;
 
 pub use chance::{chance, event_id, silence_id};
-pub use channels::{Channel, ChannelError, build_channels, leaks, unused};
+pub use channels::{Channel, ChannelError, build_channels, files, leaks, unused};
 pub use context::Words;
 pub use heartbeat::Heartbeat;
 pub use heir::Estate;

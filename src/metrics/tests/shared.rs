@@ -99,6 +99,14 @@ async fn what_a_reload_did_is_seen_at_once() {
         moment().timestamp()
     )));
 
+    page.config_mended();
+    let mended = read(&page, &snapshot).await;
+    assert!(mended.contains("\nnotafter_config_last_reload_successful 1\n"));
+    assert!(mended.contains(&format!(
+        "\nnotafter_config_last_reload_success_timestamp_seconds {}\n",
+        moment().timestamp()
+    )));
+
     let patient = PollPolicy { max_age: Duration::from_hours(1000), ..PollPolicy::default() };
     page.config_accepted(patient, moment() + TimeDelta::hours(1));
     let accepted = read(&page, &snapshot).await;

@@ -5,9 +5,7 @@
 //! read leaves the old source in place.
 
 use std::fmt;
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +13,7 @@ use super::{KeySource, Keys};
 use crate::call::CallError;
 use crate::clock::Clock;
 use crate::provider::{BoxFuture, BuildError};
+use crate::stamp::Files;
 
 /// Files are looked at once in so long at most.
 const EVERY: Duration = Duration::from_secs(1);
@@ -26,27 +25,20 @@ pub type Make = Box<dyn Fn() -> Result<Arc<dyn KeySource>, BuildError> + Send + 
 pub struct WatchedKeys {
     account: Arc<str>,
     clock: Clock,
-    files: Vec<PathBuf>,
     make: Make,
     state: Mutex<State>,
 }
 
 struct State {
     source: Arc<dyn KeySource>,
-    /// What the files were like when `source` was made.
-    stamps: Vec<Option<Stamp>>,
-    /// What they were like when they were last looked at.
-    seen: Vec<Option<Stamp>>,
+    /// Taken is what `source` was made of.
+    files: Files,
     looked: Duration,
     /// A key was refused: what the files say counts now.
     doubted: bool,
     /// The operator knows that they cannot be read.
     told: bool,
 }
-
-/// What tells one content of a file from another: device, inode, length, and both times to the nanosecond.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp([u64; 3], [i64; 4]);
 
 impl WatchedKeys {
     /// Reads the files for the first time.
@@ -59,12 +51,11 @@ impl WatchedKeys {
         files: Vec<PathBuf>,
         make: Make,
     ) -> Result<Self, BuildError> {
-        let stamps = stamps(&files);
+        let files = Files::new(files);
         let source = make()?;
-        let seen = stamps.clone();
-        let state = State { source, stamps, seen, looked: clock.elapsed(), doubted: false, told: false };
+        let state = State { source, files, looked: clock.elapsed(), doubted: false, told: false };
         let (account, clock) = (Arc::clone(account), clock.clone());
-        Ok(Self { account, clock, files, make, state: Mutex::new(state) })
+        Ok(Self { account, clock, make, state: Mutex::new(state) })
     }
 
     /// The source to use now.
@@ -73,27 +64,25 @@ impl WatchedKeys {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.doubted || now.saturating_sub(state.looked) >= EVERY {
             state.looked = now;
-            // Before they are read: a change in between is then seen the next time.
-            let stamps = stamps(&self.files);
-            let seen = std::mem::replace(&mut state.seen, stamps.clone());
             // Halves of a key stand in two files: while somebody is still writing, the old pair is the better one.
-            let settled = seen == stamps && stamps != state.stamps;
+            let settled = state.files.look();
             if state.doubted || settled {
-                self.make_anew(&mut state, stamps);
+                self.make_anew(&mut state);
             }
         }
         Arc::clone(&state.source)
     }
 
-    fn make_anew(&self, state: &mut State, stamps: Vec<Option<Stamp>>) {
+    fn make_anew(&self, state: &mut State) {
         let account = &*self.account;
         state.doubted = false;
         match (self.make)() {
             Ok(source) => {
-                if stamps != state.stamps {
+                if state.files.are_new() {
                     tracing::info!(account, "the files with the keys changed and were read again");
                 }
-                (state.source, state.stamps, state.told) = (source, stamps, false);
+                state.files.take();
+                (state.source, state.told) = (source, false);
             }
             Err(error) if !state.told => {
                 state.told = true;
@@ -123,23 +112,8 @@ impl KeySource for WatchedKeys {
 
 impl fmt::Debug for WatchedKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WatchedKeys").field("files", &self.files).finish_non_exhaustive()
-    }
-}
-
-/// Whether a path can be read more than once; a pipe cannot.
-pub(super) fn can_be_read_again(path: &Path) -> bool {
-    path.metadata().is_ok_and(|metadata| metadata.is_file())
-}
-
-fn stamps(files: &[PathBuf]) -> Vec<Option<Stamp>> {
-    files.iter().map(|file| file.metadata().ok().map(|metadata| Stamp::of(&metadata))).collect()
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        let what = [metadata.dev(), metadata.ino(), metadata.len()];
-        Self(what, [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()])
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        f.debug_struct("WatchedKeys").field("files", &state.files.paths()).finish_non_exhaustive()
     }
 }
 
@@ -232,13 +206,5 @@ mod tests {
         assert_eq!(id(&setting).await, "one");
         setting.keys.refused(&used);
         assert_eq!(id(&setting).await, "two");
-    }
-
-    #[test]
-    fn a_pipe_is_read_only_once() {
-        let setting = setting();
-        assert!(can_be_read_again(&setting.path));
-        assert!(!can_be_read_again(Path::new("/dev/null")));
-        assert!(!can_be_read_again(setting.path.parent().unwrap()));
     }
 }

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::watched::{Make, WatchedKeys, can_be_read_again};
+use super::watched::{Make, WatchedKeys};
 use super::{FixedKeys, KeySource};
 use crate::fields::SecretSetting;
 use crate::provider::settings::KeyPair;
 use crate::provider::{BuildError, Order};
 use crate::secret::{Secret, SecretSource};
+use crate::stamp::can_be_read_again;
 
 /// Makes a source of written keys. Parts from files are read again when these change; the environment of a process
 /// and the text of its configuration do not change under it.
@@ -70,13 +71,8 @@ enum Part {
 impl Part {
     fn of(setting: &SecretSetting, order: &Order<'_>, fits: Fits) -> Result<Self, BuildError> {
         let subject = setting.subject.clone();
-        let path = match &setting.source {
-            SecretSource::File(path) => Some(path.clone()),
-            SecretSource::Credential(name) => {
-                (order.env)("CREDENTIALS_DIRECTORY").map(|folder| PathBuf::from(folder).join(name))
-            }
-            SecretSource::Literal(_) | SecretSource::Env(_) => None,
-        };
+        let credentials = (order.env)("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        let path = setting.source.path(credentials.as_deref());
         if let Some(path) = path.filter(|path| can_be_read_again(path)) {
             return Ok(Self::File { path, subject, fits });
         }
