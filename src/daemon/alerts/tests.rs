@@ -479,7 +479,7 @@ fn open(n: usize) -> standing::State {
         item: item(&format!("r-{n}"), 7, entered(Stage::Warning, None)),
         since: moment(),
     });
-    standing::State { open: open.collect(), ended: Vec::new(), now: moment() }
+    standing::State { open: open.collect(), now: moment(), ..standing::State::default() }
 }
 
 #[tokio::test(start_paused = true)]

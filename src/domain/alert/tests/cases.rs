@@ -553,7 +553,7 @@ fn a_scope_that_is_not_watched_any_more_leaves_nothing_open() {
     town.round();
     town.snapshot.remove_scope(&Arc::clone(&town.scope));
     assert_eq!(town.wait(days(1)).told(), NONE);
-    assert_eq!(town.wait(days(3)).told(), ["chat: r-1 gone NotListed"]);
+    assert_eq!(town.wait(days(3)).told(), ["chat: r-1 gone NotWatched"]);
     assert!(town.memory.certificates.is_empty());
 }
 
@@ -599,8 +599,9 @@ fn a_replica_gets_no_messages() {
     let mut town = Town::new().with("r-1", days(3));
     town.routing.channels = vec![ChannelRules { replica: true, ..channel("state") }];
     assert_eq!(town.told(), NONE);
-    let open = town
-        .world(|world| crate::domain::alert::standing::open(world, &town.memory, &town.routing.channels[0]));
+    let channel = &town.routing.channels[0];
+    let next = |world: &World<'_>| crate::domain::alert::standing::next(None, world, &town.memory, channel);
+    let open = town.world(next).open;
     let [open] = &open[..] else { panic!("{open:?}") };
     assert_eq!(open.item.severity(), Severity::Critical);
     assert!(open.since <= town.now);
