@@ -312,6 +312,40 @@ fn a_digest_that_was_slept_through_comes_late_and_once() {
 }
 
 #[test]
+fn a_time_that_is_new_or_changed_waits_for_its_next_moment() {
+    let digest =
+        |at: Digest| vec![Route { digest: Some(Digest { send_empty: true, ..at }), ..route("", &["chat"]) }];
+    let (early, late) = (daily(9, 37), daily(10, 0));
+    for (name, what, change) in [
+        ("digest", "digest chat: nothing", (|town, at, digest| town.routing.routes = digest(at)) as Change),
+        ("test", "test chat: nothing", |town, at, _| town.alert.test = Some(at)),
+    ] {
+        let mut town = Town::new();
+        let noon = moment() + TimeDelta::hours(4);
+        town.now = noon + days(3);
+        assert_eq!(town.told(), NONE, "{name}");
+        for (day, at, want) in [
+            (3, Some(&early), &NONE[..]),
+            (4, None, &[what]),
+            (4, Some(&late), &NONE),
+            (5, None, &[what]),
+            (6, None, &[what]),
+            (6, Some(&early), &NONE),
+            (7, None, &[what]),
+        ] {
+            town.now = (noon + days(day)).max(town.now);
+            if let Some(at) = at {
+                change(&mut town, at.clone(), &digest);
+            }
+            assert_eq!(town.told(), want, "{name}: day {day}, {at:?}");
+        }
+    }
+}
+
+/// Sets a time of day.
+type Change = fn(&mut Town, Digest, &dyn Fn(Digest) -> Vec<Route>);
+
+#[test]
 fn an_empty_digest_is_sent_only_where_it_is_wanted() {
     for (send_empty, want) in [(false, &NONE[..]), (true, &["digest chat: nothing"][..])] {
         let mut town = Town::new().with("r-1", days(300));
