@@ -294,16 +294,17 @@ async fn after_a_failure_in_the_middle_only_the_rest_is_sent() {
     );
 }
 
+fn judged(is_bad: bool) -> Outcome {
+    if is_bad { refused(Refusal::Content) } else { delivered() }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_part_that_is_refused_takes_no_other_along_where_each_stands_for_itself() {
     const ALL: &[&str] = &["r-0", "r-1", "r-2", "r-3"];
     const REST: &[&str] = &["r-0", "r-1", "r-2", "r-3", "plain 4"];
     type Make = fn(fn(&str) -> bool) -> Arc<Puppet>;
-    let apart: Make = |is_bad| Puppet::apart(move |posted| answer(is_bad(&posted.body)));
-    let simple: Make = |is_bad| Puppet::simple(move |posted| answer(is_bad(&posted.body)));
-    fn answer(is_bad: bool) -> Outcome {
-        if is_bad { refused(Refusal::Content) } else { delivered() }
-    }
+    let apart: Make = |is_bad| Puppet::apart(move |posted| judged(is_bad(&posted.body)));
+    let simple: Make = |is_bad| Puppet::simple(move |posted| judged(is_bad(&posted.body)));
     let one = |body: &str| body.starts_with("r-1");
     for (name, make, is_bad, posts, want, notes) in [
         ("one of four", apart, one as fn(&str) -> bool, ALL, State::Dead, 1),
