@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use notafter::domain::alert::message::{CertificateFacts, Item};
-use notafter::domain::alert::standing::{Ended, Open, State};
+use notafter::domain::alert::message::{By, CertificateFacts, Item};
+use notafter::domain::alert::standing::{Ended, How, Open, State};
 use notafter::domain::finding::Stage;
 use notafter::domain::policy::Locale;
 use notafter::fields::{Fields, Sink};
@@ -132,7 +132,7 @@ fn open(facts: CertificateFacts, stage: Stage, since: TimeDelta) -> Open {
 }
 
 fn state(open: Vec<Open>, ended: Vec<Ended>) -> State {
-    State { open, ended, now: Utc::now() }
+    State { open, ended, now: Utc::now(), ..State::default() }
 }
 
 #[tokio::test]
@@ -157,7 +157,8 @@ async fn what_stands_is_shown_with_its_labels_and_is_gone_after_a_renewal() {
     assert!((TimeDelta::minutes(3)..TimeDelta::minutes(5)).contains(&(ends - Utc::now())), "{ends}");
 
     let renewed = facts("r-1", TimeDelta::days(370));
-    let ended = Ended { was: critical(), at: Utc::now(), now: Some(renewed) };
+    let how = How::Renewed { now: Box::new(renewed), stage: Stage::Ok, by: By::Notafter };
+    let ended = Ended { was: critical(), at: Utc::now(), how };
     delivered(told(&channel, &state(vec![], vec![ended])).await);
     assert_eq!(alertmanager.active("r-1").await, [] as [Value; 0], "its list has only what fires");
 }

@@ -129,6 +129,16 @@ pub trait Messenger: fmt::Debug + Send + Sync {
         None
     }
 
+    /// The same part with as little in it as possible, for when it was refused while the others go on.
+    fn simpler(&self, _part: &Part) -> Option<Part> {
+        None
+    }
+
+    /// What has to be remembered before a part is sent: whatever becomes of it then, it may have begun.
+    fn beforehand(&self, _part: &Part) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// Tells robots apart: channels with the same one share its pace. A hash; nothing secret can be read from it.
     fn robot(&self) -> u64;
 

@@ -29,7 +29,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Receipt {
     /// What to remember for later messages of this channel (`thread:FINGERPRINT` and a message id, for example).
-    /// Nothing secret.
+    /// Nothing secret. Of a state that several places are told: those that did not take it, and why.
     pub notes: Vec<(String, String)>,
     /// What it said, in a few words, for people who test the channel.
     pub said: String,

@@ -61,9 +61,11 @@ pub fn all() -> Vec<(&'static str, Message)> {
         ("gone_not_listed", gone(Gone::NotListed)),
         ("gone_tls_off", gone(Gone::TlsOff)),
         ("gone_not_shown", gone(Gone::NotShown)),
+        ("gone_not_watched", gone(Gone::NotWatched)),
         ("blind", blind()),
         ("blind_again", blind_again()),
         ("recovered", recovered()),
+        ("recovered_unwatched", recovered_unwatched()),
         ("channel_failing", channel_failing()),
         ("channel_recovered", channel_recovered()),
         ("renewal_planned", renewal_planned()),
@@ -356,7 +358,13 @@ fn blind_as(news: SourceNews) -> Message {
 /// It has.
 pub fn recovered() -> Message {
     let (since, until) = (now() - TimeDelta::hours(5), now() - TimeDelta::minutes(2));
-    blind_as(SourceNews::Recovered { since, until })
+    blind_as(SourceNews::Recovered { since, until, unwatched: false })
+}
+
+/// It was taken out of the configuration instead.
+pub fn recovered_unwatched() -> Message {
+    let (since, until) = (now() - TimeDelta::days(3), now() - TimeDelta::minutes(2));
+    blind_as(SourceNews::Recovered { since, until, unwatched: true })
 }
 
 /// Another channel does not deliver.

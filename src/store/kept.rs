@@ -31,6 +31,24 @@ impl Store {
         .await
     }
 
+    /// Remembers what a message of a channel leaves behind, before it is settled.
+    ///
+    /// # Errors
+    /// The database cannot be written. Nobody knows whether it was.
+    pub async fn remember(
+        &self,
+        channel: &str,
+        notes: &[(String, String)],
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.within_limit(async {
+            let mut work = self.begin().await?;
+            write_all(&mut work, &id_key(channel), notes, now).await?;
+            work.commit().await
+        })
+        .await
+    }
+
     /// Keeps a value under a key, in the place of the one before.
     ///
     /// # Errors
@@ -70,7 +88,15 @@ pub(super) async fn write_notes(
     }
     let found = sqlx::query(statements::CHANNEL_OF).bind(message.to_owned());
     let Some(row) = found.fetch_optional(&mut *connection).await? else { return Ok(()) };
-    let channel = Fields::of(&row).text()?;
+    write_all(connection, Fields::of(&row).text()?, notes, now).await
+}
+
+async fn write_all(
+    connection: &mut AnyConnection,
+    channel: &str,
+    notes: &[(String, String)],
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
     for (key, value) in notes {
         let note = sqlx::query(statements::WRITE_NOTE.as_str()).bind(channel.to_owned()).bind(id_key(key));
         note.bind(json::write_text(value)).bind(stamp(now)).execute(&mut *connection).await?;

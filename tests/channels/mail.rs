@@ -29,17 +29,19 @@ async fn each_refusal_has_its_outcome() {
         ("login 454", Step::Login, "454 4.7.0 temporary failure", Want::Retry),
         ("login 535", Step::Login, "535 5.7.8 authentication failed", refused(Refusal::Credentials)),
         ("login 534", Step::Login, "534 5.7.9 application password required", refused(Refusal::Credentials)),
+        ("sender 550", Step::Sender, "550 5.7.1 your address is blocked", refused(Refusal::Target)),
+        ("sender 553", Step::Sender, "553 5.1.8 sender refused", refused(Refusal::Target)),
         ("sender 451", Step::Sender, "451 4.7.1 later", Want::Retry),
         ("sender 530", Step::Sender, "530 5.7.0 authentication required", refused(Refusal::Credentials)),
         ("recipient 450", Step::Recipient, "450 4.2.0 greylisted", Want::Retry),
+        ("data 550", Step::Data, "550 5.7.1 looks like spam", refused(Refusal::Content)),
         ("data 554", Step::Data, "554 5.5.1 no valid recipients", refused(Refusal::Content)),
     ] {
         let (line, server) = open().await;
         server.refuse(step, None, said);
-        let outcome = line.say(&samples::one_critical()).await.remove(0);
-        // Whom the server does not know is told last: there is another recipient.
-        let delivered = name == "hello 550" && agrees(&outcome, Want::Delivered);
-        assert!(delivered || agrees(&outcome, want), "{name} became {outcome:?}, not {want:?}");
+        for outcome in line.say(&samples::one_critical()).await {
+            assert!(agrees(&outcome, want), "{name} became {outcome:?}, not {want:?}");
+        }
         assert!(server.deliveries().is_empty(), "{name}");
     }
 }
@@ -62,6 +64,21 @@ async fn a_recipient_who_is_gone_does_not_stop_the_others() {
     let outcomes = line.say(&samples::one_critical()).await;
     assert!(outcomes.iter().all(|outcome| agrees(outcome, Want::Delivered)), "{outcomes:?}");
     assert_eq!(server.deliveries().len(), 3);
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_us_for_a_while_loses_no_recipient() {
+    for step in [Step::Hello, Step::Sender] {
+        let (line, server) = open().await;
+        server.refuse(step, None, "550 5.7.1 blocked");
+        let outcomes = line.say(&samples::one_critical()).await;
+        let refused = outcomes.iter().all(|outcome| agrees(outcome, Want::Refused(Refusal::Target)));
+        assert!(refused, "none of it may be counted as arrived: {outcomes:?}");
+        server.relent();
+        line.say(&samples::one_critical()).await;
+        let got: Vec<_> = server.deliveries().into_iter().map(|delivery| delivery.request.path).collect();
+        assert_eq!(got, ["dba@example.com", "ops@example.com"]);
+    }
 }
 
 #[tokio::test]

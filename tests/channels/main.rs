@@ -16,3 +16,4 @@ mod samples;
 mod secrets;
 mod support;
 mod table;
+mod templates;

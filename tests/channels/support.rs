@@ -208,7 +208,7 @@ fn state(message: &Message) -> State {
         };
         Some(Open { item: item.clone(), since })
     });
-    State { open: open.collect(), ended: Vec::new(), now: now() }
+    State { open: open.collect(), now: now(), ..State::default() }
 }
 
 /// Whether an outcome is as it must be.

@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used)] // tests may
 
 mod desk;
+mod pager;
 mod support;
 mod wire;

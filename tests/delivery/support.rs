@@ -15,6 +15,7 @@ use notafter::domain::alert::outbox::{Row, State};
 use notafter::domain::alert::routing::Routing;
 use notafter::domain::finding::Stage;
 use notafter::domain::policy::{AlertPolicy, Locale, PollPolicy};
+use notafter::domain::snapshot::Snapshot;
 use notafter::metrics::MetricsPage;
 use notafter::notifier::post::Post;
 use notafter::notifier::{Messenger, NotifierKind, Outcome, Part, Receipt, Sender, Setting, Stamp};
@@ -216,7 +217,7 @@ pub(crate) struct Running {
     pub(crate) metrics: Arc<MetricsPage>,
     pub(crate) stop: Stop,
     pub(crate) task: JoinHandle<()>,
-    _snapshots: watch::Sender<Arc<notafter::domain::snapshot::Snapshot>>,
+    _snapshots: watch::Sender<Arc<Snapshot>>,
 }
 
 impl Rig {
@@ -240,7 +241,11 @@ impl Rig {
     }
 
     pub(crate) fn start_with(&self, heartbeat: Option<Heartbeat>) -> Running {
-        let snapshots = watch::Sender::default();
+        self.start_knowing(Snapshot::default(), heartbeat)
+    }
+
+    pub(crate) fn start_knowing(&self, snapshot: Snapshot, heartbeat: Option<Heartbeat>) -> Running {
+        let snapshots = watch::Sender::new(Arc::new(snapshot));
         let telemetry = Arc::clone(&self.telemetry);
         let metrics = Arc::new(MetricsPage::new(telemetry, PollPolicy::default(), Utc::now()));
         let delivery = Delivery::new(Parts {

@@ -11,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::channels::Channel;
 use super::context::Context;
 use super::layout::{self, Start};
+use super::outbox::Away;
 use super::pace::Pace;
 use crate::domain::alert::delivery::{Attempt, LIMITS};
 use crate::domain::alert::message::Message;
@@ -62,7 +63,10 @@ impl Saying<'_> {
         let (count, mut refused) = (parts.len(), Vec::new());
         for (index, part) in parts.into_iter().enumerate().skip(from) {
             let (name, without) = (part.name.clone(), self.messenger.without(&part));
-            match self.post(part, &message.id).await {
+            if self.remember(&self.messenger.beforehand(&part)).await.is_err() {
+                return away(all.notes);
+            }
+            match self.post_even_simpler(part, &message.id).await {
                 None => return Said::Stopped,
                 Some(Outcome::Delivered(receipt)) => {
                     all.notes.extend(receipt.notes);
@@ -74,9 +78,14 @@ impl Saying<'_> {
                 Some(Outcome::Refused { what: Refusal::Content, trouble }) => match without {
                     None => return self.plainly(message, notes, trouble).await,
                     Some(left) => {
-                        self.tell_refused(&message.id, &name, &trouble);
+                        self.tell_refused(
+                            &message.id,
+                            &name,
+                            &trouble,
+                            "a part was refused; the others go on",
+                        );
                         all.notes.extend(left);
-                        refused.push(trouble);
+                        refused.push((name, trouble));
                     }
                 },
                 Some(outcome) => return failed(outcome, all.notes),
@@ -84,17 +93,57 @@ impl Saying<'_> {
         }
         // a part that was counted before has arrived
         if refused.len() == count {
-            return self.plainly(message, notes, refused.swap_remove(0)).await;
+            return self.plainly(message, notes, refused.swap_remove(0).1).await;
         }
-        if let Some(first) = refused.first() {
-            all.said = format!("{} of {count} parts were refused: {}", refused.len(), first.text);
+        match refused.into_iter().next() {
+            Some(first) => self.incomplete(first, count, all.notes).await,
+            None => Said::Everything(all),
         }
-        Said::Everything(all)
     }
 
-    fn tell_refused(&self, id: &str, part: &str, trouble: &Trouble) {
+    /// Some parts arrived and others never will: people can see it, and have it sent again.
+    async fn incomplete(
+        &self,
+        (name, trouble): (String, Trouble),
+        count: usize,
+        notes: Vec<(String, String)>,
+    ) -> Said {
+        // of a message that is given up nothing else is remembered
+        if self.remember(&notes).await.is_err() {
+            return away(notes);
+        }
+        let text = format!("not all of {count} parts were taken; {name} was refused: {}", trouble.text);
+        Said::Trouble(Attempt::Hopeless, Trouble::new(trouble.reason, text), Vec::new())
+    }
+
+    async fn remember(&self, notes: &[(String, String)]) -> Result<(), Away> {
+        if notes.is_empty() || !self.recorded {
+            return Ok(());
+        }
+        self.context.outbox.remember(&self.channel.name, notes, self.context.now()).await
+    }
+
+    /// Posts a part; one that is refused while the others go on, once more with as little in it as possible.
+    async fn post_even_simpler(&self, part: Part, id: &str) -> Option<Outcome> {
+        let (name, simpler) = (part.name.clone(), self.messenger.simpler(&part));
+        let outcome = self.post(part, id).await?;
+        match (&outcome, simpler) {
+            (Outcome::Refused { what: Refusal::Content, trouble }, Some(simpler)) => {
+                self.tell_refused(
+                    id,
+                    &name,
+                    trouble,
+                    "a part was refused, and goes out in its simplest form",
+                );
+                self.post(simpler, id).await
+            }
+            _ => Some(outcome),
+        }
+    }
+
+    fn tell_refused(&self, id: &str, part: &str, trouble: &Trouble, what: &str) {
         let (channel, error) = (&*self.channel.name, &*trouble.text);
-        tracing::error!(channel, id, part, error, "a part was refused; the others go on without it");
+        tracing::error!(channel, id, part, error, "{what}");
         self.context.telemetry.notification_failed(channel, trouble.reason);
     }
 
@@ -168,6 +217,12 @@ impl Saying<'_> {
         tracing::debug!(channel = &*self.channel.name, part = name, ?outcome, "posted");
         Some(outcome)
     }
+}
+
+/// What has to be remembered cannot be at the moment.
+fn away(notes: Vec<(String, String)>) -> Said {
+    let trouble = Trouble::new(Reason::Internal, Away.to_string());
+    Said::Trouble(Attempt::Failed { after: None }, trouble, notes)
 }
 
 fn failed(outcome: Outcome, notes: Vec<(String, String)>) -> Said {

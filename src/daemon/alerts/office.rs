@@ -103,8 +103,7 @@ impl Office {
     async fn test_state(&self, line: &Line, replica: &dyn Replica) -> Result<String, Trouble> {
         let now = self.context.now();
         let state = self.states.borrow().get(line.name()).cloned();
-        let nothing = standing::State { open: Vec::new(), ended: Vec::new(), now };
-        let state = standing::State { now, ..state.unwrap_or(nothing) };
+        let state = standing::State { now, ..state.unwrap_or_default() };
         let setting = self.context.setting(&line.channel, &|_| None);
         match replica.replicate(&state, &setting, RESEND).await {
             Outcome::Delivered(receipt) => Ok(receipt.said),

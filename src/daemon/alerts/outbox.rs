@@ -47,6 +47,13 @@ pub(super) trait Outbox: fmt::Debug + Send + Sync {
     fn postpone<'a>(&'a self, channel: &'a str, until: DateTime<Utc>) -> Answer<'a, ()>;
     /// What earlier messages left behind.
     fn notes<'a>(&'a self, channel: &'a str) -> Answer<'a, BTreeMap<String, String>>;
+    /// Remembers what a message leaves behind before it is settled.
+    fn remember<'a>(
+        &'a self,
+        channel: &'a str,
+        notes: &'a [(String, String)],
+        now: DateTime<Utc>,
+    ) -> Answer<'a, ()>;
     /// Queues messages; one whose id is known already is left alone.
     fn commit<'a>(&'a self, messages: &'a [Message], now: DateTime<Utc>) -> Answer<'a, ()>;
     /// Gives up what waits for a channel and was written down before then.
@@ -136,6 +143,15 @@ impl Outbox for Handle {
 
     fn notes<'a>(&'a self, channel: &'a str) -> Answer<'a, BTreeMap<String, String>> {
         ask!(self, |store| store.notes(channel))
+    }
+
+    fn remember<'a>(
+        &'a self,
+        channel: &'a str,
+        notes: &'a [(String, String)],
+        now: DateTime<Utc>,
+    ) -> Answer<'a, ()> {
+        ask!(self, |store| store.remember(channel, notes, now))
     }
 
     fn commit<'a>(&'a self, messages: &'a [Message], now: DateTime<Utc>) -> Answer<'a, ()> {

@@ -4,6 +4,7 @@
 //! outage over there does not look like good news. So Alertmanager's watchdog goes on where the heartbeat stops: it says
 //! that this way works, and this way does not depend on what the heartbeat waits for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +43,7 @@ pub(super) struct Teller {
 pub(super) struct Told {
     state: Option<State>,
     health: wellbeing::Saved,
+    dead: Dead,
     /// By a clock that jumped a moment ago, everything would be over or begun.
     steady: Steady,
 }
@@ -91,6 +93,21 @@ impl Teller {
         let outcome = self.replica.replicate(&state, &setting, RESEND).await;
         self.told.state = Some(state);
         self.note(&outcome);
+        if let Outcome::Delivered(receipt) = &outcome {
+            let channel = self.line.name();
+            let (new, back) = self.told.dead.note(&receipt.notes);
+            for (place, error) in new {
+                tracing::warn!(
+                    channel,
+                    place,
+                    error,
+                    "one of several places does not take the state; others do"
+                );
+            }
+            for place in back {
+                tracing::info!(channel, place, "takes the state again");
+            }
+        }
         let kept = self.told.health.keep(&self.context, &self.line).await;
         if kept == Err(Away) {
             tracing::debug!(channel = self.line.name(), "its health is not written down at the moment");
@@ -118,9 +135,56 @@ impl Teller {
     }
 }
 
+/// The places that did not take the last state although others did. One that takes it suffices, and so nothing else would
+/// tell that another is dead.
+#[derive(Debug, Default)]
+struct Dead(BTreeSet<String>);
+
+impl Dead {
+    /// Takes in who did not take it now. Returns what is new: who does not any more, with the reason, and who does again.
+    fn note<'n>(&mut self, missed_by: &'n [(String, String)]) -> (Vec<&'n (String, String)>, Vec<String>) {
+        let now: BTreeSet<String> = missed_by.iter().map(|(place, _)| place.clone()).collect();
+        let new = missed_by.iter().filter(|(place, _)| !self.0.contains(place)).collect();
+        let back = self.0.difference(&now).cloned().collect();
+        self.0 = now;
+        (new, back)
+    }
+}
+
 /// Never ends once nobody publishes states any more.
 async fn changed(states: &mut watch::Receiver<Arc<States>>) {
     if states.changed().await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_is_dead_is_told_once_and_so_is_its_return() {
+        let missed = |places: &[&str]| {
+            let by = places.iter().map(|place| ((*place).to_owned(), "connection refused".to_owned()));
+            by.collect::<Vec<_>>()
+        };
+        let mut dead = Dead::default();
+        for (name, by, new, back) in [
+            ("all take it", &[][..], &[][..], &[][..]),
+            ("one does not", &["b"], &["b"], &[]),
+            ("still", &["b"], &[], &[]),
+            ("another one, too", &["a", "b"], &["a"], &[]),
+            ("the first is back", &["a"], &[], &["b"]),
+            ("all are", &[], &[], &["a"]),
+        ] {
+            let by = missed(by);
+            let (newly, returned) = dead.note(&by);
+            let newly: Vec<_> = newly.iter().map(|(place, _)| place.as_str()).collect();
+            assert_eq!(
+                (newly, returned),
+                (new.to_vec(), back.iter().map(ToString::to_string).collect()),
+                "{name}"
+            );
+        }
     }
 }

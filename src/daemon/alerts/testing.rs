@@ -178,6 +178,10 @@ impl Outbox for Memory {
         self.ask(|kept| kept.notes.clone())
     }
 
+    fn remember<'a>(&'a self, _: &'a str, notes: &'a [(String, String)], _: DateTime<Utc>) -> Answer<'a, ()> {
+        self.ask(|kept| kept.notes.extend(notes.iter().cloned()))
+    }
+
     fn commit<'a>(&'a self, messages: &'a [Message], now: DateTime<Utc>) -> Answer<'a, ()> {
         self.ask(|kept| {
             for message in messages {
@@ -267,6 +271,8 @@ pub(super) struct Puppet {
     robot: u64,
     /// Each part stands for itself.
     apart: bool,
+    /// And has a simpler form.
+    simple: bool,
 }
 
 impl std::fmt::Debug for Puppet {
@@ -290,6 +296,7 @@ impl Puppet {
             behaviour: Mutex::new(Box::new(behaviour)),
             robot,
             apart: false,
+            simple: false,
         })
     }
 
@@ -297,6 +304,12 @@ impl Puppet {
     pub(super) fn apart(answer: impl FnMut(&Posted) -> Outcome + Send + 'static) -> Arc<Self> {
         let puppet = Arc::into_inner(Self::new(1, answer)).expect("nobody else has it");
         Arc::new(Self { apart: true, ..puppet })
+    }
+
+    /// And has a simpler form.
+    pub(super) fn simple(answer: impl FnMut(&Posted) -> Outcome + Send + 'static) -> Arc<Self> {
+        let puppet = Arc::into_inner(Self::apart(answer)).expect("nobody else has it");
+        Arc::new(Self { simple: true, ..puppet })
     }
 
     pub(super) fn willing(robot: u64) -> Arc<Self> {
@@ -351,6 +364,16 @@ impl Messenger for Puppet {
 
     fn without(&self, part: &Part) -> Option<Vec<(String, String)>> {
         self.apart.then(|| vec![(part.content.as_str().unwrap_or_default().to_owned(), "left".to_owned())])
+    }
+
+    fn simpler(&self, part: &Part) -> Option<Part> {
+        let text = format!("simply {}", part.content.as_str().unwrap_or_default());
+        self.simple.then(|| Part { content: json!(text), name: part.name.clone() })
+    }
+
+    fn beforehand(&self, part: &Part) -> Vec<(String, String)> {
+        let begins = part.content.as_str().is_some_and(|text| text.contains("begins"));
+        if begins { vec![("begun".to_owned(), "before".to_owned())] } else { Vec::new() }
     }
 
     fn robot(&self) -> u64 {

@@ -8,7 +8,8 @@ use chrono::TimeDelta;
 use tokio::time::Instant;
 
 use super::testing::{
-    CHAT, HOOK, PAGER, Posted, Puppet, Rig, channel, delivered, message, pass, refused, replica, retry,
+    CHAT, HOOK, Memory, PAGER, Posted, Puppet, Rig, channel, delivered, message, pass, refused, replica,
+    retry,
 };
 use super::watch::States;
 use crate::domain::alert::delivery::testing::{entered, item};
@@ -293,20 +294,41 @@ async fn after_a_failure_in_the_middle_only_the_rest_is_sent() {
     );
 }
 
+fn judged(is_bad: bool) -> Outcome {
+    if is_bad { refused(Refusal::Content) } else { delivered() }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_part_that_is_refused_takes_no_other_along_where_each_stands_for_itself() {
-    const ALL: [&str; 4] = ["r-0", "r-1", "r-2", "r-3"];
-    const REST: [&str; 5] = ["r-0", "r-1", "r-2", "r-3", "plain 4"];
-    for (name, bad, posts, want) in [
-        ("one of four", &["r-1"][..], &ALL[..], State::Delivered),
-        ("the last", &["r-3"], &ALL, State::Delivered),
-        ("every one, and plain text passes", &ALL, &REST, State::Delivered),
-        ("every one", &REST, &REST, State::Dead),
+    const ALL: &[&str] = &["r-0", "r-1", "r-2", "r-3"];
+    const REST: &[&str] = &["r-0", "r-1", "r-2", "r-3", "plain 4"];
+    type Make = fn(fn(&str) -> bool) -> Arc<Puppet>;
+    let apart: Make = |is_bad| Puppet::apart(move |posted| judged(is_bad(&posted.body)));
+    let simple: Make = |is_bad| Puppet::simple(move |posted| judged(is_bad(&posted.body)));
+    let one = |body: &str| body.starts_with("r-1");
+    for (name, make, is_bad, posts, want, notes) in [
+        ("one of four", apart, one as fn(&str) -> bool, ALL, State::Dead, 1),
+        ("the last", apart, |body| body.starts_with("r-3"), ALL, State::Dead, 1),
+        ("every one, and plain text passes", apart, |body| body.starts_with("r-"), REST, State::Delivered, 0),
+        ("every one", apart, |_| true, REST, State::Dead, 0),
+        (
+            "one of four, and its simplest form passes",
+            simple,
+            one,
+            &["r-0", "r-1", "simply r-1", "r-2", "r-3"],
+            State::Delivered,
+            0,
+        ),
+        (
+            "one of four, in any form",
+            simple,
+            |body| body.contains("r-1"),
+            &["r-0", "r-1", "simply r-1", "r-2", "r-3"],
+            State::Dead,
+            1,
+        ),
     ] {
-        let puppet = Puppet::apart(move |posted| {
-            let is_bad = bad.iter().any(|bad| posted.body.starts_with(bad));
-            if is_bad { refused(Refusal::Content) } else { delivered() }
-        });
+        let puppet = make(is_bad);
         let rig = Rig::new([channel("a", &PAGER, &puppet)]);
         rig.commit([of_parts("a", 4)]);
         let _running = rig.start();
@@ -315,9 +337,29 @@ async fn a_part_that_is_refused_takes_no_other_along_where_each_stands_for_itsel
         assert_eq!(bodies.len(), posts.len(), "{name}: {bodies:?}");
         assert!(bodies.iter().zip(posts).all(|(body, post)| body.starts_with(post)), "{name}: {bodies:?}");
         assert_eq!(rig.outbox.count("a", want), 1, "{name}");
-        let notes = rig.outbox.kept().notes.len();
-        assert_eq!(notes, usize::from(posts.len() == 4), "{name}: what it leaves behind all the same");
+        let kept = rig.outbox.kept();
+        assert_eq!(kept.notes.len(), notes, "{name}: what it leaves behind all the same");
+        let error = kept.rows[0].last_error.as_deref().unwrap_or_default();
+        assert_eq!(error.contains("refused"), want == State::Dead, "{name}: {error}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_part_begins_is_remembered_before_it_is_sent() {
+    let outbox = Arc::new(Mutex::new(None::<Arc<Memory>>));
+    let seen = Arc::clone(&outbox);
+    let puppet = Puppet::new(1, move |posted| {
+        let outbox = seen.lock().expect("no test panics with it").clone().expect("set");
+        let known = outbox.kept().notes.contains_key("begun");
+        assert_eq!(known, posted.body.contains("begins"), "{posted:?}");
+        retry(None)
+    });
+    let rig = Rig::new([channel("a", &PAGER, &puppet)]);
+    *outbox.lock().expect("no test panics with it") = Some(Arc::clone(&rig.outbox));
+    rig.commit([message("a", 0, vec![item("r-1 begins", 7, entered(Stage::Warning, None))])]);
+    let _running = rig.start();
+    pass(1).await;
+    assert_eq!(puppet.bodies().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -479,7 +521,7 @@ fn open(n: usize) -> standing::State {
         item: item(&format!("r-{n}"), 7, entered(Stage::Warning, None)),
         since: moment(),
     });
-    standing::State { open: open.collect(), ended: Vec::new(), now: moment() }
+    standing::State { open: open.collect(), now: moment(), ..standing::State::default() }
 }
 
 #[tokio::test(start_paused = true)]

@@ -339,10 +339,8 @@ impl Question {
         };
         let replicas = self.rules.routing.channels.iter().filter(|channel| channel.replica);
         let states = replicas.map(|channel| {
-            let open = standing::open(&world, &self.memory, channel);
             let before = self.states.get(&channel.name);
-            let ended = before.map_or_else(Vec::new, |before| standing::ended(before, &open, &world));
-            (channel.name.clone(), State { open, ended, now: self.now })
+            (channel.name.clone(), standing::next(before, &world, &self.memory, channel))
         });
         let states = states.collect();
         let decision = self.decide.then(|| {

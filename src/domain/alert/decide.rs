@@ -10,9 +10,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::facts::Subject;
 use super::gather::{Draft, Gather, Mark};
-use super::gone;
+use super::gone::{self, Absence};
 use super::judge::{Hold, Judge, Tell, Verdict, When};
-use super::memory::{ChannelPast, Doubt, Memory, Missing, Past, Told};
+use super::memory::{ChannelPast, Doubt, Memory, Past, Told};
 use super::message::{CertificateItem, Fingerprint, Gone, Item, Message, News, RenewalNote};
 use super::routing::{ChannelRules, Routing, Way};
 use super::silence::Silence;
@@ -26,8 +26,6 @@ use crate::domain::snapshot::Snapshot;
 
 /// So many ends of one certificate are remembered for each channel.
 const ENDS: usize = 16;
-/// What is in a scope that is not watched any more counts as gone after this.
-const FORGET_AFTER: TimeDelta = TimeDelta::days(3);
 
 /// Everything that a decision looks at.
 #[derive(Clone, Copy)]
@@ -176,14 +174,19 @@ pub fn explain<'w>(
 }
 
 /// Which end of a certificate is taken for true.
-enum Belief {
+pub(super) enum Belief {
     Certain(DateTime<Utc>),
     Doubted(Doubt),
 }
 
 /// Another end is believed when it was read twice, or when this daemon brought it about. A doubt does not outlive the
 /// promise that every certificate is looked at within `max_age`: after twice that the old end counts again.
-fn believe(past: &Past, certificate: &Certificate, read_at: DateTime<Utc>, world: &World<'_>) -> Belief {
+pub(super) fn believe(
+    past: &Past,
+    certificate: &Certificate,
+    read_at: DateTime<Utc>,
+    world: &World<'_>,
+) -> Belief {
     let end = certificate.not_after;
     let other_serial = {
         let (old, new) = (&past.facts.serial, &certificate.subject.serial);
@@ -209,7 +212,7 @@ fn believe(past: &Past, certificate: &Certificate, read_at: DateTime<Utc>, world
 }
 
 /// The doubt that is kept although the old end counts.
-fn given_up(past: &Past, certificate: &Certificate, epoch: DateTime<Utc>) -> Option<Doubt> {
+pub(super) fn given_up(past: &Past, certificate: &Certificate, epoch: DateTime<Utc>) -> Option<Doubt> {
     let end = certificate.not_after;
     past.doubt.filter(|doubt| epoch == past.epoch && doubt.not_after == end && end != epoch)
 }
@@ -316,21 +319,9 @@ impl Decider<'_> {
     fn one_missing(&mut self, fingerprint: Fingerprint, past: &Arc<Past>) {
         let now = self.world.now;
         let mut change = (**past).clone();
-        let missing =
-            change.missing.get_or_insert(Missing { since: now, answered_at: None, confirmed: None });
-        match self.absence(past) {
-            Absence::Answered(how, at) => match missing.answered_at {
-                Some(first) if at > first => missing.confirmed = Some(how),
-                Some(_) => {}
-                None => missing.answered_at = Some(at),
-            },
-            Absence::NotWatched if now - missing.since > FORGET_AFTER => {
-                missing.confirmed = Some(Gone::NotListed);
-            }
-            Absence::Unknown | Absence::NotWatched => {}
-        }
-        let confirmed = missing.confirmed;
-        if let Some(how) = confirmed {
+        let missing = gone::missed(change.missing, Absence::of(&past.facts, self.world), now);
+        change.missing = Some(missing);
+        if let Some(how) = missing.confirmed {
             self.tell_gone(fingerprint, &mut change, how);
         }
         if change != **past {
@@ -370,33 +361,6 @@ impl Decider<'_> {
         });
         past.told = told;
     }
-
-    fn absence(&self, past: &Past) -> Absence {
-        let facts = &past.facts;
-        let Some(view) = self.world.snapshot.scopes.get(&facts.scope()) else { return Absence::NotWatched };
-        let Some(resource) = view.resources.get(&facts.resource_id) else {
-            return view.listed_at.map_or(Absence::Unknown, |at| Absence::Answered(Gone::NotListed, at));
-        };
-        match resource.reading.as_ref() {
-            Some(reading) if reading.state == TlsState::Enabled && !reading.certificates.is_empty() => {
-                Absence::Answered(Gone::NotShown, reading.at)
-            }
-            Some(reading) if [TlsState::Disabled, TlsState::Unsupported].contains(&reading.state) => {
-                Absence::Answered(Gone::TlsOff, reading.at)
-            }
-            _ => Absence::Unknown,
-        }
-    }
-}
-
-/// Why a certificate is not in the snapshot.
-enum Absence {
-    /// An answer did not have it.
-    Answered(Gone, DateTime<Utc>),
-    /// Nobody can tell.
-    Unknown,
-    /// Its scope is not watched.
-    NotWatched,
 }
 
 /// Notes what a channel knows.

@@ -67,6 +67,7 @@ impl<'w> Gather<'w, '_> {
             let digests = groups.digests.remove(&*channel.name).unwrap_or_default();
             messages.extend(self.digests(channel, digests));
             messages.extend(self.weekly_test(channel));
+            self.forget_times(channel);
         }
         let waiting = self.news(groups.soon, &mut messages);
         self.forget();
@@ -103,6 +104,9 @@ impl<'w> Gather<'w, '_> {
         mut drafts: BTreeMap<Box<str>, Vec<Draft<'w>>>,
     ) -> Vec<Message> {
         let (zone, now) = (self.world.alert.timezone, self.world.now);
+        for digest in self.world.routing.ways_to(&channel.name).filter_map(|way| way.digest()) {
+            self.last_used(channel, &digest_key(digest));
+        }
         let mut all: BTreeMap<Box<str>, &Digest> = BTreeMap::new();
         all.extend(self.world.routing.ways_to(&channel.name).filter_map(|way| {
             let digest = way.digest()?;
@@ -129,19 +133,33 @@ impl<'w> Gather<'w, '_> {
     /// A channel that is silent for months must be known to work. A pager is not called for that.
     fn weekly_test(&mut self, channel: &'w ChannelRules) -> Option<Message> {
         let test = self.world.alert.test.as_ref().filter(|_| !channel.pager)?;
-        let key = format!("test {}", digest_key(test));
-        self.is_due(channel, &key, test).then(|| self.empty(Kind::Test, channel))
+        self.is_due(channel, &test_key(test), test).then(|| self.empty(Kind::Test, channel))
     }
 
-    /// A moment of this list came since it was looked at last; it is remembered as used.
+    /// A moment of this list came since it was looked at last; it is remembered as used. What passed before the list was
+    /// there is no reason to speak.
     fn is_due(&mut self, channel: &ChannelRules, key: &str, times: &Digest) -> bool {
         let now = self.world.now;
         let Some(slot) = last_slot(times, self.world.alert.timezone, now) else { return false };
-        let past = self.memory.channels.entry(channel.name.clone()).or_insert_with(|| new_channel(now));
-        let since = past.since;
-        let before = past.digests.entry(key.into()).or_insert(since);
+        let before = self.last_used(channel, key);
         *before = (*before).min(now);
         slot > std::mem::replace(before, slot.max(*before))
+    }
+
+    fn last_used(&mut self, channel: &ChannelRules, key: &str) -> &mut DateTime<Utc> {
+        let now = self.world.now;
+        let past = self.memory.channels.entry(channel.name.clone()).or_insert_with(|| new_channel(now));
+        past.digests.entry(key.into()).or_insert(now)
+    }
+
+    /// One that is taken up again later begins anew.
+    fn forget_times(&mut self, channel: &ChannelRules) {
+        let ways = self.world.routing.ways_to(&channel.name);
+        let mut wanted: Vec<_> = ways.filter_map(|way| way.digest().map(digest_key)).collect();
+        wanted.extend(self.world.alert.test.as_ref().map(test_key));
+        if let Some(past) = self.memory.channels.get_mut(&channel.name) {
+            past.digests.retain(|key, _| wanted.contains(key));
+        }
     }
 
     fn message(&mut self, kind: Kind, channel: &'w ChannelRules, drafts: Vec<Draft<'w>>) -> Option<Message> {
@@ -261,6 +279,10 @@ impl<'w> Groups<'w> {
 fn digest_key(digest: &Digest) -> Box<str> {
     let days: Vec<String> = digest.days.iter().map(ToString::to_string).collect();
     format!("{} {}", digest.at.format("%H:%M"), days.join(",")).into()
+}
+
+fn test_key(test: &Digest) -> Box<str> {
+    format!("test {}", digest_key(test)).into()
 }
 
 fn is_reminder(item: &Item) -> bool {

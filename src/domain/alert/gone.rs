@@ -1,10 +1,65 @@
-//! What can be said of a certificate that is not there any more: only what was remembered of it.
+//! A certificate that is not in the snapshot: what became of it, and what can be said of it, which is only what was
+//! remembered.
+
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::decide::World;
-use super::message::{CertificateFacts, Severity};
+use super::memory::Missing;
+use super::message::{CertificateFacts, Gone, Severity};
 use super::silence::About;
 use crate::domain::finding::Stage;
 use crate::domain::matcher::{Label, Matcher};
+use crate::domain::resource::TlsState;
+
+/// What is in a scope that is not watched any more counts as gone after this: whoever took it out by mistake has time.
+const FORGET_AFTER: TimeDelta = TimeDelta::days(3);
+
+/// Why a certificate is not in the snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absence {
+    /// An answer did not have it; when that came.
+    Answered(Gone, DateTime<Utc>),
+    /// Nobody can tell.
+    Unknown,
+    /// Its scope is not watched.
+    NotWatched,
+}
+
+impl Absence {
+    /// Of a certificate that was looked for in vain.
+    pub(super) fn of(facts: &CertificateFacts, world: &World<'_>) -> Self {
+        let Some(view) = world.snapshot.scopes.get(&facts.scope()) else { return Self::NotWatched };
+        let Some(resource) = view.resources.get(&facts.resource_id) else {
+            return view.listed_at.map_or(Self::Unknown, |at| Self::Answered(Gone::NotListed, at));
+        };
+        match resource.reading.as_ref() {
+            Some(reading) if reading.state == TlsState::Enabled && !reading.certificates.is_empty() => {
+                Self::Answered(Gone::NotShown, reading.at)
+            }
+            Some(reading) if [TlsState::Disabled, TlsState::Unsupported].contains(&reading.state) => {
+                Self::Answered(Gone::TlsOff, reading.at)
+            }
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// What is known after one more look in vain: a second answer confirms the first.
+pub(super) fn missed(before: Option<Missing>, absence: Absence, now: DateTime<Utc>) -> Missing {
+    let mut missing = before.unwrap_or(Missing { since: now, answered_at: None, confirmed: None });
+    match absence {
+        Absence::Answered(how, at) => match missing.answered_at {
+            Some(first) if at > first => missing.confirmed = Some(how),
+            Some(_) => {}
+            None => missing.answered_at = Some(at),
+        },
+        Absence::NotWatched if now - missing.since > FORGET_AFTER => {
+            missing.confirmed = Some(Gone::NotWatched);
+        }
+        Absence::Unknown | Absence::NotWatched => {}
+    }
+    missing
+}
 
 /// Whether a person wants to hear nothing of it, and so not that it is gone either. An expression that asks for what is
 /// not known any more (tags) holds nothing back. As with other news, what was told as expired passes unless the silence

@@ -91,8 +91,11 @@ pub struct Blind {
     pub since: DateTime<Utc>,
     /// The scopes, by their text.
     pub scopes: Vec<Box<str>>,
-    /// When all of them could be read again.
+    /// When all of them could be read again, or none of them was watched any more.
     pub recovered_at: Option<DateTime<Utc>>,
+    /// It was the latter.
+    #[serde(default)]
+    pub unwatched: bool,
     /// By channel: how bad it was said to be, and when that was said last.
     pub told: BTreeMap<Box<str>, ToldBlind>,
 }

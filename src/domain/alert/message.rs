@@ -152,6 +152,8 @@ pub enum Gone {
     TlsOff,
     /// The resource no longer shows a certificate of this role.
     NotShown,
+    /// Nobody looks any more: its account, project, region or service was taken out, or is not there any more.
+    NotWatched,
 }
 
 /// A certificate as messages show it. Empty text where something is not known.
@@ -268,12 +270,15 @@ pub enum SourceNews {
         /// It was told before, and is still so.
         again: bool,
     },
-    /// It can be read again.
+    /// It can be read again, or nobody has to any more.
     Recovered {
         /// Since when it could not.
         since: DateTime<Utc>,
-        /// When it could again.
+        /// When that was over.
         until: DateTime<Utc>,
+        /// It cannot be read for all that is known: it is not watched any more.
+        #[serde(default)]
+        unwatched: bool,
     },
 }
 
@@ -562,6 +567,7 @@ impl Item {
             Self::Source(item) => match item.news {
                 SourceNews::Blind { severity: Severity::Critical, .. } => Tone::Critical,
                 SourceNews::Blind { .. } => Tone::Warning,
+                SourceNews::Recovered { unwatched: true, .. } => Tone::Health,
                 SourceNews::Recovered { .. } => Tone::Good,
             },
             Self::Channel(item) => match item.news {

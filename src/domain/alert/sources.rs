@@ -1,5 +1,8 @@
 //! Sources that cannot be read: one message for each account and reason, and one when it is over.
 //!
+//! It is over when they are read well. One that is taken out of the configuration meanwhile was not read again: that is
+//! said as what it is.
+//!
 //! Until then every certificate behind them keeps its last known date, and its stages go on.
 
 use std::collections::BTreeMap;
@@ -8,18 +11,22 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::decide::World;
+use super::facts::Subject;
 use super::gather::{Draft, Mark};
-use super::judge::When;
+use super::judge::{Judge, When};
 use super::memory::{Blind, Memory, Trouble};
 use super::message::{Item, Severity, SourceItem, SourceNews};
 use super::routing::{ChannelRules, Way};
 use super::silence::About;
+use super::standing::Open;
 use crate::domain::calendar::quiet_until;
 use crate::domain::described::DescribedScope;
-use crate::domain::finding::{Stage, resource_stage};
+use crate::domain::finding::{Stage, stage};
 use crate::domain::identity::Scope;
 use crate::domain::matcher::{Known, Label, Matcher};
+use crate::domain::policy::Route;
 use crate::domain::reason::{Failure, Reason};
+use crate::domain::resource::Resource;
 use crate::domain::snapshot::ScopeView;
 
 /// Failed rounds before a source counts as blind.
@@ -44,11 +51,13 @@ pub(super) fn look<'w>(
     let lookout = Lookout { world, memory };
     for (key, source) in &mut blind {
         let scopes = lookout.scopes(source);
-        let failing = scopes.iter().any(|scope| troubles.contains_key(&*key_of(scope)));
-        match (failing, source.recovered_at) {
-            (true, _) => source.recovered_at = None,
-            (false, None) => source.recovered_at = Some(world.now),
-            (false, Some(_)) => {}
+        match (lookout.fate(source, &scopes, &troubles), source.recovered_at) {
+            (Fate::Blind, _) => source.recovered_at = None,
+            (fate @ (Fate::Readable | Fate::NotWatched), None) => {
+                source.recovered_at = Some(world.now);
+                source.unwatched = fate == Fate::NotWatched;
+            }
+            (Fate::Readable | Fate::NotWatched, Some(_)) | (Fate::Unknown, _) => {}
         }
         let facts = lookout.facts(source, &scopes);
         if source.recovered_at.is_none() && differs(&source.facts, &facts) {
@@ -57,6 +66,47 @@ pub(super) fn look<'w>(
         lookout.tell(&Sight { key, source, scopes: &scopes, facts: &facts }, drafts);
     }
     (troubles, blind)
+}
+
+/// What is wrong at the moment in the eyes of a channel that is told the whole state.
+pub(super) fn standing(world: &World<'_>, memory: &Memory, channel: &ChannelRules) -> Vec<Open> {
+    let lookout = Lookout { world, memory };
+    let blind = memory.blind.iter().filter(|(_, source)| source.recovered_at.is_none());
+    let open = blind.filter_map(|(key, source)| {
+        let scopes = lookout.scopes(source);
+        let seen = Sight { key, source, scopes: &scopes, facts: &source.facts };
+        let (_, item) = lookout.way(&seen, channel, false)?;
+        (!is_too_little(&item, channel)).then_some(Open { item, since: source.since.min(world.now) })
+    });
+    open.collect()
+}
+
+/// Whether anybody looks at what could not be read, by what was said of it.
+pub(super) fn is_watched(source: &SourceItem, world: &World<'_>) -> bool {
+    let named = |names: &[Box<str>], name: &str| names.iter().any(|known| **known == *name);
+    world.snapshot.scopes.keys().any(|scope| {
+        (&*scope.provider, &*scope.account) == (&*source.provider, &*source.account)
+            && named(&source.services, &scope.service)
+            && (named(&source.regions, &scope.region) || named(&source.regions, ""))
+    })
+}
+
+/// A channel that is for the worst only.
+fn is_too_little(item: &Item, channel: &ChannelRules) -> bool {
+    channel.least >= Stage::Critical && item.severity() < Severity::Critical
+}
+
+/// What became of a blind source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It cannot be read.
+    Blind,
+    /// It is read well.
+    Readable,
+    /// Nobody looks any more.
+    NotWatched,
+    /// No look tells yet.
+    Unknown,
 }
 
 fn key_of(scope: &Scope) -> Box<str> {
@@ -109,6 +159,7 @@ fn cover(world: &World<'_>, troubles: &Troubles, blind: &mut BlindSources) {
                     since: trouble.since,
                     scopes: vec![key],
                     recovered_at: None,
+                    unwatched: false,
                     told: BTreeMap::new(),
                 };
                 blind.insert(name.into(), source);
@@ -127,7 +178,7 @@ fn is_ripe(world: &World<'_>, trouble: &Trouble, reason: Reason) -> bool {
 
 fn nothing_yet(scope: &Scope, failure: &Failure) -> SourceItem {
     SourceItem {
-        news: SourceNews::Recovered { since: failure.at, until: failure.at },
+        news: SourceNews::Recovered { since: failure.at, until: failure.at, unwatched: false },
         provider: (&*scope.provider).into(),
         account: (&*scope.account).into(),
         reason: failure.reason.as_str().into(),
@@ -160,6 +211,39 @@ impl<'w> Lookout<'w> {
         scopes.filter(|scope| source.scopes.contains(&key_of(scope))).collect()
     }
 
+    fn fate(&self, source: &Blind, scopes: &[&Arc<Scope>], troubles: &Troubles) -> Fate {
+        if scopes.iter().any(|scope| troubles.contains_key(&*key_of(scope))) {
+            return Fate::Blind;
+        }
+        let is_up = |scope: &Scope| self.world.snapshot.scopes.get(scope).is_some_and(|view| view.is_up());
+        if !scopes.is_empty() {
+            return if scopes.iter().all(|scope| is_up(scope)) { Fate::Readable } else { Fate::Unknown };
+        }
+        let kin = self.kin(source);
+        // its regions are not known at the moment
+        if kin.iter().any(|scope| scope.is_placeholder()) {
+            return Fate::Unknown;
+        }
+        // it stood for all regions, which are known by now
+        let stood_for = |scope: &&&Arc<Scope>| source.scopes.contains(&key_of(&placeholder(scope)));
+        let mut places = kin.iter().filter(stood_for).peekable();
+        match (places.peek().is_some(), places.any(|scope| is_up(scope))) {
+            (false, _) => Fate::NotWatched,
+            (true, true) => Fate::Readable,
+            (true, false) => Fate::Unknown,
+        }
+    }
+
+    /// The scopes of the same services of its account.
+    fn kin(&self, source: &Blind) -> Vec<&'w Arc<Scope>> {
+        let facts = &source.facts;
+        let is_kin = |scope: &&Arc<Scope>| {
+            (&*scope.provider, &*scope.account) == (&*facts.provider, &*facts.account)
+                && source.scopes.iter().any(|own| own.starts_with(&service_of(scope)))
+        };
+        self.world.snapshot.scopes.keys().filter(is_kin).collect()
+    }
+
     fn tell(&self, seen: &Sight<'_, 'w>, drafts: &mut Vec<Draft<'w>>) {
         for channel in self.world.routing.channels.iter().filter(|channel| !channel.replica) {
             let draft = match seen.source.recovered_at {
@@ -171,18 +255,18 @@ impl<'w> Lookout<'w> {
     }
 
     fn blind(&self, seen: &Sight<'_, 'w>, channel: &'w ChannelRules) -> Option<Draft<'w>> {
-        let severity = severity(seen.source.since, seen.facts, self.world.now);
-        let told = seen.source.told.get(&channel.name);
-        let again = told.is_some();
-        if let Some(told) = told
+        let (way, item) = self.way(seen, channel, seen.source.told.contains_key(&channel.name))?;
+        let severity = item.severity();
+        if let Some(told) = seen.source.told.get(&channel.name)
             && severity <= told.severity
             && self.world.now - told.at < self.remind_every(severity)
         {
             return None;
         }
-        let news = SourceNews::Blind { since: seen.source.since, severity, again };
-        let mark = Mark::Blind { key: seen.key.into(), severity };
-        self.draft(seen, channel, news, mark)
+        if is_too_little(&item, channel) || self.is_silenced(seen, &item) {
+            return None;
+        }
+        self.draft(seen, channel, way, item, Mark::Blind { key: seen.key.into(), severity })
     }
 
     fn recovered(
@@ -192,43 +276,56 @@ impl<'w> Lookout<'w> {
         until: DateTime<Utc>,
     ) -> Option<Draft<'w>> {
         seen.source.told.get(&channel.name)?;
-        let news = SourceNews::Recovered { since: seen.source.since, until };
-        self.draft(seen, channel, news, Mark::Recovered { key: seen.key.into() })
+        let unwatched = seen.source.unwatched;
+        let news = SourceNews::Recovered { since: seen.source.since, until, unwatched };
+        let item = Item::Source(SourceItem { news, ..seen.facts.clone() });
+        // good news takes the way of the bad, which may have been asked for by its severity
+        let way = self.world.routing.way(&channel.name, |_, route| self.is_meant(seen, route, &item));
+        let any_way = || self.world.routing.ways_to(&channel.name).next().unwrap_or_else(Way::back);
+        let mark = Mark::Recovered { key: seen.key.into() };
+        self.draft(seen, channel, way.unwrap_or_else(any_way), item, mark)
+    }
+
+    /// The way by which a channel hears that it is blind, and what is said there: how bad it is goes by the thresholds of
+    /// the way.
+    fn way(&self, seen: &Sight<'_, 'w>, channel: &ChannelRules, again: bool) -> Option<(Way<'w>, Item)> {
+        let item = |way: &Way<'_>| {
+            let worst = self.worst(seen, way);
+            let facts = SourceItem { worst, ..seen.facts.clone() };
+            let severity = severity(seen.source.since, &facts, self.world.now);
+            let news = SourceNews::Blind { since: seen.source.since, severity, again };
+            Item::Source(SourceItem { news, ..facts })
+        };
+        let routing = self.world.routing;
+        let way = routing.way(&channel.name, |way, route| self.is_meant(seen, route, &item(way)))?;
+        Some((way, item(&way)))
+    }
+
+    fn is_meant(&self, seen: &Sight<'_, 'w>, route: &Route, item: &Item) -> bool {
+        let means = |matcher: &Matcher| seen.scopes.iter().any(|scope| self.means(scope, matcher, item));
+        route.matcher.as_ref().is_none_or(means)
     }
 
     fn draft(
         &self,
         seen: &Sight<'_, 'w>,
         channel: &'w ChannelRules,
-        news: SourceNews,
+        way: Way<'w>,
+        item: Item,
         mark: Mark,
     ) -> Option<Draft<'w>> {
-        // one that got worse, or is bad, does not wait for a digest
-        let told = seen.source.told.get(&channel.name).map(|told| told.severity);
-        let reminder = matches!(news, SourceNews::Blind { severity: Severity::Warning, again: true, .. })
-            && told == Some(Severity::Warning);
-        let item = Item::Source(SourceItem { news, ..seen.facts.clone() });
-        let severity = item.severity();
-        let over = matches!(mark, Mark::Recovered { .. });
-        let means = |matcher: &Matcher| seen.scopes.iter().any(|scope| self.means(scope, matcher, &item));
-        // good news takes the way of the bad, which may have been asked for by its severity
-        let any_way = || self.world.routing.ways_to(&channel.name).next();
-        let way = self.world.routing.way(&channel.name, |_, route| route.matcher.as_ref().is_none_or(means));
-        let way = if over { way.or_else(any_way).or_else(|| Some(Way::back())) } else { way }?;
-        if !over && channel.least >= Stage::Critical && severity < Severity::Critical {
-            return None;
-        }
-        if !over && self.is_silenced(seen, &item) {
-            return None;
-        }
         if !self.memory.channels.contains_key(&channel.name) {
             return Some(Draft { channel, way, when: When::First, item, mark });
         }
+        let over = matches!(mark, Mark::Recovered { .. });
         let quiet =
             way.quiet().and_then(|quiet| quiet_until(quiet, self.world.alert.timezone, self.world.now));
-        if severity < Severity::Critical && quiet.is_some() && !(over && channel.pager) {
+        if item.severity() < Severity::Critical && quiet.is_some() && !(over && channel.pager) {
             return None;
         }
+        // one that got worse, or is bad, does not wait for a digest
+        let told = seen.source.told.get(&channel.name).map(|told| told.severity);
+        let reminder = !over && item.severity() == Severity::Warning && told == Some(Severity::Warning);
         let digest = reminder && way.digest().is_some() && !channel.pager;
         let when = if digest { When::Digest } else { When::Soon };
         Some(Draft { channel, way, when, item, mark })
@@ -274,15 +371,10 @@ impl<'w> Lookout<'w> {
         TimeDelta::from_std(every).unwrap_or(TimeDelta::MAX)
     }
 
-    fn facts(&self, source: &Blind, scopes: &[&Arc<Scope>]) -> SourceItem {
-        let views = scopes.iter().filter_map(|scope| {
-            let view = self.world.snapshot.scopes.get(*scope)?;
-            Some((&***scope, &**view))
-        });
-        let mut views: Vec<(&Scope, &ScopeView)> = views.collect();
-        // what can be read again is not told of, unless all of it can
-        if views.iter().any(|(_, view)| view.failure().is_some()) {
-            views.retain(|(_, view)| view.failure().is_some());
+    fn facts(&self, source: &Blind, scopes: &[&'w Arc<Scope>]) -> SourceItem {
+        let views = self.unread(scopes);
+        if views.is_empty() {
+            return source.facts.clone();
         }
         let mut facts = SourceItem { services: Vec::new(), regions: Vec::new(), ..source.facts.clone() };
         for (scope, _) in &views {
@@ -293,17 +385,46 @@ impl<'w> Lookout<'w> {
             facts.error.clone_from(&failure.text);
         }
         facts.last_success = views.iter().filter_map(|(_, view)| view.listed_at).max();
-        let resources = || views.iter().flat_map(|(_, view)| view.resources.iter());
-        facts.certificates = resources().map(|resource| resource.certificates().len()).sum();
-        let stages = resources()
-            .filter_map(|resource| resource_stage(resource, &self.world.alert.thresholds, self.world.now));
-        facts.worst = stages.max().unwrap_or(Stage::Ok);
+        let resources = views.iter().flat_map(|(_, view)| view.resources.iter());
+        facts.certificates = resources.map(|resource| resource.certificates().len()).sum();
+        facts.worst = self.worst_of(&views, &Way::back());
         facts
+    }
+
+    /// What can be read again is not told of, unless all of it can.
+    fn unread(&self, scopes: &[&'w Arc<Scope>]) -> Vec<(&'w Arc<Scope>, &'w ScopeView)> {
+        let views =
+            scopes.iter().filter_map(|scope| Some((*scope, &**self.world.snapshot.scopes.get(*scope)?)));
+        let mut views: Vec<_> = views.collect();
+        if views.iter().any(|(_, view)| view.failure().is_some()) {
+            views.retain(|(_, view)| view.failure().is_some());
+        }
+        views
+    }
+
+    /// The deepest stage in it for those at the end of a way.
+    fn worst(&self, seen: &Sight<'_, 'w>, way: &Way<'_>) -> Stage {
+        let views = if way.thresholds().is_some() { self.unread(seen.scopes) } else { Vec::new() };
+        if views.is_empty() { seen.facts.worst } else { self.worst_of(&views, way) }
+    }
+
+    fn worst_of(&self, views: &[(&Arc<Scope>, &ScopeView)], way: &Way<'_>) -> Stage {
+        let judge = Judge { world: self.world, memory: self.memory };
+        let of = |scope: &Arc<Scope>, resource: &Resource| {
+            let stages = resource.certificates().iter().map(|certificate| {
+                let subject = Subject::new(scope, resource, certificate);
+                stage(certificate, &judge.thresholds(&subject, way), self.world.now)
+            });
+            stages.max()
+        };
+        let all =
+            views.iter().flat_map(|(scope, view)| view.resources.iter().filter_map(|one| of(scope, one)));
+        all.max().unwrap_or(Stage::Ok)
     }
 }
 
 /// Critical where a certificate that nobody looks at is, or where nobody looks for a day.
-pub(super) fn severity(since: DateTime<Utc>, facts: &SourceItem, now: DateTime<Utc>) -> Severity {
+fn severity(since: DateTime<Utc>, facts: &SourceItem, now: DateTime<Utc>) -> Severity {
     let long = now - since >= LONG_BLIND && facts.certificates > 0;
     if facts.worst >= Stage::Critical || long { Severity::Critical } else { Severity::Warning }
 }
@@ -314,6 +435,16 @@ fn differs(old: &SourceItem, new: &SourceItem) -> bool {
         || old.regions != new.regions
         || old.certificates != new.certificates
         || old.worst != new.worst
+}
+
+/// `prod/alibaba/redis/`: how the keys of all scopes of a service begin.
+fn service_of(scope: &Scope) -> String {
+    format!("{}/{}/{}/", scope.account, scope.provider, scope.service)
+}
+
+/// What stands for a scope while regions are not known.
+fn placeholder(scope: &Scope) -> Scope {
+    Scope { project: "".into(), region: "".into(), ..scope.clone() }
 }
 
 fn push_once(list: &mut Vec<Box<str>>, text: &str) {

@@ -200,6 +200,8 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
+    use crate::domain::alert::message::{By, Gone};
+    use crate::domain::alert::standing::How;
     use crate::domain::finding::Stage;
     use crate::domain::policy::Locale;
     use crate::notifier::samples::{self, now};
@@ -219,7 +221,7 @@ mod tests {
     }
 
     fn of(open: Vec<Open>, ended: Vec<Ended>) -> Vec<Alert> {
-        let state = State { open, ended, now: now() };
+        let state = State { open, ended, now: now(), ..State::default() };
         alerts(&state, &samples::setting(Locale::En), Duration::from_mins(1))
     }
 
@@ -271,7 +273,8 @@ mod tests {
         let was = open(certificate_in(Stage::Critical, 5), TimeDelta::days(2));
         let renewed = samples::facts("订单库", "r-1", TimeDelta::days(370));
         let at = now() - TimeDelta::minutes(3);
-        let alerts = of(vec![], vec![Ended { was, at, now: Some(renewed) }]);
+        let how = How::Renewed { now: Box::new(renewed), stage: Stage::Ok, by: By::External };
+        let alerts = of(vec![], vec![Ended { was, at, how }]);
         assert_eq!(brief(&alerts), [("critical", "2026-11-20T00:00:00Z", "2026-11-21T23:57:00Z")]);
         let annotations = &alerts[1].annotations;
         assert_eq!(annotations["old_not_after"], "2026-11-27T00:00:00Z");
@@ -281,10 +284,39 @@ mod tests {
     }
 
     #[test]
+    fn each_end_is_told_as_what_it_was() {
+        let facts = |days| Box::new(samples::facts("orders", "r-1", TimeDelta::days(days)));
+        let renewed = |by, days, stage| How::Renewed { now: facts(days), stage, by };
+        for (name, item, how, said, never) in [
+            ("by us", None, renewed(By::Notafter, 370, Stage::Ok), "Renewed by notafter", "not by notafter"),
+            (
+                "by others",
+                None,
+                renewed(By::External, 370, Stage::Ok),
+                "not by notafter",
+                "Renewed by notafter",
+            ),
+            ("for a short time", None, renewed(By::External, 20, Stage::Info), "renewed, but", "still"),
+            ("not listed", None, How::Gone(Gone::NotListed), "no longer lists it", "TLS was"),
+            ("TLS off", None, How::Gone(Gone::TlsOff), "TLS was switched off", "lists"),
+            ("not shown", None, How::Gone(Gone::NotShown), "no longer shows", "lists"),
+            ("not watched", None, How::Gone(Gone::NotWatched), "is not watched any more", "lists"),
+            ("in another stage", None, How::Otherwise { now: facts(5) }, "5 days", "enewed by"),
+            ("read again", Some(Severity::Warning), How::Readable, "Can be read again", "Not watched"),
+            ("taken out", Some(Severity::Warning), How::NotWatched, "Not watched any more", "read again"),
+        ] {
+            let item = item.map_or_else(|| certificate_in(Stage::Critical, 5), blind);
+            let alerts = of(vec![], vec![Ended { was: open(item, TimeDelta::days(2)), at: now(), how }]);
+            let told = format!("{:?}", alerts[1].annotations);
+            assert!(told.contains(said) && !told.contains(never), "{name}: {told}");
+        }
+    }
+
+    #[test]
     fn what_stands_again_is_not_ended() {
         let was = open(certificate_in(Stage::Critical, 5), TimeDelta::days(2));
         let again = open(certificate_in(Stage::Critical, 6), TimeDelta::hours(1));
-        let alerts = of(vec![again], vec![Ended { was, at: now(), now: None }]);
+        let alerts = of(vec![again], vec![Ended { was, at: now(), how: How::Gone(Gone::NotListed) }]);
         assert_eq!(brief(&alerts), [("critical", "2026-11-21T23:00:00Z", "2026-11-22T00:04:00Z")]);
     }
 

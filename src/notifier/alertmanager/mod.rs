@@ -166,7 +166,7 @@ impl Alertmanager {
 
     /// One that took it suffices: they tell each other what they said to people.
     fn summed_up(&self, count: usize, answers: &[Result<Taken, Outcome>]) -> Outcome {
-        let mut said = Vec::new();
+        let (mut said, mut missed_by) = (Vec::new(), Vec::new());
         for (instance, answer) in self.instances.iter().zip(answers) {
             match answer {
                 Ok(taken) if taken.left_out.is_empty() => {}
@@ -177,6 +177,7 @@ impl Alertmanager {
                 Err(outcome) => {
                     let text = trouble(outcome).map(|trouble| trouble.text.as_str()).unwrap_or_default();
                     said.push(format!("{}: {text}", instance.place));
+                    missed_by.push((instance.place.clone(), text.to_owned()));
                 }
             }
         }
@@ -188,7 +189,7 @@ impl Alertmanager {
         let all = self.instances.len();
         let head = format!("{taken} of {all} instances took {count} alerts");
         let said = if said.is_empty() { head } else { format!("{head} · {said}") };
-        Outcome::Delivered(Receipt { notes: Vec::new(), said: crate::call::clean(&said) })
+        Outcome::Delivered(Receipt { notes: missed_by, said: crate::call::clean(&said) })
     }
 }
 
@@ -207,5 +208,38 @@ fn none_took_it(answers: &[Result<Taken, Outcome>], said: &str) -> Outcome {
             Outcome::Retry { after, trouble: super::Trouble::new(trouble.reason, said) }
         }
         _ => super::post::refused(Refusal::Target, "there is no instance"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_that_does_not_take_it_is_named_although_another_did() {
+        rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+        let post = Post::new(None, Vec::new()).expect("a client");
+        let instance = |place: &str| {
+            Arc::new(Instance::new(place.to_owned(), Secret::new(place), post.clone(), HeaderMap::new()))
+        };
+        let places = ["http://a:9093", "http://b:9093"];
+        let cluster = Alertmanager { instances: places.map(instance).into(), place: String::new() };
+        let taken = || Ok(Taken { left_out: Vec::new() });
+        let dead = || Err(super::super::post::retry(Reason::Unreachable, "connection refused"));
+        for (name, answers, want) in [
+            ("both", [taken(), taken()], Some(vec![])),
+            ("one", [taken(), dead()], Some(vec![("http://b:9093", "connection refused")])),
+            ("none", [dead(), dead()], None),
+        ] {
+            let got = match cluster.summed_up(3, &answers) {
+                Outcome::Delivered(receipt) => Some(receipt.notes),
+                _ => None,
+            };
+            let want = want.map(|notes| {
+                let text = |(place, error): &(&str, &str)| ((*place).to_owned(), (*error).to_owned());
+                notes.iter().map(text).collect::<Vec<_>>()
+            });
+            assert_eq!(got, want, "{name}");
+        }
     }
 }

@@ -6,9 +6,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::call::clean;
 use crate::domain::alert::message::{
-    By, CertificateFacts, CertificateItem, Gone, Item, Kind, Message, News, SourceItem, SourceNews,
+    CertificateFacts, CertificateItem, Gone, Item, Kind, Message, News, SourceItem, SourceNews,
 };
-use crate::domain::alert::standing::Ended;
+use crate::domain::alert::standing::{Ended, How};
 use crate::domain::finding::Stage;
 use crate::domain::policy::Locale;
 use crate::notifier::{Setting, text};
@@ -32,15 +32,11 @@ pub(super) fn item(item: &Item, setting: &Setting<'_>) -> Texts {
     all
 }
 
-/// Of something that ended: a renewal tells both dates.
+/// Of something that ended: how, and of a renewal both dates.
 pub(super) fn ended(ended: &Ended, setting: &Setting<'_>) -> Texts {
-    let news = match &ended.was.item {
-        Item::Certificate(was) => Item::Certificate(certificate_ended(was, ended.now.as_ref(), setting.now)),
-        Item::Source(was) => Item::Source(source_ended(was, ended)),
-        Item::Channel(_) | Item::Renewal(_) => ended.was.item.clone(),
-    };
-    let mut all = item(&news, setting);
-    if let (Item::Certificate(was), Some(_)) = (&ended.was.item, &ended.now) {
+    let was = &ended.was.item;
+    let mut all = item(&as_news(was, ended), setting);
+    if let (Item::Certificate(was), How::Renewed { .. } | How::Otherwise { .. }) = (was, &ended.how) {
         add(&mut all, "old_not_after", &moment(was.facts.not_after));
     }
     all
@@ -60,30 +56,38 @@ pub(super) fn watchdog(locale: Locale) -> Texts {
     [("summary", summary), ("description", description)].map(|(k, v)| (k.to_owned(), v.to_owned())).into()
 }
 
-fn certificate_ended(
-    was: &CertificateItem,
-    now: Option<&CertificateFacts>,
-    at: DateTime<Utc>,
-) -> CertificateItem {
+/// As a message would tell it.
+fn as_news(was: &Item, ended: &Ended) -> Item {
+    match was {
+        Item::Certificate(was) => Item::Certificate(certificate_ended(was, &ended.how)),
+        Item::Source(was) => {
+            let unwatched = ended.how == How::NotWatched;
+            let news = SourceNews::Recovered { since: ended.was.since, until: ended.at, unwatched };
+            Item::Source(SourceItem { news, ..was.clone() })
+        }
+        Item::Channel(_) | Item::Renewal(_) => was.clone(),
+    }
+}
+
+fn certificate_ended(was: &CertificateItem, how: &How) -> CertificateItem {
     let told = match was.news {
         News::Entered { stage, .. } | News::Reminder { stage, .. } => stage,
         _ => Stage::Ok,
     };
-    let (old_not_after, old_serial) = (was.facts.not_after, was.facts.serial.clone());
-    match now {
-        None => CertificateItem { news: News::Gone { how: Gone::NotListed, told }, facts: was.facts.clone() },
-        Some(now) if now.not_after > old_not_after => {
-            let stage = if now.not_after > at { Stage::Ok } else { Stage::Expired };
-            let news = News::Renewed { old_not_after, old_serial, by: By::External, stage, told };
-            CertificateItem { news, facts: now.clone() }
+    match how {
+        How::Renewed { now, stage, by } => {
+            let (old_not_after, old_serial) = (was.facts.not_after, was.facts.serial.clone());
+            let news = News::Renewed { old_not_after, old_serial, by: *by, stage: *stage, told };
+            CertificateItem { news, facts: (**now).clone() }
         }
-        Some(now) => CertificateItem { news: was.news.clone(), facts: now.clone() },
+        How::Otherwise { now } => CertificateItem { news: was.news.clone(), facts: (**now).clone() },
+        How::Gone(how) => gone(was, *how, told),
+        How::Readable | How::NotWatched => gone(was, Gone::NotWatched, told),
     }
 }
 
-fn source_ended(was: &SourceItem, ended: &Ended) -> SourceItem {
-    let news = SourceNews::Recovered { since: ended.was.since, until: ended.at };
-    SourceItem { news, ..was.clone() }
+fn gone(was: &CertificateItem, how: Gone, told: Stage) -> CertificateItem {
+    CertificateItem { news: News::Gone { how, told }, facts: was.facts.clone() }
 }
 
 /// Summary and description, in the words that every channel uses.

@@ -7,6 +7,7 @@ pub mod settings;
 mod html;
 mod letter;
 mod server;
+mod talk;
 
 use std::any::Any;
 use std::collections::BTreeSet;

@@ -7,14 +7,16 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
+use lettre::Message as Mail;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::{AsyncSmtpTransportBuilder, Error};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message as Mail, Tokio1Executor};
+use lettre::transport::smtp::client::TlsParameters;
 
 use super::letter::Letter;
 use super::settings::{Settings, Tls};
+use super::talk::{Broken, Door, Lock};
 use crate::domain::reason::Reason;
 use crate::notifier::post::{clean, refused, retry};
 use crate::notifier::{BuildError, Order, Outcome, Refusal};
@@ -23,14 +25,9 @@ use crate::secret::Secret;
 /// One attempt, from connect to the last answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The library's own time limit, which is for connecting only.
-const CONNECT: Duration = Duration::from_secs(10);
-
-type Transport = AsyncSmtpTransport<Tokio1Executor>;
-
 /// A mail server.
 pub(super) struct Server {
-    transport: Transport,
+    door: Door,
     secrets: Vec<Secret>,
 }
 
@@ -53,13 +50,12 @@ pub(super) enum Verdict {
 impl Server {
     /// As the settings say.
     pub(super) fn new(settings: &Settings, order: &Order<'_>) -> Result<Self, BuildError> {
-        let mut builder = builder(settings)?.port(settings.port).timeout(Some(CONNECT));
-        let mut secrets = Vec::new();
+        let (mut login, mut secrets) = (None, Vec::new());
         if let Some((user, setting)) = &settings.login {
             let subject = || setting.subject.clone();
             let password = (order.secret)(setting)
                 .map_err(|source| BuildError::Secret { subject: subject(), source })?;
-            builder = builder.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
+            login = Some(Credentials::new(user.clone(), password.expose().to_owned()));
             let encoded = [
                 STANDARD.encode(password.expose()),
                 STANDARD.encode(format!("\0{user}\0{}", password.expose())),
@@ -67,17 +63,18 @@ impl Server {
             secrets.push(password);
             secrets.extend(encoded.map(Secret::new));
         }
-        Ok(Self { transport: builder.build(), secrets })
+        let door = Door { host: settings.host.clone(), port: settings.port, lock: lock(settings)?, login };
+        Ok(Self { door, secrets })
     }
 
     /// Sends a letter, once. A server that goes silent in the middle would hold the library for ever.
     pub(super) async fn send(&self, mail: Mail) -> Verdict {
-        match tokio::time::timeout(TIMEOUT, self.transport.send(mail)).await {
+        match tokio::time::timeout(TIMEOUT, self.door.hand_over(&mail)).await {
             Ok(Ok(response)) => {
                 let said = response.message().collect::<Vec<_>>().join(" ");
                 Verdict::Taken(clean(&self.secrets, &format!("{} {said}", response.code())))
             }
-            Ok(Err(error)) => self.failed(&error),
+            Ok(Err(broken)) => self.failed(&broken),
             Err(_) => {
                 let text = format!("no answer within {} s", TIMEOUT.as_secs());
                 Verdict::Other(retry(Reason::Timeout, text))
@@ -85,7 +82,12 @@ impl Server {
         }
     }
 
-    fn failed(&self, error: &Error) -> Verdict {
+    /// Only an answer to the name of a recipient says anything of one.
+    fn failed(&self, broken: &Broken) -> Verdict {
+        let error = match broken {
+            Broken::Before(error) | Broken::Recipient(error) | Broken::Mail(error) => error,
+            Broken::Unable(why) => return Verdict::Other(refused(Refusal::Content, why)),
+        };
         let text = clean(&self.secrets, &words(error));
         let Some(code) = error.status() else {
             let reason = if error.is_timeout() { Reason::Timeout } else { Reason::Unreachable };
@@ -94,22 +96,31 @@ impl Server {
         if !error.is_permanent() {
             return Verdict::Other(retry(Reason::Refused, text));
         }
-        match u16::from(code) {
-            530 | 534 | 535 | 538 => Verdict::Other(refused(Refusal::Credentials, text)),
-            521 | 556 => Verdict::Other(refused(Refusal::Target, text)),
-            550 | 551 | 553 => Verdict::Unknown(text),
+        match (u16::from(code), broken) {
+            (530 | 534 | 535 | 538, _) => Verdict::Other(refused(Refusal::Credentials, text)),
+            (550 | 551 | 553, Broken::Recipient(_)) => Verdict::Unknown(text),
+            (550 | 551 | 553, Broken::Mail(_)) if !is_about_an_address(error) => {
+                Verdict::Other(refused(Refusal::Content, text))
+            }
+            (521 | 556 | 550 | 551 | 553, _) => Verdict::Other(refused(Refusal::Target, text)),
             _ => Verdict::Other(refused(Refusal::Content, text)),
         }
     }
 }
 
-fn builder(settings: &Settings) -> Result<AsyncSmtpTransportBuilder, BuildError> {
+/// By the status that stands behind the code (RFC 3463): some look at addresses only once they have the mail.
+fn is_about_an_address(error: &Error) -> bool {
+    error.source().is_some_and(|said| said.to_string().starts_with("5.1."))
+}
+
+fn lock(settings: &Settings) -> Result<Lock, BuildError> {
     let odd = |error: Error| BuildError::Client(format!("no TLS can be set up: {}", words(&error)));
-    match settings.tls {
-        Tls::Implicit => Transport::relay(&settings.host).map_err(odd),
-        Tls::Starttls => Transport::starttls_relay(&settings.host).map_err(odd),
-        Tls::None => Ok(Transport::builder_dangerous(&settings.host)),
-    }
+    let tls = || TlsParameters::new(settings.host.clone()).map_err(odd);
+    Ok(match settings.tls {
+        Tls::Implicit => Lock::Implicit(tls()?),
+        Tls::Starttls => Lock::Starttls(tls()?),
+        Tls::None => Lock::None,
+    })
 }
 
 /// The error and what is behind it; the code comes first, as people look for it.

@@ -21,20 +21,37 @@ pub fn parts(message: &Message, setting: &Setting<'_>) -> Vec<Part> {
     if message.kind == Kind::Test {
         return vec![part(key::message(&message.id), whole(message, setting))];
     }
-    let Plan { triggers, groups, resolves, notes } = plan(message, setting.notes);
+    let Plan { triggers, groups, resolves, begun, notes } = plan(message, setting.notes);
     let mut parts: Vec<_> = triggers
         .into_iter()
         .map(|trigger| part(trigger.key, single(trigger.item, message, setting)))
         .collect();
     parts.extend(groups.into_iter().map(|(key, members)| part(key, group(&members, message, setting))));
+    // a new one is the last of the groups
+    if let Some(last) = parts.last_mut().filter(|_| !begun.is_empty()) {
+        last.content["begins"] = listed(begun);
+    }
     parts.extend(resolves.into_iter().map(|key| part(key, json!({ "event_action": "resolve" }))));
     match parts.last_mut() {
         Some(last) => {
-            last.content["notes"] = notes.into_iter().map(|(key, value)| json!([key, value])).collect();
+            last.content["notes"] = listed(notes);
         }
         None => parts.push(nothing()),
     }
     parts
+}
+
+/// One event with no more than what PagerDuty asks for; `None` where it is no more than that already.
+pub fn simpler(part: &Part) -> Option<Part> {
+    let event = &part.content["event"];
+    let payload = event["payload"].as_object()?;
+    let asked = ["summary", "source", "severity"].into_iter();
+    let payload: Map<_, _> =
+        asked.filter_map(|name| Some((name.to_owned(), payload.get(name)?.clone()))).collect();
+    let mut content = part.content.clone();
+    content["event"] =
+        json!({ "event_action": "trigger", "dedup_key": event["dedup_key"], "payload": payload });
+    Some(Part { content, name: part.name.clone() })
 }
 
 /// The message with no more than what PagerDuty asks for; `None` where it opens nothing.
@@ -48,6 +65,10 @@ pub fn plain(message: &Message, setting: &Setting<'_>) -> Option<Part> {
     };
     let payload = payload(title(message, setting), "notafter", message.severity());
     Some(part(key, json!({ "event_action": "trigger", "payload": payload })))
+}
+
+fn listed(notes: Vec<(String, String)>) -> Value {
+    notes.into_iter().map(|(key, value)| json!([key, value])).collect()
 }
 
 /// A digest may hold nothing that anybody is to be called for.

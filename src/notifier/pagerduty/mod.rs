@@ -84,7 +84,15 @@ impl Messenger for PagerDuty {
 
     /// Each event is an incident of its own. What the last one leaves behind is about all of them.
     fn without(&self, part: &Part) -> Option<Vec<(String, String)>> {
-        Some(notes(part))
+        Some(notes(part, "notes"))
+    }
+
+    fn simpler(&self, part: &Part) -> Option<Part> {
+        event::simpler(part)
+    }
+
+    fn beforehand(&self, part: &Part) -> Vec<(String, String)> {
+        notes(part, "begins")
     }
 
     fn robot(&self) -> u64 {
@@ -153,12 +161,12 @@ impl Answer {
 }
 
 fn delivered(part: &Part, said: &str) -> Outcome {
-    Outcome::Delivered(Receipt { notes: notes(part), said: said.to_owned() })
+    Outcome::Delivered(Receipt { notes: notes(part, "notes"), said: said.to_owned() })
 }
 
-/// What a part leaves behind.
-fn notes(part: &Part) -> Vec<(String, String)> {
-    let notes = part.content["notes"].as_array().map(Vec::as_slice).unwrap_or_default();
+/// What a part leaves behind, or begins.
+fn notes(part: &Part, key: &str) -> Vec<(String, String)> {
+    let notes = part.content[key].as_array().map(Vec::as_slice).unwrap_or_default();
     notes.iter().filter_map(|note| Some((text(&note[0])?, text(&note[1])?))).collect()
 }
 

@@ -22,6 +22,9 @@ pub struct Plan<'a> {
     pub groups: Vec<(String, Vec<Trigger<'a>>)>,
     /// Keys of incidents that are over.
     pub resolves: Vec<String>,
+    /// What has to be remembered of the new one of them before it is opened: whoever is in it must find it again,
+    /// whatever becomes of the message.
+    pub begun: Vec<(String, String)>,
     /// What has to be remembered once that is done.
     pub notes: Vec<(String, String)>,
 }
@@ -39,7 +42,13 @@ pub struct Trigger<'a> {
 /// What a message means for incidents; `notes` are what earlier messages left behind.
 pub fn plan<'a>(message: &'a Message, notes: &dyn Fn(&str) -> Option<String>) -> Plan<'a> {
     let mut groups = Groups::new(notes);
-    let mut plan = Plan { triggers: Vec::new(), groups: Vec::new(), resolves: Vec::new(), notes: Vec::new() };
+    let mut plan = Plan {
+        triggers: Vec::new(),
+        groups: Vec::new(),
+        resolves: Vec::new(),
+        begun: Vec::new(),
+        notes: Vec::new(),
+    };
     let mut certificates = Vec::new();
     for item in &message.items {
         match item {
@@ -129,7 +138,7 @@ fn share_out<'a>(all: Vec<Trigger<'a>>, message: &Message, groups: &Groups<'_>, 
     }
     let key = key::message(&message.id);
     let members = alone.iter().filter_map(|trigger| Some((facts(trigger.item)?, trigger.phase)));
-    plan.notes.extend(Groups::begun(&key, members));
+    plan.begun = Groups::begun(&key, members);
     plan.groups.push((key, alone));
 }
 

@@ -19,7 +19,8 @@ fn told(message: &Message, notes: &mut Notes) -> Vec<(String, String)> {
     let lookup = |key: &str| before.get(key).cloned();
     let parts = event::parts(message, &Setting { notes: &lookup, ..samples::setting(Locale::En) });
     for part in &parts {
-        for note in part.content["notes"].as_array().expect("a list") {
+        let begins = part.content["begins"].as_array().into_iter().flatten();
+        for note in begins.chain(part.content["notes"].as_array().expect("a list")) {
             let text = |at: usize| note[at].as_str().expect("text").to_owned();
             notes.insert(text(0), text(1));
         }

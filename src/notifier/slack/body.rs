@@ -14,6 +14,8 @@ use crate::notifier::{Setting, text};
 const HEADER: usize = 150;
 /// Characters of a section; Slack takes 3000.
 const SECTION: usize = 2900;
+/// Sections of a message; Slack takes 50 blocks, and some are not sections.
+const SECTIONS: usize = 45;
 /// Characters of all blocks; Slack refuses more than about 13,100 without saying so in its documentation.
 const TOTAL: usize = 12_000;
 /// Characters of the line of a push notification.
@@ -86,7 +88,7 @@ fn middle(script: &Script, markup: Mrkdwn, limit: usize) -> String {
     composed.into_iter().next().map(|part| part.text).unwrap_or_default()
 }
 
-/// A section for each block of a text; more than one where a block is longer than a section may be.
+/// A section for each block of a text; more than one where a block is longer than a section may be. Too many share some.
 fn sections(text: &str) -> Vec<Value> {
     let mut sections: Vec<String> = Vec::new();
     for block in text.split(Mrkdwn::BLOCK_BREAK) {
@@ -99,7 +101,24 @@ fn sections(text: &str) -> Vec<Value> {
             open = true;
         }
     }
+    if sections.len() > SECTIONS {
+        sections = shared(sections);
+    }
     sections.iter().map(|text| json!({ "type": "section", "text": mrkdwn(text) })).collect()
+}
+
+/// As few sections as their texts need, with the same break between these as between blocks.
+fn shared(sections: Vec<String>) -> Vec<String> {
+    let mut shared: Vec<String> = Vec::new();
+    for section in sections {
+        let fits =
+            |last: &&mut String| length(last) + length(Mrkdwn::BLOCK_BREAK) + length(&section) <= SECTION;
+        match shared.last_mut().filter(fits) {
+            Some(last) => last.extend([Mrkdwn::BLOCK_BREAK, &section]),
+            None => shared.push(section),
+        }
+    }
+    shared
 }
 
 /// `verbatim`: addresses and names of channels within names are not made into links.

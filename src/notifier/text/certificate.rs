@@ -119,6 +119,7 @@ fn news(item: &CertificateItem, voice: Voice) -> Vec<Line> {
                 Gone::NotListed => words.gone_not_listed,
                 Gone::TlsOff => words.gone_tls_off,
                 Gone::NotShown => words.gone_not_shown,
+                Gone::NotWatched => words.gone_not_watched,
             };
             vec![own(how), fill(words.last_end, &[voice.moment(facts.not_after)])]
         }
@@ -245,5 +246,6 @@ fn status(item: &CertificateItem, voice: Voice) -> String {
         News::Gone { how: Gone::NotListed, .. } => words.short_not_listed.to_owned(),
         News::Gone { how: Gone::TlsOff, .. } => words.short_tls_off.to_owned(),
         News::Gone { how: Gone::NotShown, .. } => words.short_not_shown.to_owned(),
+        News::Gone { how: Gone::NotWatched, .. } => words.short_not_watched.to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! A source that cannot be read, and one that can again, in words.
+//! A source that cannot be read, and one that can again or is not watched any more, in words.
 
 use super::certificate::stage_word;
 use super::moments::Voice;
@@ -63,14 +63,15 @@ fn blind(source: &SourceItem, voice: Voice) -> Vec<Line> {
 
 fn recovered(source: &SourceItem, voice: Voice) -> Vec<Line> {
     let words = voice.words;
-    let SourceNews::Recovered { since, until } = source.news else { return Vec::new() };
+    let SourceNews::Recovered { since, until, unwatched } = source.news else { return Vec::new() };
     let reason = own(reason_word(&source.reason, voice));
+    let pattern = if unwatched { words.left_out_since } else { words.seeing_since };
     let mut lines = vec![
-        fill(words.seeing_since, &[voice.moment(until)]),
+        fill(pattern, &[voice.moment(until)]),
         fill(words.was_blind, &[strong(voice.lasting(until - since)), voice.moment(since), reason]),
         places(source, voice),
     ];
-    if source.certificates > 0 {
+    if source.certificates > 0 && !unwatched {
         lines.push(own(counted(words.watched_again, source.certificates, &[])));
     }
     lines.retain(|line| !line.is_empty());
@@ -148,8 +149,9 @@ fn blind_short(source: &SourceItem, voice: Voice) -> Line {
 
 fn recovered_short(source: &SourceItem, voice: Voice) -> Line {
     let words = voice.words;
-    let SourceNews::Recovered { since, until } = source.news else { return Line::new() };
-    let told = fill(words.short_of, &[strong(words.seeing), identity(source, voice)]);
+    let SourceNews::Recovered { since, until, unwatched } = source.news else { return Line::new() };
+    let status = if unwatched { words.left_out } else { words.seeing };
+    let told = fill(words.short_of, &[strong(status), identity(source, voice)]);
     let length = say(words.blind_for, &[&voice.lasting(until - since)]);
     joined([told, own(length)], words.dot)
 }

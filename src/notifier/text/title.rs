@@ -21,6 +21,7 @@ pub(super) enum Topic {
     Gone,
     Blind,
     Seeing,
+    LeftOut,
     Failing,
     Delivering,
     RenewalPlanned,
@@ -76,6 +77,7 @@ pub(super) fn topic_word(topic: Topic, voice: Voice) -> &'static str {
         Topic::Gone => words.gone,
         Topic::Blind => words.blind,
         Topic::Seeing => words.seeing,
+        Topic::LeftOut => words.left_out,
         Topic::Failing => words.failing,
         Topic::Delivering => words.delivering,
         Topic::RenewalPlanned => words.renewal_planned,
@@ -103,7 +105,8 @@ pub(super) fn topic(item: &Item, voice: Voice) -> Topic {
         },
         Item::Source(source) => match source.news {
             SourceNews::Blind { .. } => Topic::Blind,
-            SourceNews::Recovered { .. } => Topic::Seeing,
+            SourceNews::Recovered { unwatched: false, .. } => Topic::Seeing,
+            SourceNews::Recovered { unwatched: true, .. } => Topic::LeftOut,
         },
         Item::Channel(channel) => match channel.news {
             ChannelNews::Failing { .. } => Topic::Failing,
@@ -185,7 +188,10 @@ fn single(item: &Item, voice: Voice) -> Line {
                 let blind = fill(words.one_blind, &[in_title(&source.account), reason]);
                 joined(std::iter::once(blind).chain(short_unwatched(source, voice)), words.joint)
             }
-            SourceNews::Recovered { since, until } => {
+            SourceNews::Recovered { unwatched: true, .. } => {
+                fill(words.one_left_out, &[in_title(&source.account)])
+            }
+            SourceNews::Recovered { since, until, .. } => {
                 fill(words.one_seeing, &[in_title(&source.account), own(voice.lasting(until - since))])
             }
         },
@@ -219,6 +225,7 @@ fn certificate(item: &CertificateItem, voice: Voice) -> Line {
         News::Gone { how: Gone::NotListed, .. } => words.one_not_listed,
         News::Gone { how: Gone::TlsOff, .. } => words.one_tls_off,
         News::Gone { how: Gone::NotShown, .. } => words.one_not_shown,
+        News::Gone { how: Gone::NotWatched, .. } => words.one_not_watched,
     };
     let value = match item.news {
         News::Renewed { stage: Stage::Ok, .. } | News::Changed { .. } => Voice::day(end),
@@ -251,6 +258,7 @@ fn pattern(topic: Topic, words: &super::words::Words) -> &'static str {
         Topic::Gone => words.many_gone,
         Topic::Blind => words.many_blind,
         Topic::Seeing => words.many_seeing,
+        Topic::LeftOut => words.many_left_out,
         Topic::Failing => words.many_failing,
         Topic::Delivering => words.many_delivering,
         Topic::RenewalPlanned => words.many_planned,

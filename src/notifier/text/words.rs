@@ -38,6 +38,7 @@ words! {
     gone: "gone", "已移除";
     blind: "unreadable", "无法读取";
     seeing: "readable again", "恢复读取";
+    left_out: "no longer watched", "不再监控";
     failing: "not delivering", "发送失败";
     delivering: "delivering again", "恢复发送";
     comma: ", ", "、";
@@ -81,8 +82,10 @@ words! {
     one_not_listed: "{0}: no longer listed by the cloud", "{0} 已不在云端列表中";
     one_tls_off: "{0}: TLS was switched off", "{0} 已关闭 TLS";
     one_not_shown: "{0}: certificate is no longer shown", "{0} 不再提供该证书";
+    one_not_watched: "{0}: no longer watched", "{0} 已不再监控";
     one_blind: "account {0} cannot be read: {1}", "账号 {0} 无法读取（{1}）";
     one_seeing: "account {0} can be read again, after {1}", "账号 {0} 已恢复读取，中断 {1}";
+    one_left_out: "account {0}: what could not be read is no longer watched", "账号 {0} 中无法读取的部分已不再监控";
     one_failing: "channel {0} does not deliver", "通知渠道 {0} 发送失败";
     one_delivering: "channel {0} delivers again", "通知渠道 {0} 已恢复发送";
 
@@ -96,6 +99,7 @@ words! {
     many_gone: "{0} certificate is no longer there|{0} certificates are no longer there", "{0} 张证书已不存在";
     many_blind: "{0} source cannot be read|{0} sources cannot be read", "{0} 个数据源无法读取";
     many_seeing: "{0} source can be read again|{0} sources can be read again", "{0} 个数据源已恢复读取";
+    many_left_out: "{0} unreadable source is no longer watched|{0} unreadable sources are no longer watched", "{0} 个无法读取的数据源已不再监控";
     many_failing: "{0} channel does not deliver|{0} channels do not deliver", "{0} 个通知渠道发送失败";
     many_delivering: "{0} channel delivers again|{0} channels deliver again", "{0} 个通知渠道已恢复发送";
     rest: "; {0} other item|; {0} other items", "，另有 {0} 项";
@@ -141,6 +145,7 @@ words! {
     gone_not_listed: "The cloud no longer lists it: deleted, released or excluded. It is not watched any more", "云端列表中已不存在（已删除、释放或被排除），不再监控";
     gone_tls_off: "TLS was switched off: clients connect unencrypted or not at all. It is not watched any more", "已关闭 TLS：客户端以明文连接或无法连接，不再监控";
     gone_not_shown: "Its resource no longer shows this certificate. It is not watched any more", "资源不再提供该证书，不再监控";
+    gone_not_watched: "Its account, project, region or service is not watched any more", "其账号、项目、地域或服务已不再监控";
 
     // What to do about it
     to_do: "To do: {0}", "处理：{0}";
@@ -252,6 +257,7 @@ words! {
     do_refused: "look up the error code; to try every call, run {0}", "查阅该错误码，可运行 {0} 逐一尝试各接口";
     do_report: "look at the console meanwhile, and report this error: it is a defect of notafter", "请先到控制台查看，并上报此错误（notafter 缺陷）";
     seeing_since: "Can be read again since {0}", "自 {0} 起恢复读取";
+    left_out_since: "Not watched any more since {0}: taken out of the configuration, or no longer there", "自 {0} 起不再监控：已从配置中移除，或已不存在";
     was_blind: "Was blind for {0} ({2}), since {1}", "中断 {0}（{2}），始于 {1}";
     watched_again: "{0} certificate is watched again|{0} certificates are watched again", "{0} 张证书恢复监控";
     blind_for: "was blind for {0}", "中断 {0}";
@@ -275,6 +281,7 @@ words! {
     short_not_listed: "no longer listed", "已不在列表中";
     short_tls_off: "TLS off", "已关闭 TLS";
     short_not_shown: "no longer shown", "不再提供";
+    short_not_watched: "no longer watched", "不再监控";
     short_owner: "owner {0}", "负责人 {0}";
     short_seen: "last read {0}", "最后读取 {0}";
     short_planned: "renewal planned {0}", "计划续期 {0}";

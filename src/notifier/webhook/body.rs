@@ -157,6 +157,7 @@ struct Source<'a> {
     last_success: Option<String>,
     certificates: usize,
     worst_stage: &'static str,
+    unwatched: bool,
 }
 
 #[derive(Serialize)]
@@ -301,6 +302,7 @@ fn how(news: &News) -> Option<&'static str> {
         News::Gone { how: Gone::NotListed, .. } => Some("not_listed"),
         News::Gone { how: Gone::TlsOff, .. } => Some("tls_off"),
         News::Gone { how: Gone::NotShown, .. } => Some("not_shown"),
+        News::Gone { how: Gone::NotWatched, .. } => Some("not_watched"),
         _ => None,
     }
 }
@@ -308,9 +310,9 @@ fn how(news: &News) -> Option<&'static str> {
 fn source(item: &Item) -> Option<Source<'_>> {
     let Item::Source(source) = item else { return None };
     let SourceItem { news, provider, account, reason, services, regions, error, .. } = source;
-    let (since, until, again) = match *news {
-        SourceNews::Blind { since, again, .. } => (since, None, again),
-        SourceNews::Recovered { since, until } => (since, Some(until), false),
+    let (since, until, again, unwatched) = match *news {
+        SourceNews::Blind { since, again, .. } => (since, None, again, false),
+        SourceNews::Recovered { since, until, unwatched } => (since, Some(until), false, unwatched),
     };
     Some(Source {
         r#type: item.type_name(),
@@ -328,6 +330,7 @@ fn source(item: &Item) -> Option<Source<'_>> {
         last_success: source.last_success.map(rfc3339),
         certificates: source.certificates,
         worst_stage: source.worst.as_str(),
+        unwatched,
     })
 }
 

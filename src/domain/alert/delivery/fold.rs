@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn troubles_that_came_and_went_unheard_are_nothing() {
         let blind = |again| source(SourceNews::Blind { since: moment(), severity: Severity::Warning, again });
-        let sees = || source(SourceNews::Recovered { since: moment(), until: moment() });
+        let sees = || source(SourceNews::Recovered { since: moment(), until: moment(), unwatched: false });
         let failing = || {
             let news = ChannelNews::Failing { since: moment(), failures: 3, error: "".into(), queued: 1 };
             Item::Channel(ChannelItem { channel: "b".into(), news })

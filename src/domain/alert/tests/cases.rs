@@ -312,6 +312,40 @@ fn a_digest_that_was_slept_through_comes_late_and_once() {
 }
 
 #[test]
+fn a_time_that_is_new_or_changed_waits_for_its_next_moment() {
+    let digest =
+        |at: Digest| vec![Route { digest: Some(Digest { send_empty: true, ..at }), ..route("", &["chat"]) }];
+    let (early, late) = (daily(9, 37), daily(10, 0));
+    for (name, what, change) in [
+        ("digest", "digest chat: nothing", (|town, at, digest| town.routing.routes = digest(at)) as Change),
+        ("test", "test chat: nothing", |town, at, _| town.alert.test = Some(at)),
+    ] {
+        let mut town = Town::new();
+        let noon = moment() + TimeDelta::hours(4);
+        town.now = noon + days(3);
+        assert_eq!(town.told(), NONE, "{name}");
+        for (day, at, want) in [
+            (3, Some(&early), &NONE[..]),
+            (4, None, &[what]),
+            (4, Some(&late), &NONE),
+            (5, None, &[what]),
+            (6, None, &[what]),
+            (6, Some(&early), &NONE),
+            (7, None, &[what]),
+        ] {
+            town.now = (noon + days(day)).max(town.now);
+            if let Some(at) = at {
+                change(&mut town, at.clone(), &digest);
+            }
+            assert_eq!(town.told(), want, "{name}: day {day}, {at:?}");
+        }
+    }
+}
+
+/// Sets a time of day.
+type Change = fn(&mut Town, Digest, &dyn Fn(Digest) -> Vec<Route>);
+
+#[test]
 fn an_empty_digest_is_sent_only_where_it_is_wanted() {
     for (send_empty, want) in [(false, &NONE[..]), (true, &["digest chat: nothing"][..])] {
         let mut town = Town::new().with("r-1", days(300));
@@ -553,7 +587,7 @@ fn a_scope_that_is_not_watched_any_more_leaves_nothing_open() {
     town.round();
     town.snapshot.remove_scope(&Arc::clone(&town.scope));
     assert_eq!(town.wait(days(1)).told(), NONE);
-    assert_eq!(town.wait(days(3)).told(), ["chat: r-1 gone NotListed"]);
+    assert_eq!(town.wait(days(3)).told(), ["chat: r-1 gone NotWatched"]);
     assert!(town.memory.certificates.is_empty());
 }
 
@@ -599,8 +633,9 @@ fn a_replica_gets_no_messages() {
     let mut town = Town::new().with("r-1", days(3));
     town.routing.channels = vec![ChannelRules { replica: true, ..channel("state") }];
     assert_eq!(town.told(), NONE);
-    let open = town
-        .world(|world| crate::domain::alert::standing::open(world, &town.memory, &town.routing.channels[0]));
+    let channel = &town.routing.channels[0];
+    let next = |world: &World<'_>| crate::domain::alert::standing::next(None, world, &town.memory, channel);
+    let open = town.world(next).open;
     let [open] = &open[..] else { panic!("{open:?}") };
     assert_eq!(open.item.severity(), Severity::Critical);
     assert!(open.since <= town.now);

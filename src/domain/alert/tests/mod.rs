@@ -4,6 +4,7 @@ mod cases;
 mod histories;
 mod renewals;
 mod sources;
+mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,9 +14,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::decide::{Renewal, Seen, Waiting, World, decide};
 use super::memory::Memory;
-use super::message::{Fingerprint, Item, Kind, Message, News};
+use super::message::{Fingerprint, Item, Kind, Message, News, Severity};
 use super::routing::{ChannelRules, Routing};
 use super::silence::Silence;
+use super::standing::{self as states, State};
 use crate::domain::finding::Stage;
 use crate::domain::identity::Scope;
 use crate::domain::listing::{Inspection, Listing};
@@ -182,6 +184,12 @@ impl Town {
         self.now += COMPANY;
         messages.extend(self.evaluate());
         messages
+    }
+
+    /// What a channel that is told the whole state is told now.
+    pub(super) fn state(&self, channel: &str, before: Option<&State>) -> State {
+        let channel = self.routing.channel(channel).expect("configured");
+        self.world(|world| states::next(before, world, &self.memory, channel))
     }
 
     /// Time goes by without anything being read.

@@ -60,7 +60,7 @@ fn recovery_is_told_once_with_its_length() {
     let Some(Item::Source(item)) = messages.first().and_then(|message| message.items.first()) else {
         panic!("{messages:?}")
     };
-    assert_eq!(item.news, super::super::message::SourceNews::Recovered { since, until });
+    assert_eq!(item.news, super::super::message::SourceNews::Recovered { since, until, unwatched: false });
     assert!(blind_lines(&town.round()).is_empty());
     assert!(town.memory.blind.is_empty());
 }
@@ -139,12 +139,126 @@ fn a_silence_about_one_region_hides_no_blind_account() {
     }
 }
 
+/// How the ends of blind sources were told.
+fn ends(messages: &[Message]) -> Vec<&'static str> {
+    use super::super::message::SourceNews;
+    let items = messages.iter().flat_map(|message| &message.items);
+    let of = |item: &Item| match item {
+        Item::Source(source) => match source.news {
+            SourceNews::Recovered { unwatched: false, .. } => Some("readable"),
+            SourceNews::Recovered { unwatched: true, .. } => Some("not watched"),
+            SourceNews::Blind { .. } => Some("blind"),
+        },
+        _ => None,
+    };
+    items.filter_map(of).collect()
+}
+
+/// What becomes of the scopes of a blind source, one step after the other; and what is told at each.
+type Course = &'static [(&'static str, &'static [&'static str])];
+
 #[test]
-fn a_key_that_is_mended_before_the_regions_are_known_is_a_recovery() {
-    let mut town = Town::new();
-    assert_eq!(blind_lines(&regions_fail(&mut town, &[""])).len(), 1);
-    town.snapshot.remove_scope(&Scope { region: "".into(), ..scope("redis") });
-    assert_eq!(blind_lines(&town.round()), [("source.recovered", "prod/denied".to_owned())]);
+fn only_what_is_read_well_can_be_read_again() {
+    let cases: &[(&str, &[&str], Course)] = &[
+        ("all of it is read", &["a"], &[("list a", &["readable"])]),
+        ("half of it is read", &["a", "b"], &[("list a", &[]), ("list b", &["readable"])]),
+        ("all of it is taken out", &["a", "b"], &[("remove a", &[]), ("remove b", &["not watched"])]),
+        ("half is taken out, half is read", &["a", "b"], &[("remove a", &[]), ("list b", &["readable"])]),
+        ("another region was always read", &["a"], &[("list b", &[]), ("remove a", &["not watched"])]),
+        ("another service is there", &["a"], &[("list rds", &[]), ("remove a", &["not watched"])]),
+        ("another account is there", &["a"], &[("list other", &[]), ("remove a", &["not watched"])]),
+        ("it comes back anew", &["a"], &[("renew a", &[]), ("list a", &["readable"])]),
+        (
+            "its regions are asked for anew",
+            &["a"],
+            &[("new (all)", &[]), ("remove a", &[]), ("new b", &[]), ("remove (all)", &["not watched"])],
+        ),
+        (
+            "the key is mended before the regions are known",
+            &["(all)"],
+            &[("new a", &[]), ("remove (all)", &[]), ("list a", &["readable"])],
+        ),
+        (
+            "the key is mended, and a region fails",
+            &["(all)"],
+            &[("new a", &[]), ("remove (all)", &[]), ("fail a", &[])],
+        ),
+        (
+            "the account is taken out before its regions are known",
+            &["(all)"],
+            &[("remove (all)", &["not watched"])],
+        ),
+    ];
+    for (name, blind, course) in cases {
+        let mut town = Town::new();
+        let own = Arc::clone(&town.scope);
+        town.snapshot.remove_scope(&own);
+        let regions: Vec<_> = blind.iter().map(|region| region.trim_matches(['(', ')'])).collect();
+        let regions: Vec<_> =
+            regions.iter().map(|region| if *region == "all" { "" } else { region }).collect();
+        assert_eq!(ends(&regions_fail(&mut town, &regions)), ["blind"], "{name}");
+        for (step, told) in *course {
+            town.wait(hour());
+            go(&mut town, step);
+            assert_eq!(ends(&town.round()), *told, "{name}: {step}");
+        }
+    }
+}
+
+/// `list a`, `remove a`, `new a`, `renew a`, `fail a`.
+fn go(town: &mut Town, step: &str) {
+    let (verb, name) = step.split_once(' ').expect("two words");
+    let scope = Arc::new(match name {
+        "(all)" => Scope { region: "".into(), ..scope("redis") },
+        "rds" => scope("rds"),
+        "other" => Scope { account: "other".into(), ..scope("redis") },
+        region => Scope { region: region.into(), ..scope("redis") },
+    });
+    let now = town.now;
+    match verb {
+        "remove" => town.snapshot.remove_scope(&scope),
+        "new" => drop(town.snapshot.scope_mut(&scope)),
+        "renew" => drop(town.snapshot.scopes.insert(scope, Arc::default())),
+        "fail" => {
+            let failure = Failure { reason: Reason::Timeout, text: "slow".into(), at: now };
+            town.snapshot.scope_mut(&scope).listing_failed(failure);
+        }
+        _ => {
+            let view = town.snapshot.scope_mut(&scope);
+            view.absorb_listing(listing(&["r-9"]), Duration::from_secs(1), now);
+        }
+    }
+}
+
+#[test]
+fn how_bad_a_blind_source_is_goes_by_the_thresholds_of_those_who_hear_of_it() {
+    use crate::domain::policy::Thresholds;
+    let day = |days: u64| Duration::from_hours(24 * days);
+    let wide = Thresholds { info: day(90), warning: day(60), critical: day(30) };
+    for (name, by_override, by_route, want) in [
+        ("the usual ones", None, None, Severity::Warning),
+        ("an override", Some(r#"cloud_service="redis""#), None, Severity::Critical),
+        ("an override for others", Some(r#"cloud_service="rds""#), None, Severity::Warning),
+        ("those of the route", None, Some(wide), Severity::Critical),
+    ] {
+        let mut town = Town::new().with("r-1", days(20));
+        town.alert.overrides =
+            by_override.map(|expression| (matcher(expression), wide)).into_iter().collect();
+        town.routing.channels.push(ChannelRules { replica: true, ..channel("state") });
+        town.routing.routes = vec![Route { thresholds: by_route, ..route("", &["chat", "state"]) }];
+        let mut told = Vec::new();
+        for _ in 0..2 {
+            town.wait(TimeDelta::minutes(1)).fail(Reason::Denied);
+            told.extend(town.round());
+        }
+        let items = || told.iter().flat_map(|message| &message.items);
+        let severities: Vec<_> =
+            items().filter(|item| matches!(item, Item::Source(_))).map(Item::severity).collect();
+        assert_eq!(severities, [want], "{name}");
+        let state = town.state("state", None);
+        let open = state.open.iter().filter(|open| matches!(open.item, Item::Source(_)));
+        assert_eq!(open.map(|open| open.item.severity()).collect::<Vec<_>>(), [want], "{name}");
+    }
 }
 
 #[test]

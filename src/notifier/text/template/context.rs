@@ -202,7 +202,7 @@ pub(super) fn blank() -> Record {
     let texts = TEXTS.map(|name| (name, Value::from("")));
     let numbers = NUMBERS.map(|name| (name, Value::from(0)));
     let lists = ["lines", "services", "regions"].map(|name| (name, Value::from_iter(Vec::<Value>::new())));
-    let answers = ["stale", "again", "asks", "stops"].map(|name| (name, Value::from(false)));
+    let answers = ["stale", "again", "asks", "stops", "unwatched"].map(|name| (name, Value::from(false)));
     let unknown = [("in_use", Value::from(())), ("labels", Value::from_object(Labels(BTreeMap::new())))];
     texts.into_iter().chain(numbers).chain(lists).chain(answers).chain(unknown).collect()
 }
@@ -321,6 +321,7 @@ fn news(item: &CertificateItem, voice: Voice) -> Record {
                 Gone::NotListed => "not_listed",
                 Gone::TlsOff => "tls_off",
                 Gone::NotShown => "not_shown",
+                Gone::NotWatched => "not_watched",
             };
             let told = ("previous_stage", Value::from(told.as_str()));
             Record::from([("news", Value::from("gone")), ("gone", Value::from(how)), told])
@@ -352,10 +353,11 @@ fn source(source: &SourceItem, voice: Voice) -> Record {
             ("since", moment(since, voice)),
             ("again", Value::from(again)),
         ],
-        SourceNews::Recovered { since, until } => vec![
+        SourceNews::Recovered { since, until, unwatched } => vec![
             ("news", Value::from("recovered")),
             ("since", moment(since, voice)),
             ("until", moment(until, voice)),
+            ("unwatched", Value::from(unwatched)),
         ],
     });
     record
