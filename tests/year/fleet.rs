@@ -116,8 +116,11 @@ impl Fleet {
             if !due {
                 continue;
             }
-            // now and then another node answers, with a certificate of its own; it matters where people are told
+            // now and then another node answers, with a certificate of its own, never twice in a row; it matters where
+            // people are told
             let odd = dice.one_in(if not_after - now < TimeDelta::days(30) { 400 } else { 20_000 });
+            let last = self.reads.get(&id).and_then(|reads| reads.last());
+            let odd = odd && last.is_none_or(|(_, read)| self.truth[&id].ends.contains(read));
             let end = if odd { not_after + TimeDelta::days(90) } else { not_after };
             view.absorb_inspection(&id, Inspection::Read(reading(end, now)), now);
             self.reads.entry(id).or_default().push((now, end));
