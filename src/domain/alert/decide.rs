@@ -182,9 +182,10 @@ enum Belief {
 }
 
 /// Another end is believed when it was read twice in a row, or when this daemon brought it about; an earlier one when it was
-/// read twice, whatever was read in between: one of several nodes has it. A doubt does not outlive the promise that every
-/// certificate is looked at within `max_age`: after twice that the old end counts again if no other answer came. If
-/// others came, and the old end was in none of them, it is not the end any more, and the earliest of those counts.
+/// read twice, whatever was read in between: one of several nodes has it. Where answers differ for longer than twice
+/// `max_age`, the promise within which every certificate is looked at, and the old end is in none of them, the earliest of
+/// those counts. A doubt does not outlive that promise either: if no answer came since, the old end counts again, or one
+/// of several others if it is earlier.
 fn believe(past: &Past, certificate: &Certificate, read_at: DateTime<Utc>, world: &World<'_>) -> Belief {
     let end = certificate.not_after;
     if is_believed(past, certificate) {
@@ -203,10 +204,10 @@ fn believe(past: &Past, certificate: &Certificate, read_at: DateTime<Utc>, world
         _ => Doubt::once(end, read_at),
     };
     match doubt.turns {
-        _ if world.now - doubt.since() <= patience => Belief::Doubted(doubt),
-        Some((_, earliest)) => Belief::Certain(earliest),
-        None if past.doubt == Some(doubt) => Belief::Certain(past.epoch),
-        None => Belief::Doubted(doubt),
+        Some((since, earliest)) if doubt.read_at - since > patience => Belief::Certain(earliest),
+        _ if world.now - doubt.read_at <= patience || past.doubt != Some(doubt) => Belief::Doubted(doubt),
+        Some((_, earliest)) => Belief::Certain(earliest.min(past.epoch)),
+        None => Belief::Certain(past.epoch),
     }
 }
 

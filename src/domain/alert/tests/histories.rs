@@ -161,7 +161,7 @@ impl History {
         let twice = reads.windows(2).any(|pair| same(pair[0].1, end) && same(pair[1].1, end));
         let others = reads.iter().rposition(|(_, read)| same(*read, old)).map_or(0, |last| last + 1);
         let earliest = |from: usize| reads[from..].iter().map(|(_, read)| *read).min();
-        let long = |from: usize| self.town.now - reads[from].0 > TimeDelta::hours(12);
+        let long = |from: usize| reads[reads.len() - 1].0 - reads[from].0 > TimeDelta::hours(12);
         twice || (others..reads.len()).any(|from| long(from) && earliest(from) == Some(end))
     }
 
