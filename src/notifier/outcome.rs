@@ -64,11 +64,17 @@ pub struct Trouble {
     pub reason: Reason,
     /// For people, in one line: status, the other side's own code and words, and what to do where that is known.
     pub text: String,
+    /// No answer came, or none that can be understood: it may have arrived all the same.
+    pub unanswered: bool,
 }
 
 impl Trouble {
     /// A trouble; the text is made safe to show and cut to a reasonable length.
     pub fn new(reason: Reason, text: impl AsRef<str>) -> Self {
-        Self { reason, text: crate::call::clean(text.as_ref()) }
+        let unanswered = match reason {
+            Reason::Timeout | Reason::Unreadable | Reason::TooLarge | Reason::Internal => true,
+            Reason::Denied | Reason::Throttled | Reason::Unreachable | Reason::Refused => false,
+        };
+        Self { reason, text: crate::call::clean(text.as_ref()), unanswered }
     }
 }

@@ -118,7 +118,9 @@ impl Post {
         }
         let reason = if error.is_timeout() { Reason::Timeout } else { Reason::Unreachable };
         let text = if text.is_empty() { "no answer came".to_owned() } else { self.clean(&text) };
-        retry(reason, text)
+        // what never had a connection did not arrive
+        let trouble = Trouble { unanswered: !error.is_connect(), ..Trouble::new(reason, text) };
+        Outcome::Retry { after: None, trouble }
     }
 
     /// What the rules for every channel say of an answer (redirects, 408, 425, 429, 5xx, other 4xx); `None` where the

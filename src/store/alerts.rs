@@ -1,6 +1,9 @@
 //! What was told to whom, and the messages that tell it: read at the start, written together.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use sqlx::{AnyConnection, Error};
 
 use super::outbox::bind_new;
@@ -8,7 +11,7 @@ use super::rows::{Fields, Statement};
 use super::words::{self, OddRows, id_key};
 use super::{PAGE, Store, StoreError, in_batches, silences, statements};
 use crate::domain::alert::memory::{self, Memory};
-use crate::domain::alert::message::Message;
+use crate::domain::alert::message::{Fingerprint, Message};
 use crate::domain::alert::silence::SilenceRow;
 
 /// What a store remembers of alerts.
@@ -20,6 +23,12 @@ pub struct Alerts {
     pub silences: Vec<SilenceRow>,
     /// Rows that this program did not write, and what was odd about the first of them. They are left out and erased.
     pub odd: Option<(usize, String)>,
+}
+
+/// What is believed, of what is remembered of one certificate.
+#[derive(Deserialize)]
+struct Epoch {
+    epoch: DateTime<Utc>,
 }
 
 impl Store {
@@ -34,6 +43,27 @@ impl Store {
             let silences = silences::read_all(&mut work, &mut odd).await?;
             work.commit().await?;
             Ok(Alerts { memory, silences, odd: odd.found })
+        })
+        .await
+    }
+
+    /// The ends of these certificates that are believed; one that nobody was told of has none.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn believed(
+        &self,
+        certificates: &BTreeSet<Fingerprint>,
+    ) -> Result<BTreeMap<Fingerprint, DateTime<Utc>>, StoreError> {
+        self.within_limit(async {
+            let mut believed = BTreeMap::new();
+            for fingerprint in certificates {
+                let past = sqlx::query(statements::READ_PAST).bind(id_key(&fingerprint.to_string()));
+                let Some(row) = past.fetch_optional(&self.pool).await? else { continue };
+                let past = serde_json::from_str(Fields::of(&row).text()?);
+                believed.extend(past.ok().map(|Epoch { epoch }| (*fingerprint, epoch)));
+            }
+            Ok(believed)
         })
         .await
     }

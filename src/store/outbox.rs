@@ -3,7 +3,7 @@
 //! What became of a message is for the courier to say; in here it is only made sure that nobody takes a message that
 //! another one has taken, and that what has settled stays so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::any::AnyRow;
@@ -13,7 +13,7 @@ use super::rows::{Fields, Read, Statement};
 use super::words::{Odd, id_key, id_of, moment, number, stamp};
 use super::{Store, StoreError, json, kept, statements};
 use crate::domain::alert::delivery::PUT_OFF_AT_MOST;
-use crate::domain::alert::message::{Fingerprint, Item, Message, Severity};
+use crate::domain::alert::message::{Fingerprint, Item, Message, News, Severity};
 use crate::domain::alert::outbox::{Row, Settled, State};
 use crate::domain::alert::renewals::Letter;
 
@@ -21,9 +21,12 @@ use crate::domain::alert::renewals::Letter;
 /// that went wrong.
 const HELD_AT_MOST: TimeDelta = TimeDelta::days(8);
 
+/// Channel, certificate, end.
+type Unheard = (Box<str>, Fingerprint, DateTime<Utc>);
+
 impl Store {
     /// For the start of a daemon, once, before anything is claimed: what was being sent when it ended is queued again,
-    /// due at once. Nobody knows whether it arrived. Tells how many there were.
+    /// due at once and noted as unanswered. Tells how many there were.
     ///
     /// Assumes that no other daemon sends at the moment.
     ///
@@ -69,7 +72,7 @@ impl Store {
                     Err(odd) => {
                         let given_up = sqlx::query(statements::GIVE_UP).bind(key).bind(stamp(now));
                         let why = format!("not a message of this program: {odd}");
-                        given_up.bind(json::write_text(&why)).execute(&self.pool).await?;
+                        given_up.bind(json::write_text(&why)).bind(0_i64).execute(&self.pool).await?;
                     }
                 }
             }
@@ -77,7 +80,8 @@ impl Store {
         .await
     }
 
-    /// Remembers how many parts of a message the other side has already.
+    /// Remembers how many parts of a message the other side has already. One that begins again, divided otherwise, may have
+    /// arrived in part.
     ///
     /// # Errors
     /// The database cannot be written.
@@ -117,30 +121,42 @@ impl Store {
         .await
     }
 
-    /// What is remembered as told, and did not arrive yet: channel, certificate and end, wherever the first word about
-    /// an end is in a queued message, tried before or not, of which no part has arrived. What is being sent is not among it: it may have arrived.
+    /// What is remembered as told, and did not arrive: channel, certificate and end, wherever the first word about an end
+    /// is in a message that is queued or was given up, and no word about that end came to the channel since, as far as
+    /// anybody knows. What is being sent, what was not answered and what was sent in part may have come.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn undelivered(&self) -> Result<BTreeSet<(Box<str>, Fingerprint, DateTime<Utc>)>, StoreError> {
+    pub async fn undelivered(&self) -> Result<BTreeSet<Unheard>, StoreError> {
         let rows = self.readable(sqlx::query(statements::UNDELIVERED)).await?;
-        let items =
-            rows.iter().flat_map(|row| row.message.items.iter().map(|item| (&row.message.channel, item)));
-        let certificates = items.filter_map(|(channel, item)| match item {
-            Item::Certificate(item) if item.news.is_first_word() => {
-                Some((channel.clone(), item.facts.fingerprint, item.facts.not_after))
+        let mut unheard: BTreeSet<Unheard> = BTreeSet::new();
+        let mut since: BTreeMap<&str, DateTime<Utc>> = BTreeMap::new();
+        for row in &rows {
+            let before = unheard.len();
+            unheard.extend(ends(row, News::is_first_word));
+            if unheard.len() > before {
+                let at = row.message.at;
+                since.entry(&row.message.channel).and_modify(|first| *first = at.min(*first)).or_insert(at);
             }
-            _ => None,
-        });
-        Ok(certificates.collect())
+        }
+        for (channel, since) in since {
+            let heard = sqlx::query(statements::HEARD).bind(id_key(channel)).bind(stamp(since));
+            for row in self.readable(heard).await? {
+                for end in ends(&row, |news| !matches!(news, News::Gone { .. })) {
+                    unheard.remove(&end);
+                }
+            }
+        }
+        Ok(unheard)
     }
 
-    /// Everything that is queued for a channel, due or not, in the order in which it would be sent.
+    /// Everything that is queued for a channel, due or not, in the order in which it would be sent; without what is held
+    /// back at the moment, which nobody waits for.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn queued(&self, channel: &str) -> Result<Vec<Row>, StoreError> {
-        self.readable(sqlx::query(statements::QUEUED).bind(id_key(channel))).await
+    pub async fn queued(&self, channel: &str, now: DateTime<Utc>) -> Result<Vec<Row>, StoreError> {
+        self.readable(sqlx::query(statements::QUEUED).bind(id_key(channel)).bind(stamp(now))).await
     }
 
     /// One message in the place of several: `into` is queued, due at `now`, and those that it stands for are
@@ -200,6 +216,16 @@ impl Store {
     }
 }
 
+/// The ends of certificates of which a message has such news.
+fn ends(row: &Row, such: impl Fn(&News) -> bool) -> impl Iterator<Item = Unheard> {
+    row.message.items.iter().filter_map(move |item| match item {
+        Item::Certificate(item) if such(&item.news) => {
+            Some((row.message.channel.clone(), item.facts.fingerprint, item.facts.not_after))
+        }
+        _ => None,
+    })
+}
+
 async fn settle(
     connection: &mut AnyConnection,
     key: String,
@@ -211,11 +237,13 @@ async fn settle(
             kept::write_notes(connection, &key, notes, now).await?;
             sqlx::query(statements::DELIVERED).bind(key).bind(stamp(now))
         }
-        Settled::Again { next_at, error } => {
-            sqlx::query(statements::AGAIN).bind(key).bind(stamp(*next_at)).bind(json::write_text(error))
+        Settled::Again { next_at, error, unanswered } => {
+            let again = sqlx::query(statements::AGAIN).bind(key).bind(stamp(*next_at));
+            again.bind(json::write_text(error)).bind(i64::from(*unanswered))
         }
-        Settled::Dead { error } => {
-            sqlx::query(statements::GIVE_UP).bind(key).bind(stamp(now)).bind(json::write_text(error))
+        Settled::Dead { error, unanswered } => {
+            let dead = sqlx::query(statements::GIVE_UP).bind(key).bind(stamp(now));
+            dead.bind(json::write_text(error)).bind(i64::from(*unanswered))
         }
         Settled::Superseded => sqlx::query(statements::SUPERSEDE).bind(key).bind(stamp(now)),
     };
@@ -268,7 +296,7 @@ pub(super) fn read_with(
     let (attempts, parts_done) = (fields.number()?, fields.number()?);
     let (created_at, next_at) = (fields.number()?, fields.number()?);
     let (settled_at, last_error) = (fields.optional_number()?, fields.optional_text()?);
-    let text = fields.text()?;
+    let (unanswered, text) = (fields.number()?, fields.text()?);
     let read = || {
         Ok(Row {
             message: message((*id_of(id)?).into(), (*id_of(channel)?).into(), moment(created_at)?, text)?,
@@ -280,6 +308,7 @@ pub(super) fn read_with(
             parts_done: number(parts_done)?,
             next_at: moment(next_at)?,
             last_error: last_error.map(json::read_text).transpose()?,
+            unanswered: unanswered != 0,
             settled_at: settled_at.map(moment).transpose()?,
         })
     };

@@ -11,14 +11,15 @@ use sqlx::{AnyConnection, SqlSafeStr};
 use super::trouble::{Kind, Trouble};
 
 /// The newest migration that this version knows.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// Brings the database up to [`VERSION`].
 pub(super) async fn migrate(connection: &mut AnyConnection, kind: Kind) -> Result<(), Trouble> {
     let migrations = [
         (1, "known", include_str!("migrations/1_known.sql")),
         (2, "alerts", include_str!("migrations/2_alerts.sql")),
-        (VERSION, "renewals", include_str!("migrations/3_renewals.sql")),
+        (3, "renewals", include_str!("migrations/3_renewals.sql")),
+        (VERSION, "unanswered", include_str!("migrations/4_unanswered.sql")),
     ];
     let migrations = migrations.map(|(version, name, text)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)
@@ -72,7 +73,8 @@ mod tests {
             ("next due", statements::NEXT_DUE, "outbox_waiting (state=? AND channel=?)"),
             ("queued", statements::QUEUED, "outbox_waiting (state=? AND channel=?)"),
             ("postpone", statements::POSTPONE, "outbox_waiting (state=? AND channel=?)"),
-            ("undelivered", statements::UNDELIVERED, "(state=?)"),
+            ("undelivered", statements::UNDELIVERED, "outbox_history (state=?)"),
+            ("heard", statements::HEARD, "outbox_history (state=? AND created_at>?)"),
             ("return sending", statements::RETURN_SENDING, "(state=?)"),
             ("count waiting", statements::COUNT_WAITING, "(state=?)"),
             ("count dead", statements::COUNT_DEAD, "outbox_history (state=?)"),

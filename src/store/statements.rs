@@ -85,49 +85,65 @@ pub(super) const ERASE_REGIONS: &str = "DELETE FROM regions WHERE scope = $1";
 
 pub(super) const READ_MEMORY: &str =
     "SELECT kind, key, value FROM alert_memory WHERE (kind, key) > ($1, $2) ORDER BY kind, key LIMIT $3";
+pub(super) const READ_PAST: &str = "SELECT value FROM alert_memory WHERE kind = 'certificate' AND key = $1";
 
 /// Due is also what is put off until after `$3`, or held back until after `$4`: no wait is so long, the clock was wrong
 /// when it was written.
 ///
 /// What waits has not settled: the words `settled_at IS NULL` let both databases use the small index of what waits. The
 /// state is written out, since a plan that is made once for every state would not fit this one.
-pub(super) const NEXT_MESSAGE: &str = "SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, message \
+pub(super) const NEXT_MESSAGE: &str = "SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, unanswered, message \
      FROM outbox WHERE state = 'queued' AND settled_at IS NULL AND channel = $1 \
      AND (next_at <= $2 OR (next_at > $3 AND (not_before IS NULL OR not_before <= $2 OR not_before > $4))) \
      ORDER BY urgency, created_at, id LIMIT 1";
 /// Safe against anybody who takes the same row: only one of them finds it queued.
 pub(super) const TAKE_MESSAGE: &str =
     "UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = $1 AND state = 'queued'";
-/// Assumes to be alone: what another daemon is sending at the moment would be sent twice.
-pub(super) const RETURN_SENDING: &str =
-    "UPDATE outbox SET state = 'queued', next_at = $1 WHERE state = 'sending' AND settled_at IS NULL";
-pub(super) const NOTE_PROGRESS: &str = "UPDATE outbox SET parts_done = $2 WHERE id = $1";
+/// Assumes to be alone: what another daemon is sending at the moment would be sent twice. Nobody knows whether it arrived.
+pub(super) const RETURN_SENDING: &str = "UPDATE outbox SET state = 'queued', next_at = $1, unanswered = 1 WHERE state = 'sending' AND settled_at IS NULL";
+pub(super) const NOTE_PROGRESS: &str = "UPDATE outbox SET parts_done = $2, unanswered = CASE WHEN parts_done > $2 THEN 1 ELSE unanswered END \
+     WHERE id = $1";
 pub(super) const CHANNEL_OF: &str = "SELECT channel FROM outbox WHERE id = $1";
 /// Also of what was given up meanwhile: it did arrive.
 pub(super) const DELIVERED: &str = "UPDATE outbox SET state = 'delivered', settled_at = $2, last_error = NULL WHERE id = $1 AND state <> 'delivered'";
 /// What has settled stays: a word that comes late does not take it back.
-pub(super) const AGAIN: &str =
-    "UPDATE outbox SET state = 'queued', next_at = $2, last_error = $3 WHERE id = $1 AND settled_at IS NULL";
-pub(super) const GIVE_UP: &str =
-    "UPDATE outbox SET state = 'dead', settled_at = $2, last_error = $3 WHERE id = $1 AND settled_at IS NULL";
+///
+/// That an attempt went unanswered is never forgotten: another one that surely failed does not take it back.
+pub(super) const AGAIN: &str = "UPDATE outbox SET state = 'queued', next_at = $2, last_error = $3, unanswered = unanswered | $4 \
+     WHERE id = $1 AND settled_at IS NULL";
+pub(super) const GIVE_UP: &str = "UPDATE outbox SET state = 'dead', settled_at = $2, last_error = $3, unanswered = unanswered | $4 \
+     WHERE id = $1 AND settled_at IS NULL";
 pub(super) const SUPERSEDE: &str =
     "UPDATE outbox SET state = 'superseded', settled_at = $2 WHERE id = $1 AND settled_at IS NULL";
 /// Of a backlog: what somebody took meanwhile is sent after all.
 pub(super) const SUPERSEDE_QUEUED: &str = "UPDATE outbox SET state = 'superseded', settled_at = $3 WHERE id = $1 AND channel = $2 AND state = 'queued'";
 pub(super) const NEXT_DUE: &str = "SELECT next_at FROM outbox WHERE state = 'queued' AND settled_at IS NULL AND channel = $1 \
      ORDER BY next_at LIMIT 1";
-pub(super) const QUEUED: &str = "SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, message \
-     FROM outbox WHERE state = 'queued' AND settled_at IS NULL AND channel = $1 ORDER BY urgency, created_at, id";
-/// Of which nothing has arrived: where a part has, people were told.
-pub(super) const UNDELIVERED: &str = "SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, message \
-     FROM outbox WHERE state = 'queued' AND settled_at IS NULL AND parts_done = 0 \
-     AND (attempts = 0 OR last_error IS NOT NULL)";
+/// Without what is held back until after `$2`.
+pub(super) const QUEUED: &str = "SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, unanswered, message \
+     FROM outbox WHERE state = 'queued' AND settled_at IS NULL AND channel = $1 AND (not_before IS NULL OR not_before <= $2) \
+     ORDER BY urgency, created_at, id";
+/// Of which surely nothing has arrived, also of what was given up.
+pub(super) const UNDELIVERED: &str = "SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, unanswered, message \
+     FROM outbox WHERE state = 'queued' AND settled_at IS NULL AND parts_done = 0 AND unanswered = 0 \
+     UNION ALL \
+     SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, unanswered, message \
+     FROM outbox WHERE state = 'dead' AND parts_done = 0 AND unanswered = 0";
+/// What has arrived at a channel since, or may have: a part of it, all of it, or what is being sent.
+pub(super) const HEARD: &str = "SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, unanswered, message \
+     FROM outbox WHERE state = 'delivered' AND channel = $1 AND created_at >= $2 \
+     UNION ALL \
+     SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, unanswered, message \
+     FROM outbox WHERE state = 'sending' AND channel = $1 AND created_at >= $2 \
+     UNION ALL \
+     SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, unanswered, message \
+     FROM outbox WHERE state IN ('queued', 'dead', 'superseded') AND channel = $1 AND created_at >= $2 AND (parts_done > 0 OR unanswered <> 0)";
 pub(super) const POSTPONE: &str = "UPDATE outbox SET next_at = CASE WHEN not_before > $2 THEN not_before ELSE $2 END, \
      last_error = COALESCE($3, last_error) \
      WHERE state = 'queued' AND settled_at IS NULL AND channel = $1";
 
 /// A page of one state, the youngest first; before the one that was read last.
-pub(super) const HISTORY: &str = "SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, message \
+pub(super) const HISTORY: &str = "SELECT id, channel, state, attempts, parts_done, created_at, next_at, settled_at, last_error, unanswered, message \
      FROM outbox WHERE state = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4";
 pub(super) const RETRY: &str = "UPDATE outbox SET state = 'queued', attempts = 0, next_at = $2, settled_at = NULL \
      WHERE id = $1 AND state = 'dead'";
@@ -160,9 +176,9 @@ pub(super) const READ_RENEWALS: &str = "SELECT id, resource, not_after, number, 
      AND EXISTS (SELECT 1 FROM renewal AS later WHERE later.resource = one.resource \
      AND later.state = 'confirmed' AND later.changed_at > one.changed_at)) \
      ORDER BY changed_at DESC, id DESC";
-/// Each commit does this first, and waits here for the one before.
 /// What the last commit of renewals made of it.
 pub(super) const READ_TURN: &str = "SELECT turn FROM renewal_turn";
+/// Each commit does this first, and waits here for the one before.
 pub(super) const TAKE_TURN: &str = "UPDATE renewal_turn SET turn = turn + 1";
 pub(super) const OTHER_OPEN: &str =
     "SELECT id FROM renewal WHERE resource = $1 AND state IN ('stored', 'accepted') AND id <> $2 LIMIT 1";

@@ -154,7 +154,7 @@ async fn before(database: &Path) {
     store.commit_alerts(&[], &[message], now).await.expect("written");
     store.claim("ops-slack", now).await.expect("read").expect("the message");
     let error = "HTTP 404: no_service (the webhook of this channel was removed)".into();
-    store.settle("evt_given_up", &Settled::Dead { error }, now).await.expect("written");
+    store.settle("evt_given_up", &Settled::Dead { error, unanswered: false }, now).await.expect("written");
     let silence = SilenceRow {
         id: "sil_moving".into(),
         matcher: Some("cloud_service=\"mongodb\", tag:env=\"staging\"".into()),

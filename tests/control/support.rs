@@ -131,7 +131,10 @@ impl House {
             overview: None,
         };
         store.commit_alerts(&[], &[message], Utc::now()).await.unwrap();
-        store.settle(id, &Settled::Dead { error: "HTTP 500: no".into() }, Utc::now()).await.unwrap();
+        store
+            .settle(id, &Settled::Dead { error: "HTTP 500: no".into(), unanswered: false }, Utc::now())
+            .await
+            .unwrap();
         store.close().await;
     }
 

@@ -15,7 +15,10 @@ async fn a_dead_letter_is_listed_sent_again_or_dropped() {
     let rig = Rig::new([channel("a", &receiver)]).await;
     rig.commit([message("a", 0), message("a", 1)]).await;
     for id in ["evt_a_000", "evt_a_001"] {
-        rig.store.settle(id, &Settled::Dead { error: "too late".into() }, Utc::now()).await.unwrap();
+        rig.store
+            .settle(id, &Settled::Dead { error: "too late".into(), unanswered: false }, Utc::now())
+            .await
+            .unwrap();
     }
     let running = rig.start();
     let desk: &dyn Desk = &running.office;

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use notafter::domain::alert::memory::{ChannelPast, Memory, Row as MemoryRow};
+use notafter::domain::alert::memory::{ChannelPast, Memory, Past, Row as MemoryRow};
 use notafter::domain::alert::message::{
     CertificateFacts, CertificateItem, Fingerprint, Item, Kind, Message, News, RenewalNote,
 };
 use notafter::domain::alert::outbox::{Row, Settled, State};
+use notafter::domain::alert::renewals::Letter;
 use notafter::domain::alert::silence::SilenceRow;
 use notafter::domain::finding::Stage;
-use notafter::store::{Alerts, Cursor, Store, Waiting};
+use notafter::store::{Alerts, Committed, Cursor, Store, Waiting};
 use tokio::task::JoinSet;
 
 use crate::database::{Database, over_both};
@@ -32,6 +33,9 @@ over_both!(
     what_waits_for_nobody_is_given_up_once_it_is_old,
     lists_are_the_youngest_first_and_go_on_behind_a_cursor,
     what_is_undelivered_is_told_by_channel_certificate_and_end,
+    what_may_have_arrived_is_noted_and_never_forgotten,
+    what_is_held_back_is_not_part_of_a_backlog,
+    the_end_that_is_believed_is_read_with_what_was_told,
     silences_come_back_and_end_early,
     values_are_kept_by_key,
     old_things_are_thrown_away,
@@ -215,12 +219,15 @@ async fn an_attempt_that_failed_waits_and_keeps_its_parts(database: Database) {
     take(&store, "ops").await.unwrap();
     store.progress("evt_1", 1).await.unwrap();
     let error = "no \0 answer: \"x\"";
-    let again = Settled::Again { next_at: after(2), error: error.into() };
+    let again = Settled::Again { next_at: after(2), error: error.into(), unanswered: false };
     store.settle("evt_1", &again, after(0)).await.unwrap();
     assert_eq!(store.claim("ops", after(1)).await.unwrap(), None);
     let row = store.claim("ops", after(2)).await.unwrap().unwrap();
     assert_eq!((row.attempts, row.parts_done, row.last_error.as_deref()), (2, 1, Some(error)));
-    store.settle("evt_1", &Settled::Dead { error: "given up".into() }, after(3)).await.unwrap();
+    store
+        .settle("evt_1", &Settled::Dead { error: "given up".into(), unanswered: false }, after(3))
+        .await
+        .unwrap();
     let row = state_of(&store, "evt_1").await;
     assert_eq!(
         (row.state, row.settled_at, row.last_error.as_deref()),
@@ -231,8 +238,8 @@ async fn an_attempt_that_failed_waits_and_keeps_its_parts(database: Database) {
 
 async fn what_has_settled_stays_unless_it_did_arrive(database: Database) {
     let delivered = || Settled::Delivered { notes: Vec::new() };
-    let again = || Settled::Again { next_at: after(9), error: "late".into() };
-    let dead = || Settled::Dead { error: "late".into() };
+    let again = || Settled::Again { next_at: after(9), error: "late".into(), unanswered: false };
+    let dead = || Settled::Dead { error: "late".into(), unanswered: false };
     let store = database.open().await;
     for (n, (first, second, want)) in [
         (delivered(), again(), State::Delivered),
@@ -282,14 +289,14 @@ async fn a_backlog_becomes_one_message(database: Database) {
     queue(&store, &messages).await;
     queue(&store, &[message("evt_x", "other", Stage::Info, 0)]).await;
     take(&store, "ops").await.unwrap();
-    let backlog = store.queued("ops").await.unwrap();
+    let backlog = store.queued("ops", after(0)).await.unwrap();
     assert_eq!(ids(&backlog), ["evt_1", "evt_2", "evt_3", "evt_4"], "the first is on its way");
     let superseded: Vec<Box<str>> = ["evt_0", "evt_1", "evt_2", "evt_x"].map(Box::from).into();
     let digest = Message { kind: Kind::Digest, ..message("evt_d", "ops", Stage::Critical, 9) };
     for _ in 0..2 {
         store.collapse("ops", &digest, &superseded, after(9)).await.unwrap();
     }
-    assert_eq!(ids(&store.queued("ops").await.unwrap()), ["evt_d", "evt_3", "evt_4"]);
+    assert_eq!(ids(&store.queued("ops", after(0)).await.unwrap()), ["evt_d", "evt_3", "evt_4"]);
     assert_eq!(state_of(&store, "evt_0").await.state, State::Sending, "it may have arrived");
     assert_eq!(state_of(&store, "evt_x").await.state, State::Queued, "of another channel");
     let row = state_of(&store, "evt_1").await;
@@ -324,7 +331,7 @@ async fn what_was_given_up_can_be_sent_again_or_dropped(database: Database) {
     take(&store, "ops").await.unwrap();
     assert_eq!(store.counts().await.unwrap(), waiting(2, 0));
     for id in ["evt_1", "evt_2"] {
-        store.settle(id, &Settled::Dead { error: "x".into() }, after(1)).await.unwrap();
+        store.settle(id, &Settled::Dead { error: "x".into(), unanswered: false }, after(1)).await.unwrap();
     }
     assert_eq!(store.counts().await.unwrap(), waiting(0, 2));
     assert!(store.retry("evt_1", after(2)).await.unwrap());
@@ -388,21 +395,97 @@ async fn what_is_undelivered_is_told_by_channel_certificate_and_end(database: Da
     let store = database.open().await;
     let mut two = message("evt_1", "ops", Stage::Info, 0);
     two.items.push(certificate(2, Stage::Info));
-    queue(
-        &store,
-        &[two, message("evt_2", "other", Stage::Info, 0), message("evt_3", "third", Stage::Info, 0)],
-    )
-    .await;
-    take(&store, "other").await.unwrap();
-    take(&store, "third").await.unwrap();
-    let again = Settled::Again { next_at: after(2), error: "x".into() };
-    store.settle("evt_3", &again, after(0)).await.unwrap();
-    queue(&store, &[message("evt_4", "fourth", Stage::Info, 0)]).await;
-    store.progress("evt_4", 1).await.unwrap();
+    let all = ["sent", "failed", "silent", "part", "again", "dead", "lost", "retried", "late", "early"];
+    let others = all.map(|channel| message(&format!("evt_{channel}"), channel, Stage::Info, 0));
+    queue(&store, &[&[two], &others[..]].concat()).await;
+    for channel in all.into_iter().filter(|channel| *channel != "part") {
+        take(&store, channel).await.unwrap();
+    }
+    let again = |unanswered| Settled::Again { next_at: after(2), error: "x".into(), unanswered };
+    let dead = |unanswered| Settled::Dead { error: "x".into(), unanswered };
+    let delivered = Settled::Delivered { notes: Vec::new() };
+    for (channel, settled) in [
+        ("failed", again(false)),
+        ("silent", again(true)),
+        ("again", again(true)),
+        ("again", again(false)),
+        ("dead", dead(false)),
+        ("lost", dead(true)),
+        ("retried", dead(false)),
+        ("late", dead(false)),
+        ("early", dead(false)),
+    ] {
+        store.settle(&format!("evt_{channel}"), &settled, after(0)).await.unwrap();
+    }
+    store.progress("evt_part", 1).await.unwrap();
+    assert!(store.retry("evt_retried", after(1)).await.unwrap());
+    // another word about it arrives later, or arrived before it came back
+    for (id, channel, at) in [("evt_late_2", "late", 5), ("evt_early_2", "early", -5)] {
+        queue(&store, &[message(id, channel, Stage::Info, at)]).await;
+        store.settle(id, &delivered, after(6)).await.unwrap();
+    }
     let ends = moment() + TimeDelta::days(7);
-    let want =
-        [("ops", 1), ("ops", 2), ("third", 1)].map(|(channel, n)| (channel.into(), Fingerprint(n), ends));
-    assert_eq!(store.undelivered().await.unwrap(), BTreeSet::from(want), "a part of the fourth was heard");
+    let want = [("ops", 1), ("ops", 2), ("failed", 1), ("dead", 1), ("retried", 1), ("early", 1)];
+    let want = want.map(|(channel, n)| (channel.into(), Fingerprint(n), ends));
+    assert_eq!(store.undelivered().await.unwrap(), BTreeSet::from(want));
+    store.close().await;
+}
+
+async fn what_may_have_arrived_is_noted_and_never_forgotten(database: Database) {
+    let store = database.open().await;
+    let all = ["evt_crash", "evt_silent", "evt_parts", "evt_dead", "evt_sure"];
+    queue(&store, &all.map(|id| message(id, id, Stage::Info, 0))).await;
+    let again = |unanswered| Settled::Again { next_at: after(2), error: "HTTP 503".into(), unanswered };
+    for id in all {
+        take(&store, id).await.unwrap();
+        store.settle(id, &again(id == "evt_silent"), after(0)).await.unwrap();
+        assert_eq!(state_of(&store, id).await.unanswered, id == "evt_silent", "{id}");
+        // the second attempt
+        let row = take(&store, id).await.unwrap();
+        assert_eq!(row.last_error.as_deref(), Some("HTTP 503"), "{id}: it is shown until there is another");
+    }
+    store.settle("evt_silent", &again(false), after(1)).await.unwrap();
+    store.progress("evt_parts", 2).await.unwrap();
+    store.progress("evt_parts", 0).await.unwrap();
+    store.settle("evt_parts", &again(false), after(1)).await.unwrap();
+    let dead = Settled::Dead { error: "x".into(), unanswered: true };
+    store.settle("evt_dead", &dead, after(1)).await.unwrap();
+    assert!(store.retry("evt_dead", after(1)).await.unwrap());
+    store.settle("evt_sure", &again(false), after(1)).await.unwrap();
+    // only the first of them is being sent when the daemon ends
+    assert_eq!(store.return_sending(after(2)).await.unwrap(), 1);
+    for id in all {
+        let [row] = &store.queued(id, after(2)).await.unwrap()[..] else { panic!("{id}") };
+        assert_eq!(row.unanswered, id != "evt_sure", "{id}");
+    }
+    store.close().await;
+}
+
+async fn what_is_held_back_is_not_part_of_a_backlog(database: Database) {
+    let store = database.open().await;
+    let letter = |id: &str, not_before| Letter { message: message(id, "ops", Stage::Info, 0), not_before };
+    let letters = [letter("evt_1", Some(after(8))), letter("evt_2", None)];
+    let done = store.commit_renewals(&[], &letters, after(0), None).await.unwrap();
+    assert_eq!(done, Committed::Done);
+    assert_eq!(ids(&store.queued("ops", after(7)).await.unwrap()), ["evt_2"]);
+    assert_eq!(ids(&store.queued("ops", after(8)).await.unwrap()), ["evt_1", "evt_2"]);
+    store.close().await;
+}
+
+async fn the_end_that_is_believed_is_read_with_what_was_told(database: Database) {
+    let store = database.open().await;
+    let past = |n: u64| {
+        let Item::Certificate(item) = certificate(n, Stage::Info) else { unreachable!() };
+        let epoch = after(i64::try_from(n).unwrap());
+        Arc::new(Past { facts: item.facts, epoch, doubt: None, missing: None, told: BTreeMap::new() })
+    };
+    let known =
+        Memory { certificates: [1, 2, 3].map(|n| (Fingerprint(n), past(n))).into(), ..memory(&["ops"]) };
+    store.commit_alerts(&known.rows_since(&Memory::default()), &[], moment()).await.unwrap();
+    let asked = [1, 3, 9].map(Fingerprint).into();
+    let want = [1, 3].map(|n| (Fingerprint(n), after(i64::try_from(n).unwrap()))).into();
+    assert_eq!(store.believed(&asked).await.unwrap(), want);
+    assert!(store.believed(&BTreeSet::new()).await.unwrap().is_empty());
     store.close().await;
 }
 
@@ -458,8 +541,8 @@ async fn old_things_are_thrown_away(database: Database) {
     let rest = [
         ("evt_1100", delivered(), 24 * 30),
         ("evt_1101", Settled::Superseded, 1),
-        ("evt_1102", Settled::Dead { error: "x".into() }, 1),
-        ("evt_1103", Settled::Dead { error: "x".into() }, 24 * 70),
+        ("evt_1102", Settled::Dead { error: "x".into(), unanswered: false }, 1),
+        ("evt_1103", Settled::Dead { error: "x".into(), unanswered: false }, 24 * 70),
     ];
     for (id, settled, at) in rest {
         store.settle(id, &settled, after(at)).await.unwrap();

@@ -45,7 +45,7 @@ async fn a_newer_store_is_left_alone(database: Database) {
     let text = error.to_string();
     assert_eq!(error.trouble.reason(), "newer");
     assert!(
-        text.contains("written by a newer notafter (tables of version 7; this one knows version 3)"),
+        text.contains("written by a newer notafter (tables of version 7; this one knows version 4)"),
         "{text}"
     );
     assert!(text.contains("use that version again, or move it away"), "{text}");

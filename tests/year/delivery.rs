@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use notafter::domain::alert::delivery::current::{Present, current};
+use notafter::domain::alert::delivery::current::{Present, certificates, current};
 use notafter::domain::alert::delivery::fold::fold;
 use notafter::domain::alert::delivery::{Attempt, Step, Tries, after};
 use notafter::domain::alert::outbox::{Row, Settled, State};
@@ -26,6 +26,10 @@ pub(crate) struct Delivery {
     paused: BTreeMap<&'static str, DateTime<Utc>>,
     pub(crate) attempts: usize,
     folds: u64,
+    /// Messages that were given up, and sent again by a person.
+    pub(crate) retried: usize,
+    /// Messages of which something, or all, was not worth saying any more.
+    pub(crate) overtaken: usize,
     steady: Steady,
 }
 
@@ -48,7 +52,8 @@ impl Delivery {
                 let length = TimeDelta::hours(i64::try_from(dice.below(100)).expect("small"));
                 self.down.insert(channel, now + length);
             }
-            self.draw_together(store, channel, now).await;
+            self.draw_together(store, ledger, channel, now).await;
+            self.handle_dead(store, dice, now).await;
             while self.paused.get(channel).is_none_or(|until| now >= *until) {
                 let Some(row) = store.claim(channel, now).await.expect("the store answers") else { break };
                 self.attempt(store, fleet, (ledger, dice), row, time).await;
@@ -56,11 +61,23 @@ impl Delivery {
         }
     }
 
-    async fn draw_together(&mut self, store: &Store, channel: &str, now: DateTime<Utc>) {
-        let rows = store.queued(channel).await.expect("the store answers");
+    /// Now and then a person has something sent that was given up.
+    async fn handle_dead(&mut self, store: &Store, dice: &mut Dice, now: DateTime<Utc>) {
+        if dice.one_in(40) {
+            let dead = store.messages(&[State::Dead], 1, None).await.expect("the store answers");
+            for row in dead {
+                assert!(store.retry(&row.message.id, now).await.expect("the store answers"));
+                self.retried += 1;
+            }
+        }
+    }
+
+    async fn draw_together(&mut self, store: &Store, ledger: &Ledger, channel: &str, now: DateTime<Utc>) {
+        let rows = store.queued(channel, now).await.expect("the store answers");
         self.folds += 1;
         let id = || format!("evt_fold{}", self.folds).into();
         if let Some(folded) = fold(&rows, id, now) {
+            ledger.folded(&rows, &folded);
             store
                 .collapse(channel, &folded.message, &folded.instead_of, now)
                 .await
@@ -79,39 +96,54 @@ impl Delivery {
         let now = time.wall;
         let (id, channel) = (row.message.id.clone(), row.message.channel.clone());
         let poll = PollPolicy::default();
-        let present = Present { snapshot: &fleet.snapshot, poll: &poll, owner_tag: &|_| None, now };
-        let Some(message) = current(row.message.clone(), row.parts_done > 0, &present) else {
+        let believed = store.believed(&certificates(&row.message)).await.expect("the store answers");
+        let (snapshot, believed) = (&fleet.snapshot, &believed);
+        let present = Present { snapshot, poll: &poll, believed, owner_tag: &|_| None, now };
+        let left = current(row.message.clone(), row.parts_done > 0, &present);
+        ledger.overtaken(&row.message, left.as_ref(), fleet);
+        self.overtaken +=
+            usize::from(left.as_ref().is_none_or(|left| left.items.len() < row.message.items.len()));
+        let Some(message) = left else {
             store.settle(&id, &Settled::Superseded, now).await.expect("the store takes it");
             return;
         };
         self.attempts += 1;
         assert!(time.is_trusted, "{id} is worded by a clock that jumped a moment ago");
         let down = self.down.get(&*channel).is_some_and(|until| now < *until);
+        // an answer says that it did not arrive, and no answer says nothing
+        let mut unanswered = dice.one_in(4);
         let (arrives, attempt) = match dice.below(20) {
             _ if down => (false, Attempt::Failed { after: None }),
             0 => (true, Attempt::Failed { after: Some(Duration::from_secs(30)) }),
             1 => (false, Attempt::Failed { after: None }),
             2 if dice.one_in(10) => (false, Attempt::Barred),
-            // it arrived, and then the power went: nobody noted it
+            // it arrived, or did not, and then the power went: nobody noted it
             3 if dice.one_in(3) => {
                 ledger.arrived(&message, now);
+                return;
+            }
+            4 if dice.one_in(3) => {
+                ledger.may_have_arrived(&message);
                 return;
             }
             _ => (true, Attempt::Delivered),
         };
         if arrives {
             ledger.arrived(&message, now);
+            unanswered = true;
+        } else if unanswered && matches!(attempt, Attempt::Failed { .. }) {
+            ledger.may_have_arrived(&message);
         }
         let tries = Tries { attempts: row.attempts, since: row.message.at, dead_in_a_row: 0 };
         let settled = match after(attempt, &tries, now, 0.5) {
             Step::Done => Settled::Delivered { notes: Vec::new() },
-            Step::Again(next_at) => Settled::Again { next_at, error: "later".into() },
+            Step::Again(next_at) => Settled::Again { next_at, error: "later".into(), unanswered },
             Step::Pause(until) => {
                 let name = CHANNELS.into_iter().find(|name| **name == *channel).expect("a known channel");
                 self.paused.insert(name, until);
-                Settled::Again { next_at: until, error: "refused".into() }
+                Settled::Again { next_at: until, error: "refused".into(), unanswered: false }
             }
-            Step::GiveUp | Step::Plain => Settled::Dead { error: "given up".into() },
+            Step::GiveUp | Step::Plain => Settled::Dead { error: "given up".into(), unanswered },
         };
         store.settle(&id, &settled, now).await.expect("the store takes it");
     }

@@ -116,8 +116,11 @@ impl Fleet {
             if !due {
                 continue;
             }
-            // now and then another node answers, with a certificate of its own
-            let odd = dice.one_in(20_000);
+            // now and then another node answers, with a certificate of its own, never twice in a row; it matters where
+            // people are told
+            let odd = dice.one_in(if not_after - now < TimeDelta::days(30) { 400 } else { 20_000 });
+            let last = self.reads.get(&id).and_then(|reads| reads.last());
+            let odd = odd && last.is_none_or(|(_, read)| self.truth[&id].ends.contains(read));
             let end = if odd { not_after + TimeDelta::days(90) } else { not_after };
             view.absorb_inspection(&id, Inspection::Read(reading(end, now)), now);
             self.reads.entry(id).or_default().push((now, end));
@@ -127,6 +130,24 @@ impl Fleet {
     /// The scope of a resource can be read.
     pub(crate) fn is_visible(&self, id: &str, now: DateTime<Utc>) -> bool {
         self.outages[self.truth[id].scope].is_none_or(|(until, _)| now >= until + TimeDelta::hours(7))
+    }
+
+    /// Since when a later end than this one is read again and again, at least twice.
+    pub(crate) fn renewed_since(&self, id: &str, end: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let mut reads = self.reads.get(id)?.iter().rev();
+        let (last, new) = reads.next().filter(|(_, new)| *new > end)?;
+        let same: Vec<_> = reads.take_while(|(_, read)| read == new).map(|(at, _)| *at).collect();
+        match same[..] {
+            [] => None,
+            [_] => Some(*last),
+            [.., second, _] => Some(second),
+        }
+    }
+
+    /// A later end than this one was read twice in a row.
+    pub(crate) fn was_renewed(&self, id: &str, end: DateTime<Utc>) -> bool {
+        let reads = self.reads.get(id).map_or(&[][..], |reads| reads);
+        reads.windows(2).any(|pair| pair[0].1 == pair[1].1 && pair[1].1 > end)
     }
 
     pub(crate) fn service(&self, id: &str) -> &str {

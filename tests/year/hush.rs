@@ -151,6 +151,16 @@ impl Hush {
         }
     }
 
+    /// Whether people do not want to hear of this resource, whatever there is to say.
+    pub(crate) fn is_about(&self, id: &str, service: &str, now: DateTime<Utc>) -> bool {
+        self.active(now).any(|held| match &held.about {
+            About::One(one) => one == id,
+            About::Service(all) => *all == service,
+            About::Everything => true,
+            About::Known(..) => false,
+        })
+    }
+
     pub(crate) fn last_held(&self, channel: &str, id: &str) -> Option<DateTime<Utc>> {
         self.held.get(&(channel.to_owned(), id.to_owned())).copied()
     }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use notafter::domain::alert::delivery::fold::Folded;
 use notafter::domain::alert::message::{CertificateItem, Item, Kind, Message, News, SourceNews};
-use notafter::domain::alert::outbox::State;
+use notafter::domain::alert::outbox::{Row, State};
 use notafter::domain::alert::routing::Routing;
 use notafter::domain::finding::Stage;
 
@@ -29,6 +30,14 @@ pub(crate) struct Ledger {
     decided: BTreeMap<String, Message>,
     /// By id: every time it arrived, and what it said.
     arrived: BTreeMap<String, Vec<(DateTime<Utc>, Message)>>,
+    /// Messages that arrived, or may have: nobody knows it of the latter.
+    perhaps: BTreeSet<String>,
+    /// Channel and resource: ends of which something arrived, or may have.
+    known: HashMap<About, BTreeSet<DateTime<Utc>>>,
+    /// Channel and resource: an end that people were warned of and have not heard to be over, and since when.
+    warned: HashMap<About, (DateTime<Utc>, DateTime<Utc>)>,
+    /// Channel and resource: when somebody last did not want to hear of what people were warned of.
+    unwanted: HashMap<About, DateTime<Utc>>,
     settled: BTreeMap<String, State>,
     /// By channel and resource: when something was decided about it last.
     last_word: HashMap<About, DateTime<Utc>>,
@@ -71,6 +80,7 @@ impl Ledger {
                     is_true(item, fleet, time);
                     self.paced(&message.channel, item, hush, time);
                     self.certificate(&message.channel, item, fleet, now, time.is_shaken);
+                    self.is_over(&message.channel, item);
                     self.note_heard(&message.channel, item, now);
                 }
                 Item::Source(item) => {
@@ -214,6 +224,8 @@ impl Ledger {
             News::Renewed { old_not_after, .. } => {
                 assert!(end > old_not_after, "{about:?}");
                 assert!(told.contains(&old_not_after), "{about:?}: good news without the bad");
+                let known = self.known.get(&about).is_some_and(|ends| ends.contains(&old_not_after));
+                assert!(known || channel == "pager", "{about:?}: good news, and the bad never arrived");
                 let reads = &fleet.reads[&id];
                 let twice = reads.iter().rev().take(2).all(|(_, read)| *read == end);
                 assert!(
@@ -234,9 +246,105 @@ impl Ledger {
         }
     }
 
+    /// What people were warned of is over, or goes on with another end.
+    fn is_over(&mut self, channel: &str, item: &CertificateItem) {
+        let about = (channel.to_owned(), item.facts.resource_id.to_string());
+        let gone = matches!(item.news, News::Gone { .. });
+        if self.warned.get(&about).is_some_and(|(end, _)| gone || item.facts.not_after > *end) {
+            self.warned.remove(&about);
+        }
+    }
+
     /// A message arrived. It may arrive again, as the same one.
     pub(crate) fn arrived(&mut self, message: &Message, now: DateTime<Utc>) {
         self.arrived.entry(message.id.to_string()).or_default().push((now, message.clone()));
+        self.may_have_arrived(message);
+        for (about, item) in certificates(message) {
+            if let News::Entered { .. } | News::Reminder { .. } | News::Changed { .. } = item.news {
+                self.warned.insert(about, (item.facts.not_after, now));
+            }
+        }
+    }
+
+    /// Nobody here knows whether a message arrived.
+    pub(crate) fn may_have_arrived(&mut self, message: &Message) {
+        self.perhaps.insert(message.id.to_string());
+        for (about, item) in certificates(message) {
+            self.known.entry(about).or_default().insert(item.facts.not_after);
+        }
+    }
+
+    /// Of a message only this is left to say; `None`: nothing.
+    pub(crate) fn overtaken(&self, had: &Message, left: Option<&Message>, fleet: &Fleet) {
+        for (about, item) in certificates(had) {
+            if left.is_some_and(|left| certificates(left).any(|(other, _)| other == about)) {
+                continue;
+            }
+            let renewed = fleet.was_renewed(&about.1, item.facts.not_after);
+            let warns = !matches!(item.news, News::Renewed { .. } | News::Gone { .. });
+            assert!(renewed && warns, "{}: {about:?} is left out for nothing: {:?}", had.id, item.news);
+        }
+        let others = had.items.iter().any(|item| !matches!(item, Item::Certificate(_)));
+        assert!(left.is_some() || !others, "{} is left out as a whole", had.id);
+    }
+
+    /// One message stands for others that waited.
+    pub(crate) fn folded(&self, rows: &[Row], folded: &Folded) {
+        let whole = || rows.iter().filter(|row| folded.instead_of.contains(&row.message.id));
+        for row in whole() {
+            let id = &*row.message.id;
+            assert!(!self.perhaps.contains(id), "{id} may have arrived, and comes again under another id");
+            for (about, _) in certificates(&row.message) {
+                let said = certificates(&folded.message).any(|(other, _)| other == about);
+                let news = || whole().flat_map(|row| certificates(&row.message)).filter(|(a, _)| *a == about);
+                let unheard = news().any(|(_, item)| item.news.is_first_word());
+                let over = news().any(|(_, i)| matches!(i.news, News::Renewed { .. } | News::Gone { .. }));
+                assert!(said || (unheard && over), "{id}: {about:?} is lost");
+            }
+        }
+    }
+
+    /// Notes what nobody wants to hear of at the moment, of what people were warned of.
+    pub(crate) fn note_unwanted(&mut self, fleet: &Fleet, hush: &Hush, now: DateTime<Utc>) {
+        for about in self.warned.keys().filter(|(_, id)| hush.is_about(id, fleet.service(id), now)) {
+            self.unwanted.insert(about.clone(), now);
+        }
+    }
+
+    /// Whoever was warned hears that it is over, unless somebody does not want to hear of it.
+    pub(crate) fn check_over(&self, fleet: &Fleet, now: DateTime<Utc>) {
+        let quiet = (0..=HEARD_WITHIN.num_hours()).any(|hours| hush::is_quiet(now - TimeDelta::hours(hours)));
+        for (about, (end, warned)) in &self.warned {
+            let (channel, id) = (&*about.0, &*about.1);
+            let Some(renewed) = fleet.renewed_since(id, *end).filter(|_| !fleet.truth[id].gone) else {
+                continue;
+            };
+            let unwanted = self.unwanted.get(about).is_some_and(|at| *at > renewed - A_DAY);
+            let late = now - renewed.max(*warned) > HEARD_WITHIN;
+            let excused = unwanted || (quiet && channel == "chat") || !fleet.is_visible(id, now);
+            assert!(
+                !late || excused,
+                "{channel} was warned of {id} and its end {end} on {warned}, and nobody says that it was renewed on {renewed}, \
+                 by {now}: {:?}",
+                self.messages_about(about)
+            );
+        }
+    }
+
+    /// Every message that was decided about it: the id, the news, when, and when it arrived.
+    fn messages_about(&self, about: &About) -> Vec<String> {
+        let all = self
+            .decided
+            .values()
+            .flat_map(|message| certificates(message).map(move |(a, item)| (message, a, item)));
+        let here = all.filter(|(_, of, _)| of == about);
+        let arrived = |id: &str| {
+            self.arrived.get(id).map(|all| all.iter().map(|(at, _)| at.to_string()).collect::<Vec<_>>())
+        };
+        here.map(|(message, _, item)| {
+            format!("{} {:?} {} {:?}", message.id, item.news, message.at, arrived(&message.id))
+        })
+        .collect()
     }
 
     pub(crate) fn settled(&mut self, id: &str, state: State, must_have_arrived: bool) {
@@ -307,6 +415,16 @@ impl Ledger {
             assert!(count <= 8 + days, "{channel} heard {count} times of {id} and its end {end}");
         }
     }
+}
+
+/// The certificates of a message, by channel and resource.
+fn certificates(message: &Message) -> impl Iterator<Item = (About, &CertificateItem)> {
+    message.items.iter().filter_map(|item| match item {
+        Item::Certificate(item) => {
+            Some(((message.channel.to_string(), item.facts.resource_id.to_string()), item))
+        }
+        _ => None,
+    })
 }
 
 /// What a message says of an end is so, by the clock on the wall, and by the last two looks.

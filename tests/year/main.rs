@@ -182,11 +182,13 @@ impl Year {
     fn check(&mut self) {
         let wall = self.time().wall;
         self.hush.note(&self.fleet, &self.ledger, &CHANNELS, wall);
+        self.ledger.note_unwanted(&self.fleet, &self.hush, wall);
         if self.now < self.shaken_until {
             return;
         }
         self.ledger.check_expired(&self.fleet, &self.hush, &self.routing, self.now);
         self.ledger.check_heard(&self.fleet, &self.hush, self.began, self.now);
+        self.ledger.check_over(&self.fleet, self.now);
     }
 
     fn time(&self) -> Time {

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::alert::delivery::current::{Present, current};
 use crate::domain::alert::delivery::health::{Health, tellers};
-use crate::domain::alert::message::{ChannelItem, ChannelNews, Item, Kind, Message};
+use crate::domain::alert::message::{ChannelItem, ChannelNews, Fingerprint, Item, Kind, Message};
 use crate::domain::policy::{PollPolicy, Route};
 use crate::domain::snapshot::Snapshot;
 use crate::notifier::Setting;
@@ -116,12 +116,17 @@ impl Context {
         self.clock.now()
     }
 
-    /// A message as of now; `None`: not worth saying any more.
-    pub(super) fn current(&self, message: Message, sent_in_part: bool) -> Option<Message> {
+    /// A message as of now, given the ends that are believed; `None`: not worth saying any more.
+    pub(super) fn current(
+        &self,
+        message: Message,
+        sent_in_part: bool,
+        believed: &BTreeMap<Fingerprint, DateTime<Utc>>,
+    ) -> Option<Message> {
         let snapshot = Arc::clone(&self.snapshots.borrow());
         let owner_tag = |account: &str| self.words.owner_tags.get(account).map(String::as_str);
-        let present =
-            Present { snapshot: &snapshot, poll: &self.words.poll, owner_tag: &owner_tag, now: self.now() };
+        let (poll, now) = (&self.words.poll, self.now());
+        let present = Present { snapshot: &snapshot, poll, believed, owner_tag: &owner_tag, now };
         current(message, sent_in_part, &present)
     }
 

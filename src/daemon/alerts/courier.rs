@@ -17,6 +17,7 @@ use super::context::{Context, Line};
 use super::outbox::{Away, Outbox};
 use super::pace::Pace;
 use super::wellbeing;
+use crate::domain::alert::delivery::current::certificates;
 use crate::domain::alert::delivery::fold::{BACKLOG, fold};
 use crate::domain::alert::delivery::{Attempt, Step, Tries, after, wait};
 use crate::domain::alert::outbox::{Row, Settled};
@@ -174,8 +175,8 @@ impl Courier {
         if !self.line.channel.kind.is_chat() {
             return Ok(());
         }
-        let rows = self.outbox().queued(self.line.name()).await?;
         let now = self.context.now();
+        let rows = self.outbox().queued(self.line.name(), now).await?;
         let Some(folded) = fold(&rows, || event_id(now), now) else { return Ok(()) };
         let (name, messages) = (self.line.name(), folded.instead_of.len());
         if folded.message.items.is_empty() {
@@ -198,7 +199,9 @@ impl Courier {
 
     async fn deliver(&mut self, row: Row, stop: &Shutdown) -> Result<(), Away> {
         let id = row.message.id.clone();
-        let Some(message) = self.context.current(row.message.clone(), row.parts_done > 0) else {
+        let believed = self.outbox().believed(&certificates(&row.message)).await?;
+        let current = self.context.current(row.message.clone(), row.parts_done > 0, &believed);
+        let Some(message) = current else {
             tracing::info!(channel = self.line.name(), id = &*id, "events have overtaken a message");
             return self.settle(id, Settled::Superseded).await;
         };
@@ -234,7 +237,8 @@ impl Courier {
         let mut notes = self.state.left_behind.remove(id).unwrap_or_default();
         notes.extend(receipt.notes);
         // only those who were told that it fails hear how much came late
-        let waiting = if was_ill { self.outbox().queued(name).await.map_or(0, |rows| rows.len()) } else { 0 };
+        let waiting =
+            if was_ill { self.outbox().queued(name, now).await.map_or(0, |rows| rows.len()) } else { 0 };
         self.line.edit_health(|health| health.delivered(waiting, now));
         self.settle(id.clone(), Settled::Delivered { notes }).await?;
         if was_ill {
@@ -253,6 +257,7 @@ impl Courier {
         let tries = Tries { attempts: row.attempts, since, dead_in_a_row: health.dead_in_a_row };
         let step = after(attempt, &tries, now, chance());
         let error: Box<str> = trouble.text.as_str().into();
+        let unanswered = trouble.unanswered && matches!(attempt, Attempt::Failed { .. });
         let id = &*row.message.id;
         if let Attempt::Failed { after } = attempt {
             self.state.quiet_until = Some(Instant::now() + wait(health.failures, after, chance()));
@@ -261,19 +266,19 @@ impl Courier {
         let settled = match step {
             Step::Again(next_at) => {
                 tracing::warn!(channel = name, id, %error, attempts = row.attempts, %next_at, "not delivered");
-                Settled::Again { next_at, error }
+                Settled::Again { next_at, error, unanswered }
             }
             Step::Pause(until) => {
                 tracing::error!(channel = name, id, %error, %until, "refused: the channel is paused");
                 self.line.edit_health(|health| health.failed(&error, Some(until), now));
-                Settled::Again { next_at: until, error }
+                Settled::Again { next_at: until, error, unanswered }
             }
             Step::GiveUp | Step::Plain | Step::Done => {
                 tracing::error!(channel = name, id, %error, attempts = row.attempts, "given up");
                 if attempt == Attempt::Hopeless {
                     self.line.edit_health(|health| health.refused(&error, now));
                 }
-                Settled::Dead { error }
+                Settled::Dead { error, unanswered }
             }
         };
         if matches!(settled, Settled::Dead { .. }) {

@@ -1,13 +1,13 @@
 //! What the couriers need of the store. One that cannot be used at the moment is the same to them, whatever the reason:
 //! they keep what they know and ask again later.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 
 use crate::call::BoxFuture;
-use crate::domain::alert::message::Message;
+use crate::domain::alert::message::{Fingerprint, Message};
 use crate::domain::alert::outbox::{Row, Settled, State};
 use crate::store::{Counts, Handle};
 
@@ -23,7 +23,8 @@ pub(super) type Answer<'a, T> = BoxFuture<'a, Result<T, Away>>;
 pub(super) trait Outbox: fmt::Debug + Send + Sync {
     /// What was being sent when the daemon ended is queued again.
     fn return_sending(&self, now: DateTime<Utc>) -> Answer<'_, usize>;
-    /// The same for one channel whose courier knows that it sends nothing: an answer of the store was lost.
+    /// For one channel whose courier knows that it sends nothing: an answer of the store was lost, and what it took then was
+    /// never sent. Assumes that no other daemon sends for the channel at the moment: its message would be sent twice.
     fn release<'a>(&'a self, channel: &'a str, now: DateTime<Utc>) -> Answer<'a, ()>;
     /// Takes the next message that is due.
     fn claim<'a>(&'a self, channel: &'a str, now: DateTime<Utc>) -> Answer<'a, Option<Row>>;
@@ -33,8 +34,13 @@ pub(super) trait Outbox: fmt::Debug + Send + Sync {
     fn settle<'a>(&'a self, id: &'a str, settled: &'a Settled, now: DateTime<Utc>) -> Answer<'a, ()>;
     /// When the next message is due.
     fn next_due<'a>(&'a self, channel: &'a str) -> Answer<'a, Option<DateTime<Utc>>>;
-    /// Everything that waits.
-    fn queued<'a>(&'a self, channel: &'a str) -> Answer<'a, Vec<Row>>;
+    /// Everything that waits, and is not held back.
+    fn queued<'a>(&'a self, channel: &'a str, now: DateTime<Utc>) -> Answer<'a, Vec<Row>>;
+    /// The ends of certificates that are believed.
+    fn believed<'a>(
+        &'a self,
+        certificates: &'a BTreeSet<Fingerprint>,
+    ) -> Answer<'a, BTreeMap<Fingerprint, DateTime<Utc>>>;
     /// One message in the place of several.
     fn collapse<'a>(
         &'a self,
@@ -101,7 +107,8 @@ impl Outbox for Handle {
             let sending = store.messages(&[State::Sending], LOOKED_THROUGH, None).await?;
             for row in sending.iter().filter(|row| &*row.message.channel == channel) {
                 let error = row.last_error.clone().unwrap_or_else(|| "the store did not answer".into());
-                store.settle(&row.message.id, &Settled::Again { next_at: now, error }, now).await?;
+                let again = Settled::Again { next_at: now, error, unanswered: false };
+                store.settle(&row.message.id, &again, now).await?;
             }
             Ok(())
         })
@@ -123,8 +130,15 @@ impl Outbox for Handle {
         ask!(self, |store| store.next_due(channel))
     }
 
-    fn queued<'a>(&'a self, channel: &'a str) -> Answer<'a, Vec<Row>> {
-        ask!(self, |store| store.queued(channel))
+    fn queued<'a>(&'a self, channel: &'a str, now: DateTime<Utc>) -> Answer<'a, Vec<Row>> {
+        ask!(self, |store| store.queued(channel, now))
+    }
+
+    fn believed<'a>(
+        &'a self,
+        certificates: &'a BTreeSet<Fingerprint>,
+    ) -> Answer<'a, BTreeMap<Fingerprint, DateTime<Utc>>> {
+        ask!(self, |store| store.believed(certificates))
     }
 
     fn collapse<'a>(

@@ -1,6 +1,6 @@
 //! An outbox in memory, channels that do as they are told, and both together, for tests with paused time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use super::{Delivery, Office, Parts};
 use crate::call::BoxFuture;
 use crate::clock::Clock;
 use crate::domain::alert::delivery::PUT_OFF_AT_MOST;
-use crate::domain::alert::message::{Item, Kind, Message, Severity};
+use crate::domain::alert::message::{Fingerprint, Item, Kind, Message, Severity};
 use crate::domain::alert::outbox::{Row, Settled, State};
 use crate::domain::alert::routing::Routing;
 use crate::domain::alert::standing;
@@ -53,6 +53,7 @@ pub(super) struct Kept {
     pub(super) rows: Vec<Row>,
     pub(super) values: BTreeMap<String, Box<str>>,
     pub(super) notes: BTreeMap<String, String>,
+    pub(super) believed: BTreeMap<Fingerprint, DateTime<Utc>>,
     pub(super) away: bool,
     /// Asked for, answered or not.
     pub(super) calls: usize,
@@ -93,7 +94,7 @@ impl Outbox for Memory {
     fn return_sending(&self, now: DateTime<Utc>) -> Answer<'_, usize> {
         self.ask(|kept| {
             let sending = kept.rows.iter_mut().filter(|row| row.state == State::Sending);
-            sending.map(|row| (row.state, row.next_at) = (State::Queued, now)).count()
+            sending.map(|row| (row.state, row.next_at, row.unanswered) = (State::Queued, now, true)).count()
         })
     }
 
@@ -120,6 +121,7 @@ impl Outbox for Memory {
     fn progress<'a>(&'a self, id: &'a str, parts_done: u32) -> Answer<'a, ()> {
         self.ask(|kept| {
             for row in kept.rows.iter_mut().filter(|row| &*row.message.id == id) {
+                row.unanswered |= row.parts_done > parts_done;
                 row.parts_done = parts_done;
             }
         })
@@ -134,13 +136,15 @@ impl Outbox for Memory {
                     row.state = State::Delivered;
                     kept.notes.extend(notes.iter().cloned());
                 }
-                Settled::Again { next_at, error } => {
+                Settled::Again { next_at, error, unanswered } => {
                     (row.state, row.next_at) = (State::Queued, *next_at);
                     row.last_error = Some(error.clone());
+                    row.unanswered |= unanswered;
                 }
-                Settled::Dead { error } => {
+                Settled::Dead { error, unanswered } => {
                     row.state = State::Dead;
                     row.last_error = Some(error.clone());
+                    row.unanswered |= unanswered;
                 }
                 Settled::Superseded => row.state = State::Superseded,
             }
@@ -151,8 +155,15 @@ impl Outbox for Memory {
         self.ask(|kept| waits(kept, channel).map(|row| row.next_at).min())
     }
 
-    fn queued<'a>(&'a self, channel: &'a str) -> Answer<'a, Vec<Row>> {
+    fn queued<'a>(&'a self, channel: &'a str, _: DateTime<Utc>) -> Answer<'a, Vec<Row>> {
         self.ask(|kept| waits(kept, channel).map(|row| row.clone()).collect())
+    }
+
+    fn believed<'a>(
+        &'a self,
+        _: &'a BTreeSet<Fingerprint>,
+    ) -> Answer<'a, BTreeMap<Fingerprint, DateTime<Utc>>> {
+        self.ask(|kept| kept.believed.clone())
     }
 
     fn collapse<'a>(
@@ -249,6 +260,7 @@ fn row(message: Message, now: DateTime<Utc>) -> Row {
         parts_done: 0,
         next_at: now,
         last_error: None,
+        unanswered: false,
         settled_at: None,
     }
 }

@@ -1,5 +1,6 @@
 //! Couriers with paused time: hours pass in no time, and every wait is exact.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,15 +13,16 @@ use super::testing::{
     retry,
 };
 use super::watch::States;
-use crate::domain::alert::delivery::testing::{entered, item};
+use crate::domain::alert::delivery::testing::{entered, facts, item};
 use crate::domain::alert::message::Message;
 use crate::domain::alert::outbox::State;
 use crate::domain::alert::standing;
 use crate::domain::finding::Stage;
+use crate::domain::reason::Reason;
 use crate::domain::snapshot::{ScopeView, Snapshot};
 use crate::domain::testing::{certificate, moment, reading, resource, scope};
 use crate::notifier::desk::Desk as _;
-use crate::notifier::{Outcome, Receipt, Refusal};
+use crate::notifier::{Outcome, Receipt, Refusal, Trouble};
 
 const HOUR: u64 = 3600;
 
@@ -31,6 +33,11 @@ fn news(channel: &str, minute: i64) -> Message {
 fn of_parts(channel: &str, parts: usize) -> Message {
     let items = (0..parts).map(|n| item(&format!("r-{n}"), 7, entered(Stage::Warning, None)));
     message(channel, 0, items.collect())
+}
+
+/// Nobody knows whether it arrived.
+fn silent() -> Outcome {
+    Outcome::Retry { after: None, trouble: Trouble::new(Reason::Timeout, "no answer within 20 s") }
 }
 
 fn within(posts: &[Posted], from: Instant, seconds: u64) -> usize {
@@ -451,11 +458,68 @@ async fn what_was_renewed_before_it_could_be_said_is_not_said() {
     let _running = rig.start();
     pass(1).await;
     rig.snapshot.send_replace(renewed());
+    rig.outbox.kept().believed =
+        [(facts("r-1", moment()).fingerprint, moment() + TimeDelta::days(300))].into();
     cured.store(true, Ordering::Relaxed);
     pass(HOUR).await;
     let rows = rig.outbox.kept().rows.clone();
     assert_eq!((rows[0].state, rows[1].state), (State::Superseded, State::Delivered));
     assert_eq!(failing.bodies().last().map(String::as_str), Some("r-2 old name"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_odd_answer_takes_no_warning_back() {
+    let (failing, cured) = ill_until_cured(1, || retry(None));
+    let rig = Rig::new([channel("a", &HOOK, &failing)]);
+    rig.commit([news("a", 0)]);
+    let _running = rig.start();
+    pass(1).await;
+    rig.snapshot.send_replace(renewed());
+    cured.store(true, Ordering::Relaxed);
+    pass(HOUR).await;
+    assert_eq!(rig.outbox.count("a", State::Delivered), 1, "what was read once is not believed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_went_unanswered_stays_by_itself_and_what_surely_failed_is_drawn_together() {
+    for (name, outcome, keeps) in
+        [("no answer", silent as fn() -> Outcome, true), ("an answer", || retry(None), false)]
+    {
+        let (failing, cured) = ill_until_cured(1, outcome);
+        let rig = Rig::new([channel("a", &CHAT, &failing)]);
+        rig.commit((0..15).map(|n| news("a", n)));
+        let _running = rig.start();
+        pass(4 * HOUR).await;
+        let tried: BTreeSet<String> = failing.posts().into_iter().map(|posted| posted.id).collect();
+        assert!(tried.len() > 1, "{name}: {tried:?}");
+        rig.commit((15..45).map(|n| news("a", n)));
+        cured.store(true, Ordering::Relaxed);
+        let before = failing.posts().len();
+        pass(HOUR).await;
+        let posts: Vec<String> = failing.posts().into_iter().skip(before).map(|posted| posted.id).collect();
+        assert_eq!(posts.len(), 1 + if keeps { tried.len() } else { 0 }, "{name}: {posts:?}");
+        assert!(!keeps || tried.iter().all(|id| posts.contains(id)), "{name}: {posts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_added_later_hears_of_a_channel_that_fails() {
+    let (refusing, cured) = ill_until_cured(1, || refused(Refusal::Credentials));
+    let mut rig = Rig::new([channel("a", &HOOK, &refusing)]);
+    rig.commit([news("a", 0)]);
+    let running = rig.start();
+    pass(HOUR).await;
+    running.kill().await;
+    let willing = Puppet::willing(2);
+    rig.channels.push(channel("b", &HOOK, &willing));
+    let _again = rig.start();
+    pass(60).await;
+    let told = willing.bodies();
+    assert!(matches!(&told[..], [one] if one.starts_with("a Failing")), "{told:?}");
+    cured.store(true, Ordering::Relaxed);
+    pass(HOUR).await;
+    let told = willing.bodies();
+    assert!(matches!(&told[1..], [one] if one.contains("Recovered")), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]

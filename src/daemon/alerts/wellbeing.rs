@@ -1,27 +1,33 @@
 //! The health of a channel over restarts, and how others hear of it.
 
+use chrono::{DateTime, Utc};
+
 use super::context::{Context, Line};
 use super::outbox::Away;
 use super::removed;
 use crate::domain::alert::delivery::health::Health;
 use crate::domain::alert::message::ChannelNews;
 
-/// What the store knows of the health of a channel.
+/// What the store knows of the health of a channel, and what only the log was told.
 #[derive(Debug, Default)]
-pub(super) struct Saved(Option<Health>);
+pub(super) struct Saved {
+    known: Option<Health>,
+    /// It fails since then, and there is nobody else to tell.
+    alone: Option<DateTime<Utc>>,
+}
 
 impl Saved {
     /// Reads it at the first opportunity, tells what is owed, and writes what is new.
     pub(super) async fn keep(&mut self, context: &Context, line: &Line) -> Result<(), Away> {
-        if self.0.is_none() {
+        if self.known.is_none() {
             self.read(context, line).await?;
         }
-        tell(context, line).await?;
+        self.tell(context, line).await?;
         let health = line.health();
-        if self.0.as_ref() != Some(&health) {
+        if self.known.as_ref() != Some(&health) {
             let text = serde_json::to_string(&health).expect("a health becomes JSON");
             context.outbox.keep_value(&key(line), &text).await?;
-            self.0 = Some(health);
+            self.known = Some(health);
             context.changed.notify_one();
         }
         Ok(())
@@ -46,32 +52,55 @@ impl Saved {
                 health.released_at = Some(context.now());
             }
         });
-        self.0 = Some(known);
+        self.known = Some(known);
         context.changed.notify_one();
         Ok(())
+    }
+
+    /// Tells others, if there is something to tell.
+    async fn tell(&mut self, context: &Context, line: &Line) -> Result<(), Away> {
+        let now = context.now();
+        if line.health().since.is_none()
+            && let Some(since) = self.alone.take()
+        {
+            log(line.name(), &ChannelNews::Recovered { since, delayed: 0 }, &[]);
+        }
+        let Some(news) = line.health().owed(0, now) else { return Ok(()) };
+        let messages = context.told_of(line.name(), &news);
+        if messages.is_empty() {
+            self.nobody_hears(line, &news);
+            return Ok(());
+        }
+        let waiting = context.outbox.queued(line.name(), now).await?.len();
+        let Some(news) = line.health().owed(waiting, now) else { return Ok(()) };
+        let messages = context.told_of(line.name(), &news);
+        context.outbox.commit(&messages, now).await?;
+        line.edit_health(|health| health.note_told(&news));
+        let through: Vec<&str> = messages.iter().map(|message| &*message.channel).collect();
+        log(line.name(), &news, &through);
+        context.wake(|name| through.contains(&name));
+        Ok(())
+    }
+
+    /// A channel that fails stays untold: one that is added later hears of it. That it delivers again concerns only those
+    /// who were told.
+    fn nobody_hears(&mut self, line: &Line, news: &ChannelNews) {
+        match news {
+            ChannelNews::Failing { since, .. } if self.alone == Some(*since) => {}
+            ChannelNews::Failing { since, .. } => {
+                self.alone = Some(*since);
+                log(line.name(), news, &[]);
+            }
+            ChannelNews::Recovered { .. } => {
+                line.edit_health(|health| health.note_told(news));
+                log(line.name(), news, &[]);
+            }
+        }
     }
 }
 
 fn key(line: &Line) -> String {
     format!("channel/{}", line.name())
-}
-
-/// Tells others, if there is something to tell.
-async fn tell(context: &Context, line: &Line) -> Result<(), Away> {
-    if line.health().owed(0, context.now()).is_none() {
-        return Ok(());
-    }
-    let waiting = context.outbox.queued(line.name()).await?.len();
-    let Some(news) = line.health().owed(waiting, context.now()) else { return Ok(()) };
-    let messages = context.told_of(line.name(), &news);
-    if !messages.is_empty() {
-        context.outbox.commit(&messages, context.now()).await?;
-    }
-    line.edit_health(|health| health.note_told(&news));
-    let through: Vec<&str> = messages.iter().map(|message| &*message.channel).collect();
-    log(line.name(), &news, &through);
-    context.wake(|name| through.contains(&name));
-    Ok(())
 }
 
 fn log(channel: &str, news: &ChannelNews, through: &[&str]) {

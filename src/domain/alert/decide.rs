@@ -112,7 +112,7 @@ impl Seen {
             Some(first) if first.not_after == end && read_at > first.read_at => Some(before),
             Some(first) if first.not_after == end => None,
             _ => {
-                *doubt = Some(Doubt { not_after: end, read_at });
+                *doubt = Some(Doubt::once(end, read_at));
                 None
             }
         }
@@ -179,8 +179,11 @@ pub(super) enum Belief {
     Doubted(Doubt),
 }
 
-/// Another end is believed when it was read twice, or when this daemon brought it about. A doubt does not outlive the
-/// promise that every certificate is looked at within `max_age`: after twice that the old end counts again.
+/// Another end is believed when it was read twice in a row, or when this daemon brought it about; an earlier one when it was
+/// read twice, whatever was read in between: one of several nodes has it. Where answers differ for longer than twice
+/// `max_age`, the promise within which every certificate is looked at, and the old end is in none of them, the earliest of
+/// those counts. A doubt does not outlive that promise either: if no answer came since, the old end counts again, or one
+/// of several others if it is earlier.
 pub(super) fn believe(
     past: &Past,
     certificate: &Certificate,
@@ -188,33 +191,53 @@ pub(super) fn believe(
     world: &World<'_>,
 ) -> Belief {
     let end = certificate.not_after;
+    if is_believed(past, certificate) {
+        return Belief::Certain(past.epoch);
+    }
+    let ours = (world.renewal)(&past.facts.provider, past.facts.fingerprint).ours == Some(end);
+    if ours || past.doubt.is_some_and(|doubt| confirms(past, &doubt, end, read_at)) {
+        return Belief::Certain(end);
+    }
+    let patience = TimeDelta::from_std(world.poll.max_age * 2).unwrap_or(TimeDelta::MAX);
+    let doubt = match past.doubt {
+        Some(doubt) if doubt.not_after == end && read_at == doubt.read_at => doubt,
+        Some(doubt) if read_at > doubt.read_at && read_at - doubt.read_at <= patience => {
+            doubt.followed_by(end, read_at)
+        }
+        _ => Doubt::once(end, read_at),
+    };
+    match doubt.turns {
+        Some((since, earliest)) if doubt.read_at - since > patience => Belief::Certain(earliest),
+        _ if world.now - doubt.read_at <= patience || past.doubt != Some(doubt) => Belief::Doubted(doubt),
+        Some((_, earliest)) => Belief::Certain(earliest.min(past.epoch)),
+        None => Belief::Certain(past.epoch),
+    }
+}
+
+fn is_believed(past: &Past, certificate: &Certificate) -> bool {
+    let end = certificate.not_after;
     let other_serial = {
         let (old, new) = (&past.facts.serial, &certificate.subject.serial);
         past.facts.not_after == past.epoch && !old.is_empty() && !new.is_empty() && old != new
     };
-    if end == past.epoch || ((end - past.epoch).abs() < SAME_END && !other_serial) {
-        return Belief::Certain(past.epoch);
-    }
-    let ours = (world.renewal)(&past.facts.provider, past.facts.fingerprint).ours == Some(end);
-    match past.doubt {
-        _ if ours => Belief::Certain(end),
-        Some(first) if first.not_after == end && read_at > first.read_at => Belief::Certain(end),
-        Some(first) if first.not_after == end => {
-            let patience = TimeDelta::from_std(world.poll.max_age * 2).unwrap_or(TimeDelta::MAX);
-            if world.now - first.read_at > patience {
-                Belief::Certain(past.epoch)
-            } else {
-                Belief::Doubted(first)
-            }
-        }
-        _ => Belief::Doubted(Doubt { not_after: end, read_at }),
-    }
+    end == past.epoch || ((end - past.epoch).abs() < SAME_END && !other_serial)
 }
 
-/// The doubt that is kept although the old end counts.
+/// Whether this end was read before, by another answer.
+fn confirms(past: &Past, doubt: &Doubt, end: DateTime<Utc>, read_at: DateTime<Utc>) -> bool {
+    let again = doubt.not_after == end || (doubt.earliest() == end && end < past.epoch);
+    again && read_at > doubt.read_at
+}
+
+/// The doubt that is kept although the old end counts: one that was given up, so that the same answer does not begin a new
+/// one, and one about an earlier end while the old one is read as well.
 pub(super) fn given_up(past: &Past, certificate: &Certificate, epoch: DateTime<Utc>) -> Option<Doubt> {
-    let end = certificate.not_after;
-    past.doubt.filter(|doubt| epoch == past.epoch && doubt.not_after == end && end != epoch)
+    let doubt = past.doubt.filter(|_| epoch == past.epoch)?;
+    if !is_believed(past, certificate) {
+        return (doubt.not_after == certificate.not_after).then_some(doubt);
+    }
+    let earliest = doubt.earliest();
+    (earliest < epoch).then(|| Doubt { interrupted: true, ..Doubt::once(earliest, doubt.read_at) })
 }
 
 struct Decider<'w> {

@@ -31,7 +31,7 @@ pub struct Past {
     pub facts: CertificateFacts,
     /// The end that is believed: read twice, or told already.
     pub epoch: DateTime<Utc>,
-    /// Another end that was read once, and when; believed when it is read again.
+    /// Another end that was read, and is not believed yet.
     pub doubt: Option<Doubt>,
     /// It is not there any more, according to one answer.
     pub missing: Option<Missing>,
@@ -40,13 +40,43 @@ pub struct Past {
     pub told: BTreeMap<Box<str>, Vec<Told>>,
 }
 
-/// An end that was read once.
+/// Another end than the one that is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Doubt {
-    /// The end.
+    /// The one that was read last.
     pub not_after: DateTime<Utc>,
     /// When it was read.
     pub read_at: DateTime<Utc>,
+    /// Several were read in turn; since when, and the earliest of them.
+    #[serde(default)]
+    pub turns: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// The end that is believed was read since.
+    #[serde(default)]
+    pub interrupted: bool,
+}
+
+impl Doubt {
+    /// An end that was read once.
+    pub fn once(not_after: DateTime<Utc>, read_at: DateTime<Utc>) -> Self {
+        Self { not_after, read_at, turns: None, interrupted: false }
+    }
+
+    /// Since when the end that is believed was not read.
+    pub fn since(&self) -> DateTime<Utc> {
+        self.turns.map_or(self.read_at, |(since, _)| since)
+    }
+
+    /// The earliest end that was read.
+    pub fn earliest(&self) -> DateTime<Utc> {
+        self.turns.map_or(self.not_after, |(_, earliest)| earliest)
+    }
+
+    /// Yet another end was read.
+    #[must_use]
+    pub fn followed_by(&self, not_after: DateTime<Utc>, read_at: DateTime<Utc>) -> Self {
+        let since = if self.interrupted { read_at } else { self.since() };
+        Self { turns: Some((since, self.earliest().min(not_after))), ..Self::once(not_after, read_at) }
+    }
 }
 
 /// A certificate that one answer did not have.

@@ -122,12 +122,13 @@ pub enum News {
 }
 
 impl News {
-    /// Nothing was told of this end before: whoever does not get this message does not know of it.
+    /// Nothing was told before: whoever does not get this message does not know that there was any trouble. Who is told
+    /// of a renewal knows of the end before.
     pub fn is_first_word(&self) -> bool {
         match self {
             Self::Entered { previous, .. } => previous.is_none(),
-            Self::Renewed { .. } | Self::Changed { .. } => true,
-            Self::Reminder { .. } | Self::Gone { .. } => false,
+            Self::Changed { .. } => true,
+            Self::Renewed { .. } | Self::Reminder { .. } | Self::Gone { .. } => false,
         }
     }
 }

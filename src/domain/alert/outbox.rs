@@ -21,8 +21,17 @@ pub struct Row {
     pub next_at: DateTime<Utc>,
     /// Why the last attempt failed, secrets removed.
     pub last_error: Option<Box<str>>,
+    /// Of one attempt at least nobody knows whether it arrived.
+    pub unanswered: bool,
     /// When it was settled: delivered, given up or overtaken.
     pub settled_at: Option<DateTime<Utc>>,
+}
+
+impl Row {
+    /// The other side has a part of it, or all, or may have: it stays by itself and keeps its id.
+    pub fn may_have_arrived(&self) -> bool {
+        self.parts_done > 0 || self.unanswered
+    }
 }
 
 /// Where a message is.
@@ -71,11 +80,15 @@ pub enum Settled {
         next_at: DateTime<Utc>,
         /// Why.
         error: Box<str>,
+        /// No answer came: it may have arrived.
+        unanswered: bool,
     },
     /// Given up.
     Dead {
         /// Why.
         error: Box<str>,
+        /// No answer came to the last attempt: it may have arrived.
+        unanswered: bool,
     },
     /// Overtaken by events.
     Superseded,

@@ -130,7 +130,7 @@ fn of_item(item: &Item, message: &Message, setting: &Setting<'_>) -> Vec<Alert> 
                 ended.into_iter().chain([draft.firing(severity, since)]).collect()
             }
             News::Reminder { since, .. } => vec![draft.firing(severity, since)],
-            News::Changed { .. } => vec![draft.firing(severity, at)],
+            News::Changed { stage, .. } => changed(&draft, stage, at),
             News::Renewed { stage, told, .. } => renewed(&draft, stage, Severity::of(told), at),
             News::Gone { told, .. } => vec![draft.resolved(Severity::of(told), at)],
         },
@@ -167,6 +167,17 @@ fn renewed(draft: &Draft, stage: Stage, told: Severity, at: DateTime<Utc>) -> Ve
         severity if severity == told => vec![draft.firing(severity, at)],
         severity => vec![draft.resolved(told, at), draft.firing(severity, at)],
     }
+}
+
+/// What stands of the end before may be less bad; how bad is not known any more, so all of that ends. An end in no stage leaves
+/// nothing to be resolved later.
+fn changed(draft: &Draft, stage: Stage, at: DateTime<Utc>) -> Vec<Alert> {
+    if stage == Stage::Ok {
+        return vec![draft.resolved(Severity::Info, at)];
+    }
+    let severity = Severity::of(stage);
+    let ended = [Severity::Info, Severity::Warning].into_iter().filter(|less| *less < severity);
+    ended.map(|less| draft.resolved(less, at)).chain([draft.firing(severity, at)]).collect()
 }
 
 /// How bad a blind source was said to be is not known any more: both alerts that may stand end.
@@ -329,6 +340,17 @@ mod tests {
         body["alerts"].as_array().expect("a list").iter().map(pair).collect()
     }
 
+    fn changed_to(now: Stage) -> Message {
+        let mut message = samples::changed();
+        let Item::Certificate(CertificateItem { news: News::Changed { stage, .. }, .. }) =
+            &mut message.items[0]
+        else {
+            panic!("a change")
+        };
+        *stage = now;
+        message
+    }
+
     #[test]
     fn an_alert_ends_under_the_labels_under_which_it_began() {
         for (name, message, want) in [
@@ -339,6 +361,14 @@ mod tests {
             ),
             ("a first notice", samples::first_notice(), &[("firing", "warning")]),
             ("renewed", samples::renewed(), &[("resolved", "critical")]),
+            ("a change to an end in a stage", samples::changed(), &[("firing", "info")]),
+            ("to one in no stage", changed_to(Stage::Ok), &[("resolved", "info")]),
+            ("to a warning", changed_to(Stage::Warning), &[("resolved", "info"), ("firing", "warning")]),
+            (
+                "to one that is over",
+                changed_to(Stage::Expired),
+                &[("resolved", "info"), ("resolved", "warning"), ("firing", "critical")],
+            ),
             ("blind", samples::blind(), &[("firing", "warning")]),
             ("can be read again", samples::recovered(), &[("resolved", "warning"), ("resolved", "critical")]),
             ("a test", samples::test(), &[("firing", "info")]),

@@ -278,6 +278,7 @@ mod tests {
             parts_done: 0,
             next_at: moment(),
             last_error: Some("HTTP 500: no".into()),
+            unanswered: false,
             settled_at: Some(moment()),
         }
     }

@@ -107,6 +107,7 @@ fn letter(id: &str) -> Row {
         parts_done: 0,
         next_at: moment(),
         last_error: Some("HTTP 500: no".into()),
+        unanswered: false,
         settled_at: Some(moment()),
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! The end that was decided about stays, so that nobody reads of another certificate than the one that was meant.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
 
 use crate::domain::alert::message::{
-    CertificateFacts, CertificateItem, Item, Message, News, RenewalItem, RenewalNews,
+    CertificateFacts, CertificateItem, Fingerprint, Item, Message, News, RenewalItem, RenewalNews,
 };
 use crate::domain::policy::PollPolicy;
-use crate::domain::resource::{Certificate, Resource, SAME_END};
+use crate::domain::resource::{Certificate, Resource};
 use crate::domain::snapshot::Snapshot;
 
 /// What is known now.
@@ -18,10 +20,24 @@ pub struct Present<'a> {
     pub snapshot: &'a Snapshot,
     /// For what counts as stale.
     pub poll: &'a PollPolicy,
+    /// The ends that are believed: a message is not taken back for one answer that nobody confirmed. What is not among them
+    /// was not told to anybody.
+    pub believed: &'a BTreeMap<Fingerprint, DateTime<Utc>>,
     /// The tag that names the owner of a resource, by account.
     pub owner_tag: &'a (dyn Fn(&str) -> Option<&'a str> + Sync),
     /// The moment.
     pub now: DateTime<Utc>,
+}
+
+/// The certificates of a message, whose ends have to be known to bring it up to date.
+pub fn certificates(message: &Message) -> BTreeSet<Fingerprint> {
+    let fingerprint = |item: &Item| match item {
+        Item::Certificate(CertificateItem { facts, .. }) | Item::Renewal(RenewalItem { facts, .. }) => {
+            Some(facts.fingerprint)
+        }
+        Item::Source(_) | Item::Channel(_) => None,
+    };
+    message.items.iter().filter_map(fingerprint).collect()
 }
 
 /// The message as of now; `None`: events have overtaken all of it.
@@ -58,8 +74,9 @@ impl<'a> Present<'a> {
         }
     }
 
+    /// By the same belief by which the end of a warning is told, or is not where nobody got the warning.
     fn is_renewed(&self, facts: &CertificateFacts) -> bool {
-        self.find(facts).is_some_and(|(_, certificate)| ends_later(certificate, facts))
+        self.believed.get(&facts.fingerprint).is_some_and(|end| *end > facts.not_after)
     }
 
     fn refreshed(&self, mut item: Item) -> Item {
@@ -101,18 +118,14 @@ impl<'a> Present<'a> {
     }
 }
 
-fn ends_later(certificate: &Certificate, facts: &CertificateFacts) -> bool {
-    let another = !facts.serial.is_empty() && certificate.subject.serial != facts.serial;
-    let later = certificate.not_after - facts.not_after;
-    later >= SAME_END || (another && later > TimeDelta::zero())
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
+    use chrono::TimeDelta;
+
     use super::*;
-    use crate::domain::alert::delivery::testing::{entered, item, message, renewal};
+    use crate::domain::alert::delivery::testing::{entered, facts, item, message, renewal};
     use crate::domain::alert::message::{Gone, Kind, Overview};
     use crate::domain::finding::Stage;
     use crate::domain::snapshot::ScopeView;
@@ -130,10 +143,25 @@ mod tests {
         snapshot
     }
 
+    fn fingerprint() -> Fingerprint {
+        facts("r-1", moment()).fingerprint
+    }
+
+    fn current_as(
+        message: Message,
+        sent_in_part: bool,
+        snapshot: &Snapshot,
+        believed: &BTreeMap<Fingerprint, DateTime<Utc>>,
+    ) -> Option<Message> {
+        let (poll, owner_tag) = (&PollPolicy::default(), &|_: &str| Some("owner"));
+        current(message, sent_in_part, &Present { snapshot, poll, believed, owner_tag, now: moment() })
+    }
+
+    /// What is read is believed.
     fn current_with(message: Message, sent_in_part: bool, snapshot: &Snapshot) -> Option<Message> {
-        let present =
-            Present { snapshot, poll: &PollPolicy::default(), owner_tag: &|_| Some("owner"), now: moment() };
-        current(message, sent_in_part, &present)
+        let certificates = snapshot.resources().flat_map(|(_, resource)| resource.certificates());
+        let believed = certificates.map(|certificate| (fingerprint(), certificate.not_after)).collect();
+        current_as(message, sent_in_part, snapshot, &believed)
     }
 
     fn ids(message: Option<&Message>) -> Option<Vec<&str>> {
@@ -159,7 +187,6 @@ mod tests {
         for (name, items, in_part, days, want) in [
             ("not renewed", vec![warned()], false, 7, Some(vec!["r-1"])),
             ("renewed", vec![warned()], false, 300, None),
-            ("by hours, told by another source", vec![warned()], false, 7, Some(vec!["r-1"])),
             ("a reminder", vec![reminded()], false, 300, None),
             ("a change", vec![changed()], false, 300, None),
             ("ends even earlier", vec![warned()], false, 3, Some(vec!["r-1"])),
@@ -184,20 +211,30 @@ mod tests {
     }
 
     #[test]
-    fn another_certificate_that_ends_an_hour_later_counts_and_the_same_one_does_not() {
+    fn a_word_is_taken_back_only_for_an_end_that_is_believed() {
         let warned = message(vec![item("r-1", 7, entered(Stage::Critical, None))]);
-        let mut read = snapshot(7);
-        let mut known = resource("r-1");
-        let mut later = certificate(moment() + TimeDelta::days(7) + TimeDelta::hours(1));
-        later.subject.serial = "02".into();
-        known.reading = Some(reading(vec![later]));
-        let view = ScopeView::default().with_resources([known]);
-        read.scopes.insert(Arc::new(scope("redis")), Arc::new(view));
-        assert!(current_with(warned.clone(), false, &read).is_some(), "no serial number was known");
-        let mut numbered = warned;
-        let Item::Certificate(item) = &mut numbered.items[0] else { unreachable!() };
-        item.facts.serial = "01".into();
-        assert_eq!(current_with(numbered, false, &read), None);
+        let planned = RenewalNews::Planned {
+            from: moment(),
+            until: moment() + TimeDelta::hours(4),
+            asks: false,
+            missed: None,
+        };
+        let planned = message(vec![renewal("r-1", 7, planned)]);
+        let hours = |hours| Some(TimeDelta::hours(hours));
+        for (name, read, believed, said) in [
+            ("one answer has a later end", 300, hours(7 * 24), true),
+            ("and nobody was told of the certificate", 300, None, true),
+            ("a later end is believed", 300, hours(300 * 24), false),
+            ("and one answer has the old one", 7, hours(300 * 24), false),
+            ("another certificate that ends an hour later", 7, hours(7 * 24 + 1), false),
+            ("an earlier one", 3, hours(3 * 24), true),
+        ] {
+            for message in [&warned, &planned] {
+                let believed = believed.map(|left| (fingerprint(), moment() + left)).into_iter().collect();
+                let said_now = current_as(message.clone(), false, &snapshot(read), &believed);
+                assert_eq!(said_now.is_some(), said, "{name}: {}", message.type_name());
+            }
+        }
     }
 
     #[test]

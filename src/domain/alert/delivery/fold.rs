@@ -10,6 +10,7 @@ use crate::domain::alert::message::{
     SourceItem, SourceNews, Tone,
 };
 use crate::domain::alert::outbox::{Row, State};
+use crate::domain::finding::Stage;
 
 /// More than this many waiting messages are drawn together, where the channel is read by people as they come.
 pub const BACKLOG: usize = 20;
@@ -25,21 +26,22 @@ pub struct Folded {
     pub instead_of: Vec<Box<str>>,
 }
 
-/// Draws waiting messages together, if there are many. Those that arrived in part, or may have arrived when the process
-/// ended in the middle of an attempt, stay by themselves: they go out again under their own id.
+/// Draws waiting messages together, if there are many. Those that arrived in part, or may have arrived, because no answer
+/// came or the process ended in the middle of an attempt, stay by themselves: they go out again under their own id.
 pub fn fold(rows: &[Row], id: impl FnOnce() -> Box<str>, now: DateTime<Utc>) -> Option<Folded> {
     let mut whole: Vec<&Row> =
-        rows.iter().filter(|row| row.state == State::Queued && !may_have_arrived(row)).collect();
+        rows.iter().filter(|row| row.state == State::Queued && !row.may_have_arrived()).collect();
     if whole.len() <= BACKLOG {
         return None;
     }
     whole.sort_by(|a, b| (a.message.at, &a.message.id).cmp(&(b.message.at, &b.message.id)));
     let mut latest: BTreeMap<About, Item> = BTreeMap::new();
-    for item in whole.iter().flat_map(|row| &row.message.items) {
+    let items = whole.iter().flat_map(|row| row.message.items.iter().map(|item| (row.message.at, item)));
+    for (at, item) in items {
         let about = about(item);
         let together = match latest.remove(&about) {
             None => Some(item.clone()),
-            Some(earlier) => together(earlier, item.clone()),
+            Some(earlier) => together(earlier, item.clone(), at),
         };
         latest.extend(together.map(|item| (about, item)));
     }
@@ -62,10 +64,6 @@ pub fn fold(rows: &[Row], id: impl FnOnce() -> Box<str>, now: DateTime<Utc>) -> 
     Some(Folded { message, instead_of: whole.iter().map(|row| row.message.id.clone()).collect() })
 }
 
-fn may_have_arrived(row: &Row) -> bool {
-    row.parts_done > 0 || (row.attempts > 0 && row.last_error.is_none())
-}
-
 /// What an item is about: news of the same thing replace each other.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum About {
@@ -85,11 +83,12 @@ fn about(item: &Item) -> About {
     }
 }
 
-/// Two pieces of news of the same thing that nobody heard of yet. `None`: together they are nothing.
-fn together(earlier: Item, later: Item) -> Option<Item> {
+/// Two pieces of news of the same thing that nobody heard of yet, the later one of that moment. `None`: together they are
+/// nothing.
+fn together(earlier: Item, later: Item, at: DateTime<Utc>) -> Option<Item> {
     match (earlier, later) {
         (Item::Certificate(earlier), Item::Certificate(later)) => {
-            certificates(&earlier, later).map(Item::Certificate)
+            certificates(&earlier, later, at).map(Item::Certificate)
         }
         (Item::Source(earlier), Item::Source(later)) => sources(&earlier, later).map(Item::Source),
         (
@@ -100,13 +99,21 @@ fn together(earlier: Item, later: Item) -> Option<Item> {
     }
 }
 
-fn certificates(earlier: &CertificateItem, mut later: CertificateItem) -> Option<CertificateItem> {
+fn certificates(
+    earlier: &CertificateItem,
+    mut later: CertificateItem,
+    at: DateTime<Utc>,
+) -> Option<CertificateItem> {
     let News::Entered { stage: first, previous: heard, since } = earlier.news else { return Some(later) };
     let same_end = earlier.facts.not_after == later.facts.not_after;
     match &mut later.news {
         News::Entered { previous, .. } if same_end => *previous = heard,
         News::Reminder { stage, .. } if same_end => {
             later.news = News::Entered { stage: first.max(*stage), previous: heard, since };
+        }
+        // nobody heard of the old end, and the new one is near, too
+        News::Renewed { stage, .. } if heard.is_none() && *stage > Stage::Ok => {
+            later.news = News::Entered { stage: *stage, previous: None, since: at };
         }
         // nobody heard of the trouble, so nobody wants to hear that it is over
         News::Renewed { .. } | News::Gone { .. } if heard.is_none() => return None,
@@ -155,7 +162,6 @@ mod tests {
     use super::*;
     use crate::domain::alert::delivery::testing::{entered, item, message, renewal};
     use crate::domain::alert::message::{By, Gone, RenewalNews, Severity};
-    use crate::domain::finding::Stage;
     use crate::domain::testing::moment;
 
     fn row(minute: i64, items: Vec<Item>) -> Row {
@@ -167,7 +173,8 @@ mod tests {
             attempts: 1,
             parts_done: 0,
             next_at: at,
-            last_error: Some("no answer".into()),
+            last_error: Some("HTTP 503".into()),
+            unanswered: false,
             settled_at: None,
         }
     }
@@ -208,8 +215,7 @@ mod tests {
         let mut rows: Vec<Row> = crowd().chain([row(1, vec![]), row(2, vec![]), row(3, vec![])]).collect();
         rows[3].parts_done = 1;
         rows[5].state = State::Sending;
-        // an attempt of which nobody knows the outcome
-        rows[7].last_error = None;
+        rows[7].unanswered = true;
         let kept = [3, 5, 7].map(|number: usize| rows[number].message.id.clone());
         let folded = fold(&rows, || "x".into(), moment()).expect("a backlog");
         assert!(kept.iter().all(|id| !folded.instead_of.contains(id)));
@@ -226,6 +232,17 @@ mod tests {
             item("r-1", 90, News::Renewed { old_not_after, old_serial: "".into(), by, stage, told })
         };
         let gone = || item("r-1", 7, News::Gone { how: Gone::NotListed, told: Stage::Warning });
+        let near = || {
+            let old_not_after = moment() + TimeDelta::days(7);
+            let (by, stage, told) = (By::External, Stage::Warning, Stage::Warning);
+            item("r-1", 13, News::Renewed { old_not_after, old_serial: "".into(), by, stage, told })
+        };
+        // the news of the renewal is of the second minute
+        let in_stage = |stage| {
+            let since = moment() + TimeDelta::minutes(2);
+            item("r-1", 13, News::Entered { stage, previous: None, since })
+        };
+        let deeper = || item("r-1", 13, entered(Stage::Critical, Some(Stage::Warning)));
         let next = || item("r-1", 90, entered(Stage::Info, None));
         for (name, items, want) in [
             ("alone", vec![warning(None)], vec![warning(None)]),
@@ -242,6 +259,21 @@ mod tests {
                 "renewed after a shallower stage was heard",
                 vec![warning(Some(Stage::Info)), renewed()],
                 vec![renewed()],
+            ),
+            (
+                "renewed unheard until an end that is near",
+                vec![warning(None), near()],
+                vec![in_stage(Stage::Warning)],
+            ),
+            (
+                "and nearer since",
+                vec![warning(None), near(), deeper()],
+                vec![item("r-1", 13, entered(Stage::Critical, None))],
+            ),
+            (
+                "heard of, and renewed until an end that is near",
+                vec![warning(Some(Stage::Info)), near()],
+                vec![near()],
             ),
             ("renewed after it was reminded of", vec![reminder(), renewed()], vec![renewed()]),
             ("gone before anybody heard", vec![warning(None), gone()], vec![]),

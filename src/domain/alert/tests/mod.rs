@@ -1,6 +1,7 @@
 //! The decision as a whole, over made-up fleets.
 
 mod cases;
+mod doubts;
 mod histories;
 mod renewals;
 mod sources;
