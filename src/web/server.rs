@@ -298,6 +298,7 @@ impl House {
         let (head, body) = request.into_parts();
         let (body, late) = Asked::new(body, Arc::clone(&visit), self.limits.body);
         let mut request = Request::from_parts(head, body);
+        request.extensions_mut().insert(visit.peer());
         let served = self.now();
         let answer = match served.guard.admit(&mut request, visit.peer()).await {
             Ok(()) => answers::answer(served.app.clone(), request).await?,
