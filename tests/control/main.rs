@@ -59,6 +59,25 @@ async fn people_see_what_is_told_and_change_it() {
     status_and_explain(&house, item).await;
     the_port_changes_nothing(&house).await;
     nothing_secret_is_said(&house).await;
+    the_log_says_who_changed_what(&house);
+}
+
+fn the_log_says_who_changed_what(house: &House) {
+    let log = house.log();
+    for what in [
+        "a silence was added",
+        "a silence was ended",
+        "a message that was given up was settled",
+        "channels were tested",
+    ] {
+        let mut lines = log.lines().filter(|line| line.contains(what)).peekable();
+        assert!(lines.peek().is_some(), "{what}:\n{log}");
+        assert!(lines.all(|line| line.contains("by=\"control socket\"")), "{what}:\n{log}");
+    }
+    assert!(log.contains("author=\"alice (control socket)\""), "{log}");
+    for what in ["retried", "dropped"] {
+        assert!(log.contains(&format!("what=\"{what}\"")), "{what}:\n{log}");
+    }
 }
 
 async fn every_answer_is_as_described(house: &House) {
@@ -128,7 +147,7 @@ async fn silences(house: &House, item: &Value) {
     let silence = said.out.split_whitespace().next().unwrap().to_owned();
     assert!(silence.starts_with("sil_"), "{said:?}");
     let list = house.says(&["silence", "list"]).await;
-    for want in [silence.as_str(), &expression, "alice: moving house", "also what is over"] {
+    for want in [silence.as_str(), &expression, "alice (control socket): moving house", "also what is over"] {
         assert!(list.out.contains(want), "{want}: {list:?}");
     }
     let about = format!("/api/v1/alerts?match=resource_id%3D%22{id}%22");
@@ -175,7 +194,10 @@ async fn knowing(house: &House, item: &Value) {
     let known = items(&list).iter().find(|known| known["id"] == silence).unwrap();
     let members = ["fingerprint", "stage", "author", "comment"].map(|member| &known[member]);
     let told = &item["told"]["stage"];
-    assert_eq!(members, [&item["fingerprint"], told, &"alice".into(), &"renewal is on Thursday".into()]);
+    assert_eq!(
+        members,
+        [&item["fingerprint"], told, &"alice (control socket)".into(), &"renewal is on Thursday".into()]
+    );
     let list = house.says(&["silence", "list"]).await;
     assert!(list.out.contains(&format!(" up to {stage}")), "{list:?}");
     for line in said.out.lines() {
