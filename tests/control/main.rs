@@ -4,6 +4,7 @@
 
 mod demo;
 mod removed;
+mod starting;
 mod support;
 
 use std::fs;
