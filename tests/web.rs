@@ -602,3 +602,12 @@ async fn requests_that_are_cut_short_leave_the_port_as_it_was() {
     let answer = timeout(Duration::from_secs(5), port.ask("GET", "/-/healthy", "")).await.expect("in time");
     assert_eq!(answer.status, 200);
 }
+
+#[test]
+fn the_unit_allows_as_many_files_as_connections_may_be_and_the_rest() {
+    let unit = include_str!("../systemd/notafter.service");
+    let files = unit.lines().find_map(|line| line.strip_prefix("LimitNOFILE=")).expect("a limit");
+    let files: usize = files.parse().expect("a number");
+    // the web port and the control socket
+    assert!(files >= 2 * Limits::default().connections + 1024, "{files}");
+}

@@ -46,7 +46,9 @@ const LAST_WORD: Duration = Duration::from_millis(150);
 /// What a connection may cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// So many at once. Far below the number of files that a process may usually have open (1024).
+    /// So many at once. The control socket has as many beside the web port; each is an open file, so both together, and
+    /// what clouds, channels and the store need, take more than the 1024 that a process may have unless somebody says
+    /// otherwise: the unit does (`LimitNOFILE=`). Where none are left, nobody is accepted for a moment.
     pub connections: usize,
     /// A request's head has to be whole after this, and before it the handshake; an idle connection ends after it.
     pub head: Duration,
