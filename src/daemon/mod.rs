@@ -145,7 +145,8 @@ impl Daemon {
         let http = |poll: &crate::domain::policy::PollPolicy| {
             Http::new(poll.timeout, poll.concurrency, clock.clone(), Arc::clone(&telemetry))
         };
-        let draft = Draft::make(config, http, &clock, None, !sockets.is_empty(), explainer, env)?;
+        let mut draft = Draft::make(config, http, &clock, None, !sockets.is_empty(), explainer, env)?;
+        draft.is_handed(&sockets);
         let control = control(control_socket.as_deref()).await?;
         let started_at = clock.now();
         let metrics = Arc::new(MetricsPage::new(Arc::clone(&telemetry), draft.poll.clone(), started_at));
