@@ -114,7 +114,7 @@ async fn run(host: Host, config: Config, mut signals: Signals, tell: Tell) -> Ex
     for address in daemon.addresses() {
         tracing::info!(%address, accounts, version = env!("CARGO_PKG_VERSION"), "serving");
     }
-    until_stopped(daemon, signals, tell, |_| {}).await
+    Box::pin(until_stopped(daemon, signals, tell, |_| {})).await
 }
 
 /// Makes explanations out of what the daemon knows and what is configured.
