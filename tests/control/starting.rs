@@ -30,7 +30,7 @@ impl SilentDatabase {
 
     /// Somebody waits for an answer: the daemon has begun and is not ready.
     async fn is_asked(&mut self) {
-        let asked = timeout(Duration::from_secs(60), self.listener.accept()).await.expect("it is asked");
+        let asked = timeout(Duration::from_mins(1), self.listener.accept()).await.expect("it is asked");
         self.held.push(asked.unwrap().0);
     }
 }
