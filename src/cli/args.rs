@@ -1,4 +1,4 @@
-//! What can be asked for on the command line (`design`: commands, flags and exit codes are public interface).
+//! What can be asked for on the command line: commands, flags and exit codes are public interface.
 //!
 //! Reads arguments into plain values and judges them; runs nothing. `main` matches on [`Command`].
 
@@ -96,7 +96,7 @@ pub enum Command {
     },
     /// Run simulated clouds on loopback and the daemon on top; needs no configuration
     Demo(Demo),
-    /// Try each credential and each read call once: what works, what is missing, what would mend it
+    /// Try each credential and each read call once: what works, what is missing, what would fix it
     ///
     /// Ends with 0 when everything that watching needs works. A refused call that an account can spare (Huawei Cloud's
     /// download of the CA) is told with what is lost, and is no failure.

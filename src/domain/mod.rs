@@ -15,6 +15,7 @@ pub mod finding;
 pub mod gate;
 pub mod hash;
 pub mod identity;
+pub mod interner;
 pub mod listing;
 pub mod matcher;
 pub mod nearest;

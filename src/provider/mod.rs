@@ -21,6 +21,7 @@ use crate::http::{Answer, Http, Rate};
 use crate::secret::{Secret, SecretError};
 
 pub mod alibaba;
+pub mod digest;
 mod hosts;
 pub mod huawei;
 pub mod keys;
@@ -28,6 +29,7 @@ pub mod loose;
 pub mod pair;
 pub mod settings;
 pub mod ucloud;
+pub mod verdict;
 pub mod x509;
 
 pub use crate::call::BoxFuture;

@@ -6,8 +6,9 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::words::{Odd, Words, moment, stamp};
+use super::words::{Odd, moment, stamp};
 use crate::domain::identity::CertRole;
+use crate::domain::interner::Interner;
 use crate::domain::reason::{Failure, Reason};
 use crate::domain::resource::{Certificate, DateSource, Facts, ManagedBy, Reading, Subject, TlsState};
 
@@ -92,14 +93,14 @@ pub(super) fn write_facts(facts: &Facts) -> String {
     })
 }
 
-pub(super) fn read_facts(text: &str, words: &mut Words) -> Result<Facts, Odd> {
+pub(super) fn read_facts(text: &str, words: &mut Interner) -> Result<Facts, Odd> {
     let FactsText { name, status, engine, tags, group, locked, in_use, used_by } =
         serde_json::from_str(text)?;
     Ok(Facts {
         name: name.into(),
         status: words.share(&status),
         engine: words.share(&engine),
-        tags: words.share_tags(&tags),
+        tags: words.share_tags(tags),
         group: group.map(Into::into),
         locked,
         in_use,

@@ -23,12 +23,14 @@ mod prove;
 mod renewals;
 mod rows;
 mod schema;
+mod scope_rows;
 mod silences;
 mod statements;
 mod trouble;
 mod words;
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -49,11 +51,13 @@ use self::lock::Lock;
 use self::pieces::Piece;
 use self::prove::Check;
 use self::rows::Statement;
+use self::scope_rows::RowReader;
 use self::statements::{BATCHES, Batched};
 use self::trouble::Kind;
-use self::words::{OddRows, Words};
+use self::words::OddRows;
 use crate::domain::difference::Difference;
 use crate::domain::identity::Scope;
+use crate::domain::interner::Interner;
 use crate::domain::resource::Resource;
 use crate::domain::snapshot::{RegionList, ScopeView, Snapshot};
 
@@ -141,7 +145,7 @@ impl Store {
     pub async fn load(&self, timeline_start: DateTime<Utc>) -> Result<Loaded, StoreError> {
         self.within_limit(async {
             let mut work = self.begin().await?;
-            let mut reader = Reader { words: Words::default(), odd: OddRows::default(), timeline_start };
+            let mut reader = Reader { words: Interner::default(), odd: OddRows::default(), timeline_start };
             let snapshot = reader.snapshot(&mut work).await?;
             work.commit().await?;
             Ok(Loaded { snapshot, odd: reader.odd.found })
@@ -241,27 +245,40 @@ async fn erase_scope(connection: &mut AnyConnection, key: &str) -> Result<(), Er
     Ok(())
 }
 
-/// Rows are turned into values batch by batch, so that a large change never holds a thread for long.
+/// Rows are turned into values batch by batch, so that a large change never holds a thread for long; the next batch while
+/// the database works at the one before.
 async fn in_batches<R>(
     connection: &mut AnyConnection,
     statements: &'static Batched,
-    mut rows: &[R],
+    rows: &[R],
     bind: impl Fn(Statement, &R) -> Statement,
 ) -> Result<(), Error> {
     let texts = statements.for_kind(connection.backend_name() == SQLITE);
-    for (size, statement) in BATCHES.into_iter().zip(texts) {
-        while let Some((batch, rest)) = rows.split_at_checked(size) {
-            let statement = batch.iter().fold(sqlx::query(statement.as_str()), &bind);
-            statement.execute(&mut *connection).await?;
-            rows = rest;
-        }
+    let bound = |(text, batch): (&'static str, &[R])| batch.iter().fold(sqlx::query(text), &bind);
+    let mut batches = batches(rows).map(|(size, batch)| (texts[size].as_str(), batch));
+    let mut next = batches.next().map(bound);
+    while let Some(statement) = next {
+        let following = async { batches.next().map(bound) };
+        let (done, following) = tokio::join!(statement.execute(&mut *connection), following);
+        done?;
+        next = following;
     }
     Ok(())
 }
 
+/// The rows by the sizes of [`BATCHES`], largest first, and the place of the size in it.
+fn batches<R>(mut rows: &[R]) -> impl Iterator<Item = (usize, &[R])> {
+    std::iter::from_fn(move || {
+        let size = BATCHES.iter().position(|size| *size <= rows.len() && !rows.is_empty())?;
+        let batch;
+        (batch, rows) = rows.split_at(BATCHES[size]);
+        Some((size, batch))
+    })
+}
+
 /// Reads a whole store.
 struct Reader {
-    words: Words,
+    words: Interner,
     odd: OddRows,
     timeline_start: DateTime<Utc>,
 }
@@ -292,32 +309,15 @@ impl Reader {
         key: &str,
         head: ScopeView,
     ) -> Result<ScopeView, Error> {
-        let (mut resources, mut odd, mut after) = (Vec::new(), Vec::new(), String::new());
-        loop {
-            let page = sqlx::query(statements::READ_RESOURCES).bind(key.to_owned()).bind(after).bind(PAGE);
-            let page = page.fetch_all(&mut *connection).await?;
-            for row in &page {
-                match rows::read_resource(row, self.timeline_start, &mut self.words)? {
-                    Ok(resource) => resources.push(resource),
-                    Err(error) => {
-                        let id = id_of(row)?;
-                        self.odd.note(|| format!("{key}/{id}: {error}"));
-                        odd.push(id);
-                    }
-                }
-            }
-            match page.last() {
-                Some(last) => after = id_of(last)?,
-                None => break,
-            }
-        }
-        for id in odd {
+        let reader = RowReader { words: mem::take(&mut self.words), timeline_start: self.timeline_start };
+        let (words, filled) = scope_rows::read(connection, key, reader).await?;
+        self.words = words;
+        for (id, odd) in filled.odd {
+            self.odd.note(|| format!("{key}/{id}: {odd}"));
             let statement = sqlx::query(statements::ERASE_SOME.for_one());
             statement.bind(key.to_owned()).bind(id).execute(&mut *connection).await?;
         }
-        // The order of the database is that of its own collation.
-        resources.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-        Ok(head.with_resources(resources))
+        Ok(head.with_resources(filled.resources))
     }
 
     async fn regions(
@@ -339,8 +339,22 @@ impl Reader {
     }
 }
 
-fn id_of(row: &sqlx::any::AnyRow) -> Result<String, Error> {
-    let mut fields = rows::Fields::of(row);
-    fields.text()?;
-    Ok(fields.text()?.to_owned())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_go_in_the_largest_batches_there_are() {
+        let sizes = |rows: usize| -> Vec<usize> {
+            batches(&vec![(); rows])
+                .map(|(size, batch)| {
+                    assert_eq!(batch.len(), BATCHES[size]);
+                    batch.len()
+                })
+                .collect()
+        };
+        assert_eq!(sizes(0), Vec::<usize>::new());
+        assert_eq!(sizes(1), [1]);
+        assert_eq!(sizes(212), [100, 100, 10, 1, 1]);
+    }
 }

@@ -8,8 +8,9 @@ use sqlx::query::Query;
 use sqlx::{Error, Row};
 
 use super::json;
-use super::words::{Odd, Words, id_key, id_of, moment, number, scope_key, scope_of, stamp};
+use super::words::{Odd, id_key, id_of, moment, number, scope_key, scope_of, stamp};
 use crate::domain::identity::Scope;
+use crate::domain::interner::Interner;
 use crate::domain::resource::Resource;
 use crate::domain::snapshot::{RegionList, ScopeView};
 
@@ -98,7 +99,7 @@ impl<'r> Fields<'r> {
 }
 
 /// A row of `scope`: its key, and a view without resources.
-pub(super) fn read_scope(row: &AnyRow, words: &mut Words) -> Read<(Scope, ScopeView)> {
+pub(super) fn read_scope(row: &AnyRow, words: &mut Interner) -> Read<(Scope, ScopeView)> {
     let mut fields = Fields::of(row);
     let key = fields.text()?;
     let (attempted_at, listed_at) = (fields.optional_number()?, fields.optional_number()?);
@@ -126,7 +127,7 @@ pub(super) fn read_scope(row: &AnyRow, words: &mut Words) -> Read<(Scope, ScopeV
 pub(super) fn read_resource(
     row: &AnyRow,
     timeline_start: DateTime<Utc>,
-    words: &mut Words,
+    words: &mut Interner,
 ) -> Read<Resource> {
     let mut fields = Fields::of(row);
     let (_, id, facts) = (fields.text()?, fields.text()?, fields.text()?);
@@ -149,7 +150,7 @@ pub(super) fn read_resource(
 }
 
 /// A row of `regions`.
-pub(super) fn read_regions(row: &AnyRow, words: &mut Words) -> Read<(Scope, RegionList)> {
+pub(super) fn read_regions(row: &AnyRow, words: &mut Interner) -> Read<(Scope, RegionList)> {
     let mut fields = Fields::of(row);
     let (key, at, asked_for) = (fields.text()?, fields.number()?, fields.number()?);
     let mut read = || {

@@ -1,7 +1,6 @@
 //! Small parts of rows: times, keys, and words that many rows share.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use chrono::{DateTime, Utc};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use crate::domain::identity::Scope;
-use crate::domain::resource::Tags;
+use crate::domain::interner::Interner;
 
 /// What is written as `%XX` in a key. PostgreSQL takes no NUL in a text; a scope's parts are joined by `/`.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%').add(b'/');
@@ -43,34 +42,6 @@ pub(super) struct OddRows {
 impl OddRows {
     pub(super) fn note(&mut self, what: impl FnOnce() -> String) {
         self.found.get_or_insert_with(|| (0, what())).0 += 1;
-    }
-}
-
-/// Words and lists of tags that many rows share, kept once.
-#[derive(Debug, Default)]
-pub(super) struct Words {
-    texts: HashSet<Arc<str>>,
-    tags: HashSet<Tags>,
-}
-
-impl Words {
-    pub(super) fn share(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.texts.get(text) {
-            return Arc::clone(known);
-        }
-        let new: Arc<str> = text.into();
-        self.texts.insert(Arc::clone(&new));
-        new
-    }
-
-    pub(super) fn share_tags(&mut self, tags: &[(Cow<'_, str>, Cow<'_, str>)]) -> Tags {
-        let tags = tags.iter().map(|(key, value)| (self.share(key), self.share(value)));
-        let new: Tags = tags.collect();
-        if let Some(known) = self.tags.get(&new) {
-            return Arc::clone(known);
-        }
-        self.tags.insert(Arc::clone(&new));
-        new
     }
 }
 
@@ -108,7 +79,7 @@ pub(super) fn scope_key(scope: &Scope) -> String {
     key
 }
 
-pub(super) fn scope_of(key: &str, words: &mut Words) -> Result<Scope, Odd> {
+pub(super) fn scope_of(key: &str, words: &mut Interner) -> Result<Scope, Odd> {
     let parts = key.split('/').map(|part| Ok(words.share(&plain(part)?)));
     let parts = parts.collect::<Result<Vec<Arc<str>>, Odd>>()?;
     let [provider, account, project, region, service] = parts.try_into().map_err(|_| Odd::Key)?;

@@ -1,4 +1,4 @@
-//! The messages that `docs/alerts.md` shows are those that channels deliver.
+//! The messages that `docs/messages.md` shows are those that channels deliver.
 //!
 //! A block there stands behind `<!-- message: CHANNEL SAMPLE LOCALE -->`: what people see of a sample of the library, or,
 //! where programs read it, what is sent. `UPDATE_EXPECT=1` writes the blocks anew.
@@ -13,7 +13,7 @@ use notafter::sim::receivers::Delivery;
 use crate::support::Line;
 use crate::table;
 
-const PAGE: &str = "docs/alerts.md";
+const PAGE: &str = "docs/messages.md";
 const MARK: &str = "<!-- message: ";
 /// Their receivers are programs: shown is what is sent.
 const FOR_PROGRAMS: [&str; 4] = ["webhook", "webhook-alertmanager", "pagerduty", "alertmanager"];

@@ -11,7 +11,7 @@ use super::model::{file, text};
 const BASE: &str = "https://docs.notafter.example/runbooks/";
 /// What a person who was woken up looks for, in this order.
 const HEADINGS: [&str; 5] =
-    ["## What it means", "## How urgent", "## What to check", "## How to mend", "## If it is false"];
+    ["## What it means", "## How urgent", "## What to check", "## How to fix it", "## If it is false"];
 
 /// Runs promtool, and returns what it says.
 fn promtool(arguments: &[&str]) -> String {
@@ -93,7 +93,8 @@ fn every_alert_has_a_page_and_every_page_an_alert() {
 fn commands_and_queries_of_the_pages_exist() {
     let help = Command::new(env!("CARGO_BIN_EXE_notafter")).arg("--help").output().expect("it runs");
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
-    let command = Regex::new("(?m)^    notafter ([a-z]+)").expect("a pattern");
+    // as the user of the service, since the packages let nobody else read its configuration
+    let command = Regex::new("(?m)^    (?:sudo -u notafter )?notafter ([a-z]+)").expect("a pattern");
     let query = Regex::new(r"(?m)^    promtool query instant \S+ '([^']+)'").expect("a pattern");
     let (mut commands, mut queries) = (0, String::new());
     for alert in alerts() {

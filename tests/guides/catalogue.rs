@@ -49,8 +49,9 @@ pub(super) const INTRODUCTION: &str = r#"# Configuration
 One TOML file holds everything. It is the one that `--config` names, else `$NOTAFTER_CONFIG`, else `/etc/notafter/config.toml`, else `./config.toml`. The least that works is one `[[account]]` with `name`,
 `provider` and `credentials`; [config.example.toml](../config.example.toml) has every key, ready to be taken in.
 
-`notafter config` reads the file and shows every problem at once, with line, key, what is possible and the nearest right name, or the settings in effect with secrets hidden. Unknown keys and wrong
-values are errors, and so are keys that are read but not built yet; nothing that is written is silently without effect.
+`notafter config` reads the file and shows every problem at once, with line, key, what is possible and the nearest right name,
+or the settings in effect with secrets hidden. Unknown keys and wrong values are errors; nothing that is written is silently
+without effect.
 
 ## Values
 
@@ -67,7 +68,9 @@ Labels of an EXPR: `cloud_provider`, `cloud_account`, `cloud_project`, `cloud_re
 `false`, where the cloud says it) everywhere; `cert_role` (`server`, `ca`, `chain`) everywhere but in `include` and `exclude`; `severity`, `stage` and `type` in routes.
 
 A file with a literal secret that everybody on the machine can read is refused; other files with secrets that others can read are warned of. Secrets are never shown: not in messages about problems, not in the log, not on the page.
-Files with keys of clouds and the files of `[web] tls` are read again when they change. Everything else is read at the start and at a reload (`systemctl reload notafter`, `notafter reload`).
+Files with keys of clouds and the files of `[web] tls` are read again when they change. The files of `certificate` in
+`[[renewal.allow]]` are read anew when a renewal is planned and once more before its call. Everything else is read at the
+start and at a reload (`systemctl reload notafter`, `notafter reload`); a `credential` of systemd changes only with a restart.
 "#;
 
 pub(super) const TABLES: &[Section] = &[
@@ -244,7 +247,7 @@ pub(super) const TABLES: &[Section] = &[
             key(
                 "blind_after",
                 Is("\"1h\""),
-                "a scope that could not be read for this long, and for three rounds, is told of",
+                "a scope that could not be read for this long, and for three rounds, is reported",
             ),
             key(
                 "timezone",

@@ -1,4 +1,4 @@
-//! `doctor` in words and as JSON: what works, what does not, and what would mend it. Pure: findings in, text out.
+//! `doctor` in words and as JSON: what works, what does not, and what would fix it. Pure: findings in, text out.
 
 mod remedy;
 

@@ -13,6 +13,7 @@ use crate::call::{CallError, CallErrorKind};
 use crate::http::Answer;
 use crate::provider::alibaba::wire::Loose;
 use crate::provider::keys::Keys;
+use crate::provider::verdict::Codes;
 
 /// This kind of instance cannot have TLS (the cloud's own misspelling included).
 const UNSUPPORTED: &[&str] = &[
@@ -57,29 +58,8 @@ const THROTTLED: &[&str] = &["ServiceUnavailable", "ConcurrentLimit", "ServerBus
 /// Codes whose message echoes the string to sign, and with it a security token.
 const ECHOING: &[&str] = &["SignatureDoesNotMatch", "IncompleteSignature"];
 
-/// What the look itself makes of an error code: three of them are findings, not failures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// TLS is not to be had here.
-    Unsupported,
-    /// The instance is gone.
-    Gone,
-    /// It is being changed.
-    Busy,
-    /// A failure.
-    Failure,
-}
-
-/// What the code of a failed detail call says about the instance.
-pub(super) fn verdict(error: &CallError) -> Verdict {
-    let Some(code) = error.code.as_deref() else { return Verdict::Failure };
-    match () {
-        () if UNSUPPORTED.contains(&code) => Verdict::Unsupported,
-        () if GONE.contains(&code) => Verdict::Gone,
-        () if BUSY.contains(&code) => Verdict::Busy,
-        () => Verdict::Failure,
-    }
-}
+/// Which codes say something about the instance.
+pub(super) const CODES: Codes = Codes { unsupported: UNSUPPORTED, gone: GONE, busy: BUSY };
 
 /// Whether a code says of an instance that it is gone, or cannot have TLS.
 pub(super) fn is_about_the_instance(code: &str) -> bool {
@@ -223,6 +203,7 @@ mod tests {
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
     use super::*;
+    use crate::provider::verdict::Verdict;
     use crate::secret::Secret;
 
     fn answer(status: u16, body: &str, headers: &[(&'static str, &str)]) -> Answer {
@@ -291,7 +272,7 @@ mod tests {
             ("IncorrectDBInstanceState", Verdict::Busy),
             ("InvalidAccessKeyId.NotFound", Verdict::Failure),
         ] {
-            assert_eq!(verdict(&code(name)), want, "{name}");
+            assert_eq!(CODES.verdict(&code(name)), want, "{name}");
         }
     }
 

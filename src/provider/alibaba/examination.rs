@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::errors::{Verdict, verdict};
+use super::errors::CODES;
 use super::mapping::{is_locked, managed_by, state, time};
 use super::wire::{Attribute, Ssl};
 use crate::call::{CallError, clean};
 use crate::domain::renewal::method::Detail;
 use crate::domain::resource::TlsState;
+use crate::provider::verdict::Verdict;
 use crate::provider::{Examination, hosts};
 
 /// Longest name of a host.
@@ -60,7 +61,7 @@ fn found<T>(answer: Result<T, CallError>) -> Result<Found<T>, CallError> {
         Ok(answer) => return Ok(Found::Read(answer)),
         Err(error) => error,
     };
-    match verdict(&error) {
+    match CODES.verdict(&error) {
         Verdict::Gone => Ok(Found::Gone(error)),
         Verdict::Busy | Verdict::Unsupported => Ok(Found::Silent),
         Verdict::Failure => Err(error),

@@ -9,10 +9,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::api::Api;
-use super::mapping::{self, Interner};
+use super::mapping;
 use super::product::{Operation, Product};
 use super::wire::{Instance, Rows};
 use crate::call::{CallError, CallErrorKind};
+use crate::domain::interner::Interner;
 use crate::domain::listing::{Listed, Listing, Remark};
 use crate::domain::reason::Reason;
 

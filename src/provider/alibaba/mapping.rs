@@ -1,6 +1,6 @@
 //! From the wire to our own words: pure, and the only place where Alibaba's dates and spellings are read.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
@@ -9,6 +9,7 @@ use super::product::Product;
 use super::wire::{Instance, Loose, Row, Ssl};
 use crate::call::{CallError, CallErrorKind};
 use crate::domain::identity::CertRole;
+use crate::domain::interner::Interner;
 use crate::domain::listing::{Inspection, Listed};
 use crate::domain::resource::{Certificate, DateSource, Facts, ManagedBy, Reading, Subject, Tags, TlsState};
 use crate::provider::x509::{self, Parsed};
@@ -20,33 +21,6 @@ const LONGEST_NAME: usize = 256;
 /// Words for "on" and "off" over all engines.
 const ON: &[&str] = &["enable", "enabled", "yes", "on", "open", "1", "true"];
 const OFF: &[&str] = &["disable", "disabled", "no", "off", "closed", "close", "0", "false"];
-
-/// Texts and sets of tags that many instances share, kept once.
-#[derive(Debug, Default)]
-pub(super) struct Interner {
-    texts: HashSet<Arc<str>>,
-    tags: HashSet<Tags>,
-}
-
-impl Interner {
-    /// The shared copy of a text.
-    pub(super) fn share(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.texts.get(text) {
-            return Arc::clone(known);
-        }
-        let new: Arc<str> = text.into();
-        self.texts.insert(Arc::clone(&new));
-        new
-    }
-
-    fn share_tags(&mut self, tags: Tags) -> Tags {
-        if let Some(known) = self.tags.get(&tags) {
-            return Arc::clone(known);
-        }
-        self.tags.insert(Arc::clone(&tags));
-        tags
-    }
-}
 
 /// One row of a listing; `None` for a row without an id.
 pub(super) fn listed(product: Product, row: Instance, words: &mut Interner) -> Option<Listed> {
@@ -71,9 +45,7 @@ pub(super) fn listed(product: Product, row: Instance, words: &mut Interner) -> O
 /// Tags, sorted and without repetition.
 pub(super) fn tags<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>, words: &mut Interner) -> Tags {
     let sorted: BTreeMap<&str, &str> = pairs.collect();
-    let shared = sorted.into_iter().map(|(key, value)| (words.share(clip(key)), words.share(clip(value))));
-    let shared = shared.collect();
-    words.share_tags(shared)
+    words.share_tags(sorted.into_iter().map(|(key, value)| (clip(key), clip(value))))
 }
 
 /// What the certificate call says about an instance.

@@ -35,8 +35,8 @@ pub mod settings;
 pub mod sign;
 mod wire;
 
+use crate::provider::verdict::Verdict;
 pub use api::{Api, Templates};
-use errors::Verdict;
 use product::{Operation, Product};
 
 /// Its entry in the list of clouds.
@@ -123,7 +123,7 @@ impl Alibaba {
         let now = self.api.http().clock().now();
         match answer {
             Ok(answer) => mapping::inspection(answer, product.action(Operation::Ssl), now),
-            Err(error) => match errors::verdict(&error) {
+            Err(error) => match errors::CODES.verdict(&error) {
                 Verdict::Unsupported => Ok(mapping::unsupported(now)),
                 Verdict::Gone => Ok(Inspection::Gone),
                 Verdict::Busy => Ok(Inspection::Busy),

@@ -5,13 +5,15 @@ use std::fmt::Debug;
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 
-use super::errors::{self, Verdict};
-use super::mapping::{self, Interner};
+use super::errors;
+use super::mapping;
 use super::product::{Operation, Product};
 use super::wire::{Attributes, Modified, Page, Regions, Ssl, TagPage};
 use crate::call::{CallError, CallErrorKind};
+use crate::domain::interner::Interner;
 use crate::http::Answer;
 use crate::provider::keys::Keys;
+use crate::provider::verdict::Verdict;
 
 const OPERATIONS: [Operation; 6] = [
     Operation::Regions,
@@ -72,7 +74,7 @@ impl Reading<'_> {
         let read = self.read::<Ssl>().and_then(|ssl| mapping::inspection(ssl, self.action, self.now));
         match read {
             Ok(inspection) => Ok(format!("{inspection:#?}")),
-            Err(error) => match errors::verdict(&error) {
+            Err(error) => match errors::CODES.verdict(&error) {
                 Verdict::Failure => Err(error),
                 verdict => Ok(format!("no failure but a finding: {verdict:?} ({error})")),
             },

@@ -7,10 +7,11 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use aws_lc_rs::{digest, hmac};
 use chrono::{DateTime, Datelike, Timelike, Utc};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use secrecy::zeroize::Zeroizing;
+
+use crate::provider::digest::{RESERVED, hmac_sha256_hex, sha256_hex};
 
 /// The name of the algorithm, as it stands in `Authorization` and in the string to sign.
 pub const ALGORITHM: &str = "ACS3-HMAC-SHA256";
@@ -113,16 +114,16 @@ pub fn canonical_query<K: AsRef<str>, V: AsRef<str>>(pairs: &[(K, V)]) -> String
     let mut sorted: Vec<(&str, &str)> = pairs.iter().map(|(k, v)| (k.as_ref(), v.as_ref())).collect();
     sorted.sort_unstable();
     // exactly as much as is needed: a text that grows leaves what it had behind, and in here may be a key
-    let encoded = |text| utf8_percent_encode(text, ENCODED).map(str::len).sum::<usize>();
+    let encoded = |text| utf8_percent_encode(text, RESERVED).map(str::len).sum::<usize>();
     let length = sorted.iter().map(|(name, value)| encoded(name) + encoded(value) + 2).sum();
     let mut text = String::with_capacity(length);
     for (name, value) in sorted {
         if !text.is_empty() {
             text.push('&');
         }
-        text.extend(utf8_percent_encode(name, ENCODED));
+        text.extend(utf8_percent_encode(name, RESERVED));
         text.push('=');
-        text.extend(utf8_percent_encode(value, ENCODED));
+        text.extend(utf8_percent_encode(value, RESERVED));
     }
     text
 }
@@ -182,7 +183,7 @@ impl<'a> SignRequest<'a> {
     /// The value of the `authorization` header.
     pub fn authorization(&self, key_id: &str, secret: &str) -> String {
         let canonical = Zeroizing::new(self.canonical_request());
-        let signature = signature(secret, &string_to_sign(&canonical));
+        let signature = hmac_sha256_hex(secret, &string_to_sign(&canonical));
         authorization(key_id, &self.signed_headers(), &signature)
     }
 
@@ -205,23 +206,10 @@ pub fn string_to_sign(canonical_request: &str) -> String {
     text
 }
 
-/// Lower-case hexadecimal HMAC-SHA256 of the string to sign.
-pub fn signature(secret: &str, string_to_sign: &str) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    hex::encode(hmac::sign(&key, string_to_sign.as_bytes()))
-}
-
 /// Joins the parts of the `authorization` header.
 pub fn authorization(key_id: &str, signed_headers: &str, signature: &str) -> String {
     [ALGORITHM, " Credential=", key_id, ",SignedHeaders=", signed_headers, ",Signature=", signature].concat()
 }
-
-fn sha256_hex(bytes: &[u8]) -> String {
-    hex::encode(digest::digest(&digest::SHA256, bytes))
-}
-
-/// Everything but `A-Z a-z 0-9 - _ . ~`.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 #[cfg(test)]
 mod tests {
@@ -261,7 +249,7 @@ mod tests {
         assert_eq!(to_sign, want("string_to_sign"), "{id}: string to sign");
         assert_eq!(request.signed_headers(), want("signed_headers"), "{id}: signed headers");
         let secret = text("access_key_secret");
-        assert_eq!(signature(secret, &to_sign), want("signature"), "{id}: signature");
+        assert_eq!(hmac_sha256_hex(secret, &to_sign), want("signature"), "{id}: signature");
         let authorization = request.authorization(text("access_key_id"), secret);
         assert_eq!(authorization, want("authorization"), "{id}: authorization");
     }

@@ -1,8 +1,9 @@
 //! Answers as Alibaba Cloud writes them, with its own field names.
 //!
 //! Only fields that are used are named here. That is not thrift: RDS PostgreSQL answers with `ServerKey`, the private
-//! key, and what has no field here is skipped by the parser and never becomes a value. Numbers come where texts are
-//! documented and the reverse, so every scalar is [`Loose`].
+//! key, and what has no field here is skipped by the parser, so no reading has it. (For a support bundle an answer is
+//! parsed whole and cleaned before it is kept: `http::kept`.) Numbers come where texts are documented and the reverse,
+//! so every scalar is [`Loose`].
 
 use serde::Deserialize;
 use serde::de::Deserializer;

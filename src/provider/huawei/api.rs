@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode};
 
 use super::action;
 use super::endpoints::{Base, Templates};
-use super::errors::{self, Reader, Verdict};
+use super::errors::{self, Reader};
 use super::hold::Hold;
 use super::link::Link;
 use super::sign::{ApiCall, KeyRef, signed_headers};
@@ -16,6 +16,7 @@ use super::wire::{Download, Page, Projects, Ssl, shown};
 use crate::call::{CallError, CallErrorKind};
 use crate::http::{AccountHttp, Answer, Call, Keeping, Outgoing, secret_header};
 use crate::provider::keys::{KeySource, Keys};
+use crate::provider::verdict::Verdict;
 use crate::secret::Secret;
 
 /// The most bytes of an honest answer: about one instance or about a link, a page, an archive.
@@ -268,7 +269,7 @@ fn read_ssl(answer: &Answer, reader: &Reader<'_>) -> Result<SslAnswer, CallError
     }
     match reader.read(answer) {
         Ok(ssl) => Ok(SslAnswer::Detail(ssl)),
-        Err(error) => match errors::verdict(&error) {
+        Err(error) => match errors::CODES.verdict(&error) {
             Verdict::Unsupported => Ok(SslAnswer::Unsupported),
             Verdict::Gone => Ok(SslAnswer::Gone),
             Verdict::Busy => Ok(SslAnswer::Busy),

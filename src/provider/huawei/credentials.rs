@@ -17,8 +17,8 @@ use crate::call::{CallError, CallErrorKind, clean};
 use crate::clock::Clock;
 use crate::http::{AccountHttp, Answer, Call, Keeping, Outgoing, Route};
 use crate::provider::keys::{
-    Environment, FixedKeys, Ini, KeySource, Keys, Lender, LentKeys, Nearby, as_key_part, fits_a_header,
-    from_files, lent_keys, written,
+    Environment, Found, Ini, KeySource, Keys, Lender, LentKeys, Nearby, default_chain, fits_a_header,
+    lent_keys, written,
 };
 use crate::provider::settings::Credentials;
 use crate::provider::{BoxFuture, BuildError, Order, Role};
@@ -87,16 +87,11 @@ pub fn source(
         Credentials::Default => {
             let (account, clock) = (Arc::clone(order.account), clock.clone());
             let files: Vec<PathBuf> = credentials_file(&env).into_iter().collect();
-            from_files(order, files.clone(), move |contents| {
-                let file = files.first().map(PathBuf::as_path).zip(contents.first().and_then(Option::as_ref));
-                match chain(&env, file).map_err(|error| BuildError::Chain(error.to_string()))? {
-                    Some(Found { id, secret, token, origin }) => {
-                        let part = |part: Secret| as_key_part(part, &origin, fits_a_header);
-                        Ok(FixedKeys::of(part(id)?, part(secret)?, token.map(part).transpose()?))
-                    }
-                    None => Ok(machine.keys(&account, &clock)),
-                }
-            })?
+            let find = move |contents: &[Option<Secret>]| {
+                let path = credentials_file(&env);
+                chain(&env, path.as_deref().zip(contents.first().and_then(Option::as_ref)))
+            };
+            default_chain(order, files, fits_a_header, find, move || machine.keys(&account, &clock))?
         }
     };
     let Some(agency) = &settings.assume_role else { return Ok(base) };
@@ -129,16 +124,6 @@ enum ChainError {
     Provider(String),
     #[error("{}: {problem}", file.display())]
     File { file: PathBuf, problem: String },
-}
-
-/// Keys that the chain leads to.
-#[derive(Debug)]
-struct Found {
-    id: Secret,
-    secret: Secret,
-    token: Option<Secret>,
-    /// Where they were found, for people.
-    origin: String,
 }
 
 fn credentials_file(env: &Environment) -> Option<PathBuf> {

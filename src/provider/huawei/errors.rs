@@ -11,6 +11,7 @@ use super::action;
 use crate::call::{CallError, CallErrorKind};
 use crate::http::Answer;
 use crate::provider::keys::Keys;
+use crate::provider::verdict::Codes;
 use crate::visible::holds_a_key;
 
 /// The key itself is not accepted: unknown, wrong, out of date, disabled.
@@ -47,29 +48,8 @@ const WRONG_ADDRESS: &[&str] = &["APIGW.0101", "DCS.4001"];
 /// An offset that the list has not got (any more).
 const BEYOND_THE_LIST: &str = "DCS.4800";
 
-/// What an error code says about the instance: three of them are findings, not failures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// TLS is not to be had here.
-    Unsupported,
-    /// The instance is gone.
-    Gone,
-    /// It is being changed.
-    Busy,
-    /// A failure.
-    Failure,
-}
-
-/// What the code of a failed detail call says about the instance.
-pub(super) fn verdict(error: &CallError) -> Verdict {
-    let Some(code) = error.code.as_deref() else { return Verdict::Failure };
-    match () {
-        () if UNSUPPORTED.contains(&code) => Verdict::Unsupported,
-        () if GONE.contains(&code) => Verdict::Gone,
-        () if BUSY.contains(&code) => Verdict::Busy,
-        () => Verdict::Failure,
-    }
-}
+/// Which codes say something about the instance.
+pub(super) const CODES: Codes = Codes { unsupported: UNSUPPORTED, gone: GONE, busy: BUSY };
 
 /// Whether a page was asked for that lies behind the end of the list.
 pub(super) fn is_beyond_the_list(error: &CallError) -> bool {
@@ -296,6 +276,7 @@ mod tests {
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
     use super::*;
+    use crate::provider::verdict::Verdict;
     use crate::secret::Secret;
 
     fn answer(status: u16, body: &str, headers: &[(&'static str, &str)]) -> Answer {
@@ -406,7 +387,7 @@ mod tests {
             ("DCS.4001", Verdict::Failure),
             ("DCS.5010", Verdict::Failure),
         ] {
-            assert_eq!(verdict(&coded(400, code)), want, "{code}");
+            assert_eq!(CODES.verdict(&coded(400, code)), want, "{code}");
         }
         assert!(is_beyond_the_list(&coded(400, "DCS.4800")));
     }

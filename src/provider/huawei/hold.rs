@@ -2,8 +2,8 @@
 //!
 //! Huawei Cloud locks an access key for five minutes after more than five refused signatures in a row, for everybody
 //! who uses it and also for right signatures. So the first refusal holds every call with that key, also those that
-//! wait for their turn already; single tries follow after 5, 20 and 80 minutes, then every 6 hours. Another key (a
-//! lent one that was renewed, a file that changed) is tried at once.
+//! wait for their turn already; single tries follow after waits of 5, 20, 80 and 320 minutes, then every 6 hours.
+//! Another key (a lent one that was renewed, a file that changed) is tried at once.
 
 use std::sync::Arc;
 use std::time::Duration;

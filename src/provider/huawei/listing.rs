@@ -13,9 +13,10 @@ use chrono::{DateTime, Utc};
 use super::action;
 use super::api::{Api, Place};
 use super::errors;
-use super::mapping::{self, Interner};
+use super::mapping;
 use super::wire::Page;
 use crate::call::{CallError, CallErrorKind};
+use crate::domain::interner::Interner;
 use crate::domain::listing::{Listed, Listing};
 use crate::domain::reason::Reason;
 

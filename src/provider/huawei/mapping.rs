@@ -1,7 +1,6 @@
 //! From the wire to our own words: pure, and the only place where Huawei's dates and spellings are read.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike, Utc};
 
@@ -9,6 +8,7 @@ use super::action;
 use super::wire::{Instance, Loose, Row, Rows, Ssl, Tag};
 use crate::call::{CallError, CallErrorKind};
 use crate::domain::identity::CertRole;
+use crate::domain::interner::Interner;
 use crate::domain::listing::{Inspection, Listed};
 use crate::domain::resource::{Certificate, DateSource, Facts, ManagedBy, Reading, Subject, Tags, TlsState};
 use crate::provider::x509::Parsed;
@@ -20,21 +20,6 @@ const LOCKED: &[&str] = &["FREEZING", "FROZEN"];
 
 /// Names and tags are kept up to so many characters.
 const LONGEST_NAME: usize = 256;
-
-/// Texts that many instances share, kept once.
-#[derive(Debug, Default)]
-pub(super) struct Interner(HashSet<Arc<str>>);
-
-impl Interner {
-    fn share(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.0.get(text) {
-            return Arc::clone(known);
-        }
-        let new: Arc<str> = text.into();
-        self.0.insert(Arc::clone(&new));
-        new
-    }
-}
 
 /// What the archive of an instance says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,7 +170,7 @@ fn tags(rows: Rows<Tag>, words: &mut Interner) -> Tags {
     let (rows, _) = rows.into_rows();
     let pairs = rows.iter().filter_map(|tag| Some((tag.key.text()?, tag.value.text().unwrap_or_default())));
     let sorted: BTreeMap<&str, &str> = pairs.collect();
-    sorted.into_iter().map(|(key, value)| (words.share(clip(key)), words.share(clip(value)))).collect()
+    words.share_tags(sorted.into_iter().map(|(key, value)| (clip(key), clip(value))))
 }
 
 /// No honest name is longer; a dishonest one must not fill the memory.

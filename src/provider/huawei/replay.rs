@@ -4,12 +4,14 @@ use chrono::{DateTime, Utc};
 use reqwest::StatusCode;
 
 use super::action;
-use super::errors::{self, Reader, Verdict};
-use super::mapping::{self, Interner};
+use super::errors::{self, Reader};
+use super::mapping;
 use super::wire::{Page, Projects, Ssl};
 use crate::call::CallError;
+use crate::domain::interner::Interner;
 use crate::http::Answer;
 use crate::provider::keys::Keys;
+use crate::provider::verdict::Verdict;
 
 /// What is made of the answer; `None` for a call that is not known, that lends keys, or whose answer is a link.
 pub(super) fn replay(called: &str, answer: &Answer, now: DateTime<Utc>) -> Option<Result<String, CallError>> {
@@ -39,7 +41,7 @@ fn look(read: Result<Ssl, CallError>, now: DateTime<Utc>) -> Result<String, Call
     match read.and_then(|ssl| Ok((mapping::is_on(&ssl)?, ssl))) {
         Ok((false, _)) => Ok("TLS is off".to_owned()),
         Ok((true, ssl)) => Ok(format!("{:#?}", mapping::inspection(&ssl, None, now))),
-        Err(error) => match errors::verdict(&error) {
+        Err(error) => match errors::CODES.verdict(&error) {
             Verdict::Failure => Err(error),
             verdict => Ok(format!("no failure but a finding: {verdict:?} ({error})")),
         },

@@ -6,10 +6,11 @@
 
 use std::borrow::Cow;
 
-use aws_lc_rs::{digest, hmac};
 use chrono::{DateTime, Utc};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode};
+use percent_encoding::{percent_decode_str, percent_encode, utf8_percent_encode};
 use secrecy::zeroize::Zeroizing;
+
+use crate::provider::digest::{RESERVED, hmac_sha256_hex, sha256_hex};
 
 /// The name of the algorithm, as it stands in `Authorization` and in the string to sign.
 pub const ALGORITHM: &str = "SDK-HMAC-SHA256";
@@ -92,9 +93,9 @@ pub fn canonical_query<K: AsRef<str>, V: AsRef<str>>(pairs: &[(K, V)]) -> String
         if !text.is_empty() {
             text.push('&');
         }
-        text.extend(utf8_percent_encode(name, ENCODED));
+        text.extend(utf8_percent_encode(name, RESERVED));
         text.push('=');
-        text.extend(utf8_percent_encode(value, ENCODED));
+        text.extend(utf8_percent_encode(value, RESERVED));
     }
     text
 }
@@ -103,7 +104,7 @@ pub fn canonical_query<K: AsRef<str>, V: AsRef<str>>(pairs: &[(K, V)]) -> String
 pub fn canonical_path(path: &str) -> String {
     let decoded: Vec<u8> = percent_decode_str(path).collect();
     let parts: Vec<String> =
-        decoded.split(|byte| *byte == b'/').map(|part| percent_encode(part, ENCODED).to_string()).collect();
+        decoded.split(|byte| *byte == b'/').map(|part| percent_encode(part, RESERVED).to_string()).collect();
     let mut text = parts.join("/");
     if !text.ends_with('/') {
         text.push('/');
@@ -166,7 +167,7 @@ impl<'a> SignRequest<'a> {
     /// The value of the `authorization` header; `date` as in `x-sdk-date`.
     pub fn authorization(&self, key_id: &str, secret: &str, date: &str) -> String {
         let canonical = Zeroizing::new(self.canonical_request());
-        let signature = signature(secret, &string_to_sign(&canonical, date));
+        let signature = hmac_sha256_hex(secret, &string_to_sign(&canonical, date));
         let names = self.signed_headers();
         [ALGORITHM, " Access=", key_id, ", SignedHeaders=", &names, ", Signature=", &signature].concat()
     }
@@ -176,19 +177,6 @@ impl<'a> SignRequest<'a> {
 pub fn string_to_sign(canonical_request: &str, date: &str) -> String {
     [ALGORITHM, "\n", date, "\n", &sha256_hex(canonical_request.as_bytes())].concat()
 }
-
-/// Lower-case hexadecimal HMAC-SHA256 of the string to sign, with the secret key as it is.
-pub fn signature(secret: &str, string_to_sign: &str) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    hex::encode(hmac::sign(&key, string_to_sign.as_bytes()))
-}
-
-fn sha256_hex(bytes: &[u8]) -> String {
-    hex::encode(digest::digest(&digest::SHA256, bytes))
-}
-
-/// Everything but `A-Z a-z 0-9 - _ . ~`.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 #[cfg(test)]
 mod tests {
@@ -250,7 +238,7 @@ mod tests {
         let to_sign = string_to_sign(&canonical, date);
         assert_eq!(to_sign, text(want, "string_to_sign"), "{name}: string to sign");
         let (id, secret) = (text(&case["credentials"], "ak"), text(&case["credentials"], "sk"));
-        assert_eq!(signature(secret, &to_sign), text(want, "signature"), "{name}: signature");
+        assert_eq!(hmac_sha256_hex(secret, &to_sign), text(want, "signature"), "{name}: signature");
         assert_eq!(signed.authorization(id, secret, date), text(want, "authorization"), "{name}");
     }
 
@@ -269,8 +257,8 @@ mod tests {
             let want = text(&case["expected"], "signature");
             let to_sign = text(&case["expected"], "string_to_sign");
             let secret = text(&case["credentials"], "sk");
-            assert_ne!(signature(&format!("{secret}x"), to_sign), want, "another secret");
-            assert_ne!(signature(secret, &to_sign.replacen('2', "3", 1)), want, "another text");
+            assert_ne!(hmac_sha256_hex(&format!("{secret}x"), to_sign), want, "another secret");
+            assert_ne!(hmac_sha256_hex(secret, &to_sign.replacen('2', "3", 1)), want, "another text");
         }
     }
 
@@ -320,7 +308,7 @@ mod tests {
     fn the_documented_example_holds() {
         let hash = "b25362e603ee30f4f25e7858e8a7160fd36e803bb2dfe206278659d71a9bcd7a";
         let to_sign = [ALGORITHM, "\n20191115T033655Z\n", hash].concat();
-        let signature = signature("MFyfvK41ba2giqM7Uio6PznpdUKGpownRZlmVmHc", &to_sign);
+        let signature = hmac_sha256_hex("MFyfvK41ba2giqM7Uio6PznpdUKGpownRZlmVmHc", &to_sign);
         assert_eq!(signature, "7be6668032f70418fcc22abc52071e57aff61b84a1d2381bb430d6870f4f6ebe");
     }
 }

@@ -3,10 +3,12 @@
 //! A cloud asks its [`KeySource`] before each call. One that borrows keys renews them before they end, once at a time,
 //! and lives on with the old ones while these are valid; one that reads files notices when they change.
 //!
-//! `lease` decides, `lent` and `watched` hold, `written` reads what the configuration says, `environment`, `files` and
-//! `ini` what the clouds' own tools leave behind, `answer` what a lender answers, `nearby` asks the machine's own metadata service. What the clouds call all this is in their own folders.
+//! `lease` decides, `lent` and `watched` hold, `written` reads what the configuration says, `chain`, `environment`,
+//! `files` and `ini` what the clouds' own tools leave behind, `answer` what a lender answers, `nearby` asks the machine's
+//! own metadata service. What the clouds call all this is in their own folders.
 
 mod answer;
+mod chain;
 mod environment;
 mod files;
 mod ini;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 pub use answer::{LentAnswer, lent_keys, secret_text};
+pub use chain::{Found, default_chain};
 pub use environment::Environment;
 pub use files::from_files;
 pub use ini::{Ini, IniError};

@@ -16,8 +16,8 @@ use crate::call::{CallError, CallErrorKind, clean};
 use crate::clock::Clock;
 use crate::http::Answer;
 use crate::provider::keys::{
-    Environment, FixedKeys, KeySource, Keys, Lender, LentKeys, Nearby, as_key_part, fits_a_form, from_files,
-    lent_keys, secret_text, written,
+    Environment, Found, KeySource, Keys, Lender, LentKeys, Nearby, default_chain, fits_a_form, lent_keys,
+    secret_text, written,
 };
 use crate::provider::settings::Credentials;
 use crate::provider::{BoxFuture, BuildError, Order, Role};
@@ -68,16 +68,8 @@ pub fn source(
         Credentials::Default => {
             let (account, files) = (Arc::clone(order.account), Files::of(&env));
             let watched = files.iter().flat_map(|files| [&files.keys, &files.profiles]).cloned().collect();
-            from_files(order, watched, move |contents| {
-                let found = chain(&env, files.as_ref(), contents);
-                match found.map_err(|error| BuildError::Chain(error.to_string()))? {
-                    Some(Found { id, secret, origin }) => {
-                        let part = |part: Secret| as_key_part(part, &origin, fits_a_form);
-                        Ok(FixedKeys::of(part(id)?, part(secret)?, None))
-                    }
-                    None => Ok(machine.keys(&account, &clock)),
-                }
-            })
+            let find = move |contents: &[Option<Secret>]| chain(&env, files.as_ref(), contents);
+            default_chain(order, watched, fits_a_form, find, move || machine.keys(&account, &clock))
         }
     }
 }
@@ -124,15 +116,6 @@ enum ChainError {
     Incomplete { file: PathBuf, profile: String, key: &'static str, hint: &'static str },
 }
 
-/// Keys that the chain leads to.
-#[derive(Debug)]
-struct Found {
-    id: Secret,
-    secret: Secret,
-    /// Where they were found, for people.
-    origin: String,
-}
-
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Profile {
@@ -164,7 +147,9 @@ fn chain(
         return Ok(Some(found));
     }
     match (env.secret(PUBLIC), env.secret(PRIVATE)) {
-        (Some(id), Some(secret)) => Ok(Some(Found { id, secret, origin: format!("{PUBLIC} and {PRIVATE}") })),
+        (Some(id), Some(secret)) => {
+            Ok(Some(Found { id, secret, token: None, origin: format!("{PUBLIC} and {PRIVATE}") }))
+        }
         (Some(_), None) => Err(ChainError::Half(PUBLIC, PRIVATE)),
         (None, Some(_)) => Err(ChainError::Half(PRIVATE, PUBLIC)),
         (None, None) => Ok(None),
@@ -191,7 +176,7 @@ fn from_profile(
     let id = entry.public_key.clone().ok_or_else(|| missing("public_key"))?;
     let secret = entry.private_key.clone().ok_or_else(|| missing("private_key"))?;
     let origin = format!("{}: profile `{}`", files.keys.display(), clean(name));
-    Ok(Some(Found { id, secret, origin }))
+    Ok(Some(Found { id, secret, token: None, origin }))
 }
 
 fn list<T: for<'de> Deserialize<'de>>(file: &Path, text: &Secret) -> Result<Vec<T>, ChainError> {

@@ -9,6 +9,7 @@ use super::account::Key;
 use super::error::ApiError;
 use super::request::Received;
 use crate::provider::alibaba::sign;
+use crate::provider::digest::hmac_sha256_hex;
 
 /// How far the clocks may be apart.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(15);
@@ -109,7 +110,7 @@ fn check_signature(received: &Received<'_>, claimed: &Claimed<'_>, key: &Key) ->
     let request = sign::SignRequest::new(received.method, received.path, &query, &headers, &hash);
     let canonical = request.canonical_request();
     let to_sign = sign::string_to_sign(&canonical);
-    let fits = sign::signature(&key.secret, &to_sign) == claimed.signature;
+    let fits = hmac_sha256_hex(&key.secret, &to_sign) == claimed.signature;
     if fits && received.header("x-acs-content-sha256") == hash {
         return Ok(());
     }

@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use super::error::ApiError;
 use super::request::{Action, Received};
+use crate::provider::digest::hmac_sha256_hex;
 use crate::provider::huawei::sign;
 use crate::sim::alibaba::{Key, Text};
 
@@ -86,7 +87,7 @@ fn check_signature(received: &Received<'_>, claimed: &Claimed<'_>, key: &Key) ->
     let canonical = sign::SignRequest::new(method, path, &query, &headers, &hash).canonical_request();
     let to_sign = sign::string_to_sign(&canonical, received.header("x-sdk-date"));
     let in_order = claimed.signed.is_sorted();
-    if in_order && sign::signature(&key.secret, &to_sign) == claimed.signature {
+    if in_order && hmac_sha256_hex(&key.secret, &to_sign) == claimed.signature {
         return Ok(());
     }
     // An older form of the message, which shows the token that was signed.
