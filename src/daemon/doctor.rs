@@ -100,41 +100,41 @@ pub async fn examine(accounts: Vec<Account>) -> Vec<Diagnosis> {
 }
 
 async fn examine_account(account: Account) -> Diagnosis {
-    let mut findings = Vec::new();
-    let mut scopes = Vec::new();
+    let (mut findings, mut scopes) = (Vec::new(), Vec::new());
     for service in &account.services {
-        let calls = account.provider.calls(service);
-        let placeholder = placeholder(&account, service);
-        if key_refused(&findings) {
-            findings.extend(
-                calls
-                    .reading()
-                    .chain(beside(calls))
-                    .map(|action| not_asked(action, &placeholder, "the key is refused")),
-            );
-        } else if let Some(configured) = account.provider.configured_scopes(service) {
-            findings.extend(
-                calls.scopes.iter().map(|a| not_asked(a, &placeholder, "the regions are configured")),
-            );
-            scopes.extend(configured);
-        } else {
-            let answer = account.provider.scopes(service).await;
-            let mut found = step(calls.scopes, &placeholder, answer.as_ref().err());
-            if let Ok(list) = answer {
-                note_what_is_missing(&mut found, &list);
-                scopes.extend(list.scopes);
-            } else {
-                let rest = behind_the_regions(calls);
-                found.extend(rest.map(|action| not_asked(action, &placeholder, "no region is known")));
-            }
-            findings.extend(found);
-        }
+        let (found, known) = examine_service(&account, service, key_refused(&findings)).await;
+        findings.extend(found);
+        scopes.extend(known);
+        let (calls, placeholder) = (account.provider.calls(service), placeholder(&account, service));
         findings.extend(calls.renewal.iter().map(|action| not_asked(action, &placeholder, RENEWAL)));
     }
     findings.extend(examine_scopes(&account, scopes, key_refused(&findings)).await);
     findings.sort_by(|a, b| (a.action, &a.scope).cmp(&(b.action, &b.scope)));
     let clock_ahead = account.provider.clock_ahead();
     Diagnosis { account: account.name, provider: account.provider_name, clock_ahead, findings }
+}
+
+/// Where a service is, as far as this account may know.
+async fn examine_service(account: &Account, service: &str, refused: bool) -> (Vec<Finding>, Vec<Scope>) {
+    let (calls, placeholder) = (account.provider.calls(service), placeholder(account, service));
+    let skipped = |action, why| not_asked(action, &placeholder, why);
+    if refused {
+        let all = calls.reading().chain(beside(calls));
+        return (all.map(|action| skipped(action, "the key is refused")).collect(), Vec::new());
+    }
+    if let Some(configured) = account.provider.configured_scopes(service) {
+        let regions = calls.scopes.iter().map(|action| skipped(action, "the regions are configured"));
+        return (regions.collect(), configured);
+    }
+    let answer = account.provider.scopes(service).await;
+    let mut findings = step(calls.scopes, &placeholder, answer.as_ref().err());
+    let Ok(list) = answer else {
+        let rest = behind_the_regions(calls);
+        findings.extend(rest.map(|action| skipped(action, "no region is known")));
+        return (findings, Vec::new());
+    };
+    note_what_is_missing(&mut findings, &list);
+    (findings, list.scopes)
 }
 
 const RENEWAL: &str = "it is made for a renewal only";

@@ -19,6 +19,7 @@ use super::{Poller, Started};
 use crate::domain::due::{DueList, LaneId};
 use crate::domain::identity::{ResourceId, Scope};
 use crate::domain::policy::PollPolicy;
+use crate::domain::resource::Resource;
 use crate::domain::snapshot::Snapshot;
 
 /// What is polled from now on.
@@ -185,19 +186,24 @@ impl Poller {
             self.goes_on(flight, listing, Look::Listing { scope: index });
         }
         for resource in view.resources.iter() {
-            let look = || Look::Detail { scope: index, id: Arc::clone(&resource.id) };
-            match before.flights.details.remove(&(place, Arc::clone(&resource.id))) {
-                Some(flights) => {
-                    for flight in flights {
-                        self.goes_on(flight, details, look());
-                    }
-                }
-                None => {
-                    if let Some(due) = resource.due {
-                        self.due.schedule(details, due, look());
-                    }
-                }
-            }
+            let flights = before.flights.details.remove(&(place, Arc::clone(&resource.id)));
+            self.adopt_resource(resource, index, details, flights);
+        }
+    }
+
+    /// Looks that are under way go on; without one the next is planned as it was.
+    fn adopt_resource(
+        &mut self,
+        resource: &Resource,
+        scope: usize,
+        lane: LaneId,
+        flights: Option<Vec<Flight>>,
+    ) {
+        let look = || Look::Detail { scope, id: Arc::clone(&resource.id) };
+        match (flights, resource.due) {
+            (Some(flights), _) => flights.into_iter().for_each(|flight| self.goes_on(flight, lane, look())),
+            (None, Some(due)) => self.due.schedule(lane, due, look()),
+            (None, None) => {}
         }
     }
 

@@ -11,7 +11,7 @@ use crate::domain::renewal::attempt::ResourceKey;
 use crate::domain::snapshot::Snapshot;
 use crate::visible::shortened;
 use crate::web::context::PageContext;
-use crate::web::planned::entries;
+use crate::web::planned::{Entry, entries};
 use crate::web::query::pairs;
 
 /// So many of those that share an id are offered.
@@ -128,33 +128,47 @@ pub fn order_page(
     now: DateTime<Utc>,
     context: &PageContext<'_>,
 ) -> RenewalPage {
-    let w = context.tongue.words;
-    let r = w.renewal;
-    let notice = notice.map(|notice| ("critical", text_of(&notice, w)));
+    let words = context.tongue.words;
     let here = ordering.found.first().map(order_link);
     let page = RenewalPage {
-        title: r.order_title.to_owned(),
-        notice,
+        title: words.renewal.order_title.to_owned(),
+        notice: notice.map(|notice| ("critical", text_of(&notice, words))),
         ..empty(here.as_deref().unwrap_or("order"), now, context)
     };
     let [key] = ordering.found else {
-        let choice = |key: &ResourceKey| {
-            (context.tongue.keep(order_link(key)), shortened(&key.to_string(), 200).into_owned())
-        };
-        let choices = ordering.found.iter().take(CHOICES).map(choice).collect();
-        return RenewalPage { choices, lead: Some(r.order_which), ..page };
+        let choices = choices(ordering.found, context);
+        return RenewalPage { choices, lead: Some(words.renewal.order_which), ..page };
     };
-    let board = context.renewals;
-    let found = board
-        .and_then(|board| entries(board).find(|entry| entry.step.is_some() && entry.resource() == Some(key)));
-    let Some(entry) = found else {
-        return RenewalPage { notice: Some(("critical", r.not_planned.to_owned())), ..page };
+    let planned = |entry: &Entry<'_>| entry.step.is_some() && entry.resource() == Some(key);
+    match context.renewals.and_then(|board| entries(board).find(planned)) {
+        Some(entry) => planned_page(&entry, key, ordering, page, now, context),
+        None => RenewalPage { notice: Some(("critical", words.renewal.not_planned.to_owned())), ..page },
+    }
+}
+
+fn choices(found: &[ResourceKey], context: &PageContext<'_>) -> Vec<(String, String)> {
+    let choice = |key: &ResourceKey| {
+        (context.tongue.keep(order_link(key)), shortened(&key.to_string(), 200).into_owned())
     };
-    let row = row(&entry, now, context, w);
+    found.iter().take(CHOICES).map(choice).collect()
+}
+
+/// The page of a resource that has a place in the plan.
+fn planned_page(
+    entry: &Entry<'_>,
+    key: &ResourceKey,
+    ordering: &Ordering<'_>,
+    page: RenewalPage,
+    now: DateTime<Utc>,
+    context: &PageContext<'_>,
+) -> RenewalPage {
+    let words = context.tongue.words;
+    let r = words.renewal;
+    let row = row(entry, now, context, words);
     let resource = context.tongue.keep(format!("../{}", resource_link(key)));
     let can = entry.can_order();
     let may = *ordering.viewer != Viewer::Reader;
-    let about = about(&entry);
+    let about = about(entry);
     let token = ("token", (ordering.token)(&about.each_ref().map(String::as_str)));
     let form = || Form {
         title: r.decide,
@@ -169,7 +183,7 @@ pub fn order_page(
         chip: Some((row.class, row.state)),
         lead: Some(r.order_explained),
         why: row.why,
-        facts: facts(&entry, context, w),
+        facts: facts(entry, context, words),
         form: (can && may).then(form),
         command: (can && !may).then(|| format!("notafter renew {}", quoted(&key.resource_id))),
         ..page
