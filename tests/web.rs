@@ -23,7 +23,7 @@ use notafter::web::server::{self, Limits};
 use notafter::web::view::View;
 use notafter::web::{self, AppState};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
@@ -393,8 +393,8 @@ async fn fifty_scrapers_at_once_cause_at_most_two_renderings() {
     assert!(metrics.renderings() <= 2, "{}", metrics.renderings());
 }
 
-#[tokio::test]
-async fn pages_that_take_long_hold_up_no_scrape() {
+/// A port whose pages are made once the first of these is dropped; the second counts those that were begun.
+async fn port_of_slow_pages(limits: Limits) -> (mpsc::Sender<()>, Arc<AtomicUsize>, Arc<Port>) {
     let (snapshot, receiver) = watch::channel(Arc::new(snapshot(700)));
     let (open, gate) = mpsc::channel::<()>();
     let (gate, begun) = (Mutex::new(gate), Arc::new(AtomicUsize::new(0)));
@@ -406,7 +406,58 @@ async fn pages_that_take_long_hold_up_no_scrape() {
         Utc::now()
     });
     let view = View { now, ..view(&receiver) };
-    let port = Arc::new(Port::with(Limits::default(), metrics(), snapshot, view).await);
+    (open, begun, Arc::new(Port::with(limits, metrics(), snapshot, view).await))
+}
+
+/// Asks for the page from this address of the machine. What comes back first; nothing: the connection was closed.
+async fn page_reader(port: SocketAddr, from: &str) -> String {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(from.parse().expect("an address")).expect("bound");
+    let mut stream = socket.connect(port).await.expect("connected");
+    let mut head = [0; 4096];
+    let _ = stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let read = stream.read(&mut head).await.unwrap_or(0);
+    // stays, as a browser does
+    tokio::spawn(async move { stream.read(&mut [0; 1]).await });
+    String::from_utf8_lossy(&head[..read]).into_owned()
+}
+
+#[tokio::test]
+async fn readers_who_wait_for_pages_leave_room_for_scrapes_and_for_others() {
+    let limits = Limits { connections: 64, ..Limits::default() };
+    let (open, begun, port) = port_of_slow_pages(limits).await;
+    let mut crowd = JoinSet::new();
+    for _ in 0..200 {
+        crowd.spawn(page_reader(port.address, "127.0.0.1:0"));
+    }
+    let quick = async {
+        // all but a few are answered at once
+        let mut answers = Vec::new();
+        while answers.len() < 180 {
+            answers.push(crowd.join_next().await.expect("still some").expect("no panic"));
+        }
+        for _ in 0..5 {
+            assert_eq!(port.ask("GET", "/metrics", "accept-encoding: gzip\r\n").await.status, 200);
+        }
+        answers
+    };
+    let answers = timeout(Duration::from_secs(20), quick).await.expect("scrapes go on");
+    for answer in answers.iter().filter(|answer| !answer.is_empty()) {
+        assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 5\r\n"), "{answer}");
+    }
+    assert!(begun.load(Ordering::SeqCst) <= 2, "the other pages wait for their turn");
+    let other = tokio::spawn(page_reader(port.address, "127.0.0.2:0"));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!other.is_finished(), "whoever else comes waits for a turn");
+    drop(open);
+    assert!(other.await.expect("no panic").starts_with("HTTP/1.1 200 "));
+    let late = crowd.join_all().await;
+    assert!(late.iter().any(|answer| answer.starts_with("HTTP/1.1 200 ")), "{late:?}");
+}
+
+#[tokio::test]
+async fn pages_that_take_long_hold_up_no_scrape() {
+    let (open, begun, port) = port_of_slow_pages(Limits::default()).await;
     let mut pages = JoinSet::new();
     for path in ["/", "/", "/api/v1/certificates", "/api/v1/scopes", "/"] {
         let port = Arc::clone(&port);
@@ -550,4 +601,13 @@ async fn requests_that_are_cut_short_leave_the_port_as_it_was() {
     }
     let answer = timeout(Duration::from_secs(5), port.ask("GET", "/-/healthy", "")).await.expect("in time");
     assert_eq!(answer.status, 200);
+}
+
+#[test]
+fn the_unit_allows_as_many_files_as_connections_may_be_and_the_rest() {
+    let unit = include_str!("../systemd/notafter.service");
+    let files = unit.lines().find_map(|line| line.strip_prefix("LimitNOFILE=")).expect("a limit");
+    let files: usize = files.parse().expect("a number");
+    // the web port and the control socket
+    assert!(files >= 2 * Limits::default().connections + 1024, "{files}");
 }

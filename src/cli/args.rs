@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -56,7 +57,7 @@ pub struct Arguments {
 #[derive(Debug, Args)]
 pub struct Global {
     /// Configuration file [default: /etc/notafter/config.toml, then ./config.toml]
-    #[arg(long, value_name = "FILE", env = "NOTAFTER_CONFIG", global = true)]
+    #[arg(long, value_name = "FILE", env = "NOTAFTER_CONFIG", value_parser = OsStringValueParser::new().map(PathBuf::from), global = true)]
     pub config: Option<PathBuf>,
     /// What to log: a level, and levels of parts, as in `info,hyper=warn` [default: info for run, else error]
     #[arg(long, value_name = "LEVELS", value_parser = Levels::parse, global = true)]
@@ -475,8 +476,22 @@ where
     I: IntoIterator<Item = OsString>,
 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let parsed = Arguments::try_parse_from(&arguments).and_then(judged);
+    let parsed = Arguments::try_parse_from(&arguments).and_then(|parsed| named(parsed, &arguments));
+    let parsed = parsed.and_then(judged);
     parsed.map_err(|error| Refusal { exit: exit_of(&error, &arguments), error })
+}
+
+/// Of the configuration, an empty name in the environment is none; on the command line it is a mistake.
+fn named(mut parsed: Arguments, arguments: &[OsString]) -> Result<Arguments, clap::Error> {
+    if parsed.global.config.as_ref().is_none_or(|file| !file.as_os_str().is_empty()) {
+        return Ok(parsed);
+    }
+    let apart = arguments.windows(2).any(|pair| pair[0] == "--config" && pair[1].is_empty());
+    if apart || arguments.iter().any(|argument| argument == "--config=") {
+        return Err(Arguments::command().error(ErrorKind::InvalidValue, "--config needs the name of a file"));
+    }
+    parsed.global.config = None;
+    Ok(parsed)
 }
 
 /// Refuses what clap cannot see: values that do not fit together.
@@ -568,6 +583,8 @@ mod tests {
             ("an unknown command", &["chekc"], 64),
             ("an unknown flag", &["run", "--bogus"], 64),
             ("a missing id", &["explain"], 64),
+            ("a configuration without a name", &["--config", "", "run"], 64),
+            ("the same in one word", &["run", "--config="], 64),
             ("a bad level", &["--log-level", "inof", "run"], 64),
             ("a bad level of check", &["--log-level", "inof", "check"], 3),
             ("an unknown flag of check", &["check", "--bogus"], 3),

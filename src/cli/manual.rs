@@ -40,7 +40,7 @@ const FILES: Entries = &[
 ];
 
 const ENVIRONMENT: Entries = &[
-    ("NOTAFTER_CONFIG", "Configuration file, as with --config."),
+    ("NOTAFTER_CONFIG", "Configuration file, as with --config; empty: not set."),
     ("STATE_DIRECTORY, RUNTIME_DIRECTORY", "Set by systemd: folders of the store and of the control socket."),
     (
         "CREDENTIALS_DIRECTORY",

@@ -27,6 +27,7 @@ pub(super) struct Made {
     name: Arc<str>,
     /// What was written about it then, as one number.
     mark: u64,
+    /// By its own filters or by a rule about renewals.
     tags_needed: bool,
     provider: Arc<dyn Provider>,
 }
@@ -37,14 +38,14 @@ impl Made {
         let made = |(account, configured): (&Account, &config::Account)| Self {
             name: Arc::clone(&account.name),
             mark: configured.mark,
-            tags_needed: tags_needed(configured),
+            tags_needed: tags_needed(configured, config),
             provider: Arc::clone(&account.provider),
         };
         accounts.iter().zip(&config.accounts).map(made).collect()
     }
 
-    fn is_still(&self, account: &config::Account) -> bool {
-        *self.name == *account.name && self.mark == account.mark && self.tags_needed == tags_needed(account)
+    fn is_still(&self, account: &config::Account, tags_needed: bool) -> bool {
+        *self.name == *account.name && self.mark == account.mark && self.tags_needed == tags_needed
     }
 }
 
@@ -72,19 +73,20 @@ pub(super) fn rebuild_accounts(
     let (mut built, mut errors) = (Vec::new(), Vec::new());
     for account in &config.accounts {
         let name: Arc<str> = account.name.as_str().into();
+        let tags_needed = tags_needed(account, config);
         let order = Order {
             account: &name,
             settings: account.settings.as_ref(),
             regions: account.regions.as_deref(),
             projects: account.projects.as_deref(),
-            tags_needed: tags_needed(account) || renewal_needs_tags(config),
+            tags_needed,
             rate_limit: account.rate_limit,
             proxy: account.proxy.as_ref().map(ProxyUrl::expose),
             http,
             secret: &secret,
             env,
         };
-        let known = made.iter().find(|made| made.is_still(account));
+        let known = made.iter().find(|made| made.is_still(account, tags_needed));
         let provider = match known {
             Some(made) => Ok(Arc::clone(&made.provider)),
             None => account.provider.build.map_or(Err(BuildError::NotBuilt), |build| build(&order)),
@@ -103,15 +105,11 @@ pub(super) fn rebuild_accounts(
     if errors.is_empty() { Ok(built) } else { Err(errors) }
 }
 
-/// Without tags its filters cannot be decided.
-fn tags_needed(account: &config::Account) -> bool {
-    let mut labels = account.include.iter().chain(&account.exclude).flat_map(Matcher::labels);
-    labels.any(|label| matches!(label, Label::Tag(_)))
-}
-
-/// Without tags nobody knows what may be renewed.
-fn renewal_needs_tags(config: &Config) -> bool {
-    let mut labels = config.renewal.allow.iter().flat_map(|rule| rule.matcher.labels());
+/// Without tags its filters cannot be decided, or nobody knows what may be renewed.
+fn tags_needed(account: &config::Account, config: &Config) -> bool {
+    let filters = account.include.iter().chain(&account.exclude);
+    let rules = config.renewal.allow.iter().map(|rule| &rule.matcher);
+    let mut labels = filters.chain(rules).flat_map(Matcher::labels);
     labels.any(|label| matches!(label, Label::Tag(_)))
 }
 
@@ -128,4 +126,50 @@ fn places(account: &config::Account) -> u64 {
         .iter()
         .flat_map(|(kind, ids)| std::iter::once(*kind).chain(ids.iter().flatten().map(String::as_str)));
     stable_hash(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::telemetry::Telemetry;
+
+    const ACCOUNT: &str = r#"
+        [[account]]
+        name = "prod"
+        provider = "alibaba"
+        credentials = { access_key_id = "id", access_key_secret = { env = "S" } }
+    "#;
+
+    fn read(more: &str) -> Config {
+        let text = format!("{ACCOUNT}{more}");
+        config::parse(&text, "test").unwrap_or_else(|problems| panic!("{more}: {problems}"))
+    }
+
+    #[test]
+    fn an_account_is_made_anew_when_something_that_it_was_made_of_is_different() {
+        let rule = |matcher: &str| format!("[[renewal.allow]]\nmatch = '{matcher}'\nwindow = \"cloud\"\n");
+        let (tagged, plain) = (rule("tag:env=\"x\""), rule("cloud_service=\"redis\""));
+        let filtered = "include = ['tag:env=\"x\"']\n".to_owned();
+        for (name, before, now, same) in [
+            ("nothing", "", "", true),
+            ("a rule without tags", "", &*plain, true),
+            ("a rule that asks for a tag", &plain, &tagged, false),
+            ("no rule asks for a tag any more", &tagged, "", false),
+            ("another rule that asks for a tag", &tagged, &(tagged.clone() + &tagged), true),
+            ("a filter that asks for a tag", "", &filtered, false),
+            ("what it watches", "", "services = [\"redis\"]\n", true),
+            ("what it may spend", "", "rate_limit = 1\n", false),
+        ] {
+            let http = Http::new(Duration::from_secs(1), 1, Clock::system(), Arc::new(Telemetry::new()));
+            let env = |_: &str| Some("secret".to_owned());
+            let before = read(before);
+            let old = build_accounts(&before, &http, &env).expect("made");
+            let made = Made::of_all(&before, &old);
+            let new = rebuild_accounts(&read(now), &http, &env, &made).expect("made");
+            assert_eq!(Arc::ptr_eq(&old[0].provider, &new[0].provider), same, "{name}");
+        }
+    }
 }

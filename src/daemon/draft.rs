@@ -74,6 +74,8 @@ pub(super) struct Known {
     pub(super) guard: Guard,
     /// As configured; `None`: the service manager opened the sockets.
     pub(super) listen: Option<Vec<SocketAddr>>,
+    /// What the service manager opened instead.
+    handed_over: Vec<SocketAddr>,
 }
 
 /// What a draft is made of besides the configuration.
@@ -105,10 +107,12 @@ impl Draft {
         let made = same.map_or(&[][..], |before| &before.made);
         let accounts = rebuild_accounts(&config, &http, env, made).map_err(DaemonError::Accounts)?;
         let told = Told::of(&config, env)?;
+        let handed_over = before.map(|before| before.handed_over.clone()).unwrap_or_default();
         let guard = match before.filter(|before| Arc::ptr_eq(&before.config, &config)) {
             Some(before) => before.guard.clone(),
             None => guard(&config.web, clock, before)?,
         };
+        warn_of_readable_passwords(if passed { &handed_over } else { &config.web.listen }, &guard);
         let listen = (!passed).then(|| config.web.listen.clone());
         let listeners = listeners(listen.as_deref().unwrap_or_default(), held)?;
         let made = Made::of_all(&config, &accounts);
@@ -120,8 +124,15 @@ impl Draft {
             renewed: Renewed { policy: config.renewal.clone(), page },
             shown: Shown::of(&config, explainer),
             listeners,
-            known: Known { config, http, made, limits, guard, listen },
+            known: Known { config, http, made, limits, guard, listen, handed_over },
         })
+    }
+
+    /// The service manager opened these for the first draft and for all that follow.
+    pub(super) fn is_handed(&mut self, sockets: &[TcpListener]) {
+        let places = sockets.iter().filter_map(|socket| socket.local_addr().ok());
+        self.known.handed_over = places.collect();
+        warn_of_readable_passwords(&self.known.handed_over, &self.known.guard);
     }
 }
 
@@ -182,19 +193,28 @@ fn guard(web: &Web, clock: &Clock, before: Option<&Known>) -> Result<Guard, TlsE
     if let Some(ends) = tls.as_ref().and_then(|tls| tls.ends()).filter(|ends| *ends <= clock.now()) {
         tracing::warn!(%ends, "the certificate of the web port has expired: nobody who verifies it gets an answer");
     }
-    let open = web.listen.iter().find(|address| !address.ip().to_canonical().is_loopback());
-    if let (Some(address), None, false) = (open, &tls, web.users.is_empty()) {
-        tracing::warn!(
-            %address,
-            "passwords of users cross the network readable: set [web] tls, or listen on 127.0.0.1 behind a proxy with TLS"
-        );
-    }
     // who is known already is not asked to prove it again
     let same = before.filter(|before| is_same(&before.config.web.users, &web.users));
     let new = || Users::new(web.users.iter().map(|(name, hash)| (name.as_str(), hash)));
     let users = same.map_or_else(|| Arc::new(new()), |before| Arc::clone(&before.guard.users));
     let only_tls = Guard::may_insist(tls.is_some(), web.external_url.as_deref());
     Ok(Guard { tls, users, only_tls })
+}
+
+/// `places`: where the port really is, whoever opened it.
+fn warn_of_readable_passwords(places: &[SocketAddr], guard: &Guard) {
+    if let Some(address) = readable(places, guard) {
+        tracing::warn!(
+            %address,
+            "passwords of users cross the network readable: set [web] tls, or listen on 127.0.0.1 behind a proxy with TLS"
+        );
+    }
+}
+
+/// Where others reach the port and send passwords in plain text.
+fn readable<'p>(places: &'p [SocketAddr], guard: &Guard) -> Option<&'p SocketAddr> {
+    let mut open = places.iter().filter(|address| !address.ip().to_canonical().is_loopback());
+    open.next().filter(|_| guard.tls.is_none() && !guard.users.is_empty())
 }
 
 fn is_same(one: &BTreeMap<String, Secret>, other: &BTreeMap<String, Secret>) -> bool {
@@ -234,4 +254,53 @@ pub(super) fn view_settings(config: &Config) -> ViewSettings {
     };
     let timezone = config.alert.timezone;
     ViewSettings { timezone, thresholds: Box::new(thresholds), accounts, poll: config.poll.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::telemetry::Telemetry;
+
+    #[test]
+    fn passwords_are_readable_where_the_port_really_is() {
+        let hash = Secret::new("$2b$04$nyRhhoSMDpRYK9H4OlQqfu5HBjPWFBMdNLtLsd1FUaBJLnWGWzD9e");
+        let users = || Arc::new(Users::new([("alice", &hash)]));
+        for (name, places, users, want) in [
+            ("nobody is asked", &["192.0.2.1:9809"][..], Arc::default(), None),
+            (
+                "this machine alone",
+                &["127.0.0.1:9809", "[::1]:9809", "[::ffff:127.0.0.1]:9809"],
+                users(),
+                None,
+            ),
+            ("all addresses", &["127.0.0.1:9809", "0.0.0.0:9809"], users(), Some("0.0.0.0:9809")),
+            ("no place yet", &[], users(), None),
+        ] {
+            let places: Vec<SocketAddr> = places.iter().map(|place| place.parse().expect("one")).collect();
+            let guard = Guard { users, ..Guard::default() };
+            assert_eq!(readable(&places, &guard).map(ToString::to_string).as_deref(), want, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_handed_over_is_known_to_every_draft_that_follows() {
+        let config = || {
+            let account = "[[account]]\nname = 'a'\nprovider = 'alibaba'\n\
+                           credentials = { access_key_id = 'i', access_key_secret = { env = 'S' } }\n";
+            crate::config::parse(account, "test").expect("good")
+        };
+        let clock = Clock::system();
+        let http = |poll: &PollPolicy| {
+            Http::new(poll.timeout, poll.concurrency, Clock::system(), Arc::new(Telemetry::new()))
+        };
+        let env = |_: &str| Some("secret".to_owned());
+        let socket = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let place = socket.local_addr().expect("bound");
+        let mut first = Draft::make(config(), http, &clock, None, true, None, &env).expect("made");
+        first.is_handed(&[socket]);
+        let next = Draft::make(config(), http, &clock, Some(&first.known), true, None, &env).expect("made");
+        assert_eq!((next.known.handed_over, next.known.listen), (vec![place], None));
+    }
 }

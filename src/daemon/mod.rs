@@ -147,7 +147,8 @@ impl Daemon {
         };
         let passed = !sockets.is_empty();
         let means = Means { clock: &clock, before: None, passed, held: &[], explainer, env };
-        let draft = Draft::make(Arc::new(config), http, &means)?;
+        let mut draft = Draft::make(Arc::new(config), http, &means)?;
+        draft.is_handed(&sockets);
         let control = control(control_socket.as_deref()).await?;
         let started_at = clock.now();
         let metrics = Arc::new(MetricsPage::new(Arc::clone(&telemetry), draft.poll.clone(), started_at));

@@ -173,6 +173,19 @@ impl Telemetry {
         self.changed();
     }
 
+    /// Takes the counters of an account's calls away, once it is no longer configured. How long calls took stays as long as
+    /// another account makes the same calls.
+    pub fn forget_account(&self, provider: &str, account: &str) {
+        let of_account = |known: &Call| *known.provider == *provider && *known.account == *account;
+        self.calls.remove_all(of_account, |tally| tally.leave(&self.registry));
+        let of_nobody = |known: &Action| {
+            let by = |call: &Call| call.provider == known.provider && call.action == known.action;
+            *known.provider == *provider && !self.calls.has(by)
+        };
+        self.durations.remove_all(of_nobody, |durations| series::remove(&self.registry, durations));
+        self.changed();
+    }
+
     /// Takes the counters of a scope away, once it is no longer configured or no longer listed.
     pub fn forget_scope(&self, scope: &Scope) {
         self.scopes.remove(|known| known.cmp(scope), |tally| tally.leave(&self.registry));
@@ -377,9 +390,36 @@ mod tests {
     }
 
     #[test]
+    fn a_forgotten_account_is_gone_and_the_times_of_calls_that_nobody_makes_any_more() {
+        let telemetry = Telemetry::new();
+        for (provider, account, action) in
+            [("p", "a", "List"), ("p", "a", "Detail"), ("p", "b", "List"), ("q", "a", "Detail")]
+        {
+            telemetry.call(provider, account, action, Duration::ZERO);
+            telemetry.call_failed(provider, account, action, Reason::Timeout);
+        }
+        telemetry.forget_account("p", "a");
+        telemetry.forget_account("p", "nobody");
+        let left = [
+            r#"{action="Detail",cloud_account="a",cloud_provider="q"} 1"#,
+            r#"{action="List",cloud_account="b",cloud_provider="p"} 1"#,
+        ];
+        assert_eq!(counted(&telemetry, API_REQUESTS), left);
+        assert_eq!(samples(&telemetry, API_ERRORS), 2 * Reason::ALL.len());
+        let times = telemetry.text().of(API_DURATION.name).unwrap_or_default().to_owned();
+        for (action, provider, want) in [("Detail", "p", false), ("List", "p", true), ("Detail", "q", true)] {
+            let one = format!("_count{{action=\"{action}\",cloud_provider=\"{provider}\"}} ");
+            assert_eq!(times.contains(&one), want, "{one}\n{times}");
+        }
+        telemetry.preset_account("p", "a", &["Detail"]);
+        assert_eq!(counted(&telemetry, API_REQUESTS), left, "it begins at 0");
+        assert_eq!(samples(&telemetry, API_REQUESTS), 3);
+    }
+
+    #[test]
     fn every_change_is_in_the_next_text_and_without_one_it_is_the_same() {
         let telemetry = Telemetry::new();
-        let changes: [(&str, &dyn Fn()); 16] = [
+        let changes: [(&str, &dyn Fn()); 17] = [
             ("call", &|| telemetry.call("p", "a", "x", Duration::ZERO)),
             ("failed call", &|| telemetry.call_failed("p", "a", "x", Reason::Refused)),
             ("round", &|| telemetry.round(&scope("rds"))),
@@ -396,6 +436,7 @@ mod tests {
             ("refused renewal", &|| telemetry.renewal_refused(&scope("redis"), Refusal::Locked)),
             ("renewals", &|| telemetry.preset_renewals(&scope("rds"))),
             ("forgotten scope", &|| telemetry.forget_scope(&scope("redis"))),
+            ("forgotten account", &|| telemetry.forget_account("p", "a")),
         ];
         for (name, change) in changes {
             let before = telemetry.text();

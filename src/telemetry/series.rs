@@ -105,9 +105,9 @@ pub(super) fn observe(histogram: &Histogram, took: Duration) {
 }
 
 /// Takes a series off the page.
-pub(super) fn remove(registry: &Registry, counter: &IntCounter) {
-    if let Err(error) = registry.unregister(Box::new(counter.clone())) {
-        error!(%error, "a counter could not be taken off the metrics page");
+pub(super) fn remove<C: Collector + Clone + 'static>(registry: &Registry, metric: &C) {
+    if let Err(error) = registry.unregister(Box::new(metric.clone())) {
+        error!(%error, "a series could not be taken off the metrics page");
     }
 }
 

@@ -44,4 +44,16 @@ impl<K, V> Table<K, V> {
             leave(rows.remove(found).1);
         }
     }
+
+    /// Takes all rows away that are meant, in the same way.
+    pub(super) fn remove_all(&self, meant: impl Fn(&K) -> bool, leave: impl Fn(&V)) {
+        let mut rows = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        rows.extract_if(.., |(key, _)| meant(key)).for_each(|(_, value)| leave(&value));
+    }
+
+    /// Whether there is a row that is meant.
+    pub(super) fn has(&self, meant: impl Fn(&K) -> bool) -> bool {
+        let rows = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        rows.iter().any(|(key, _)| meant(key))
+    }
 }

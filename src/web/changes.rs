@@ -21,9 +21,12 @@ use super::api::status::{StoreStatus, status};
 use super::inside::Asked;
 use super::inside::ReloadRefused;
 use super::json::{List, to_text};
+use super::page::quiet::Done;
 use super::query::Given;
 use super::refusal::Refusal;
+use super::renewals::person_in;
 use super::view::{Shown, headers, list, read_only};
+use crate::domain::alert::silence::SilenceRow;
 use crate::notifier::desk::DeskError;
 use crate::visible::shortened;
 
@@ -109,18 +112,19 @@ async fn show_notifications(State(shown): State<Shown>, RawQuery(query): RawQuer
     Ok(list(&notifications(rows, query.limit)))
 }
 
-async fn retry(_: MayChange, State(shown): State<Shown>, Path(id): Path<String>) -> Answer {
+async fn retry(may: MayChange, State(shown): State<Shown>, Path(id): Path<String>) -> Answer {
     let found = shown.view.inside.alerting()?.desk.retry(&id).await.map_err(refused)?;
-    settled(found, &id, "queued")
+    settled(found, &id, "queued", (&may, Done::Retried))
 }
 
-async fn discard(_: MayChange, State(shown): State<Shown>, Path(id): Path<String>) -> Answer {
+async fn discard(may: MayChange, State(shown): State<Shown>, Path(id): Path<String>) -> Answer {
     let found = shown.view.inside.alerting()?.desk.discard(&id).await.map_err(refused)?;
-    settled(found, &id, "superseded")
+    settled(found, &id, "superseded", (&may, Done::Dropped))
 }
 
-fn settled(found: bool, id: &str, state: &str) -> Answer {
+fn settled(found: bool, id: &str, state: &str, (may, done): (&MayChange, Done)) -> Answer {
     if found {
+        told_settled(id, may, done);
         return Ok(list(&json!({"id": id, "state": state})));
     }
     let id = shortened(id, 60);
@@ -129,7 +133,12 @@ fn settled(found: bool, id: &str, state: &str) -> Answer {
     )))
 }
 
-async fn test(_: MayChange, State(shown): State<Shown>, body: Bytes) -> Answer {
+/// Puts down in the log who had a message settled that was given up.
+pub(super) fn told_settled(id: &str, may: &MayChange, done: Done) {
+    tracing::info!(id, by = may.who(), what = done.as_str(), "a message that was given up was settled");
+}
+
+async fn test(may: MayChange, State(shown): State<Shown>, body: Bytes) -> Answer {
     #[derive(serde::Deserialize, Default)]
     #[serde(deny_unknown_fields, default)]
     struct Wanted {
@@ -137,6 +146,8 @@ async fn test(_: MayChange, State(shown): State<Shown>, body: Bytes) -> Answer {
     }
     let wanted: Wanted = if body.is_empty() { Wanted::default() } else { read(&body)? };
     let tested = shown.view.inside.alerting()?.desk.test(wanted.channel.as_deref()).await.map_err(refused)?;
+    let channels = tested.iter().map(|one| &*one.channel).collect::<Vec<_>>().join(", ");
+    tracing::info!(by = may.who(), channels, "channels were tested");
     Ok(list(&List { items: tested.into_iter().map(TestedItem::from).collect::<Vec<_>>(), next: None }))
 }
 
@@ -159,25 +170,33 @@ async fn show_silences(State(shown): State<Shown>, RawQuery(query): RawQuery) ->
     Ok(list(&silences(rows, &query, (shown.view.now)())))
 }
 
-async fn add_silence(_: MayChange, State(shown): State<Shown>, body: Bytes) -> Answer {
+async fn add_silence(may: MayChange, State(shown): State<Shown>, body: Bytes) -> Answer {
     let alerting = shown.view.inside.alerting()?;
     let now = (shown.view.now)();
     let wanted: NewSilence = read(&body)?;
+    let author = person_in(&may, "author", Some(&wanted.author))?;
+    let wanted = NewSilence { author, ..wanted };
     let row = wanted.into_row((alerting.silence_id)(now), now).map_err(Refusal::bad_request)?;
     alerting.kept(async |store| store.add_silence(&row).await).await?;
-    tracing::info!(id = &*row.id, author = &*row.author, ends_at = %row.ends_at, "a silence was added");
+    told_added(&row, &may);
     alerting.ask.notify_one();
     Ok((StatusCode::CREATED, list(&SilenceItem::new(&row, now))).into_response())
 }
 
-async fn end_silence(_: MayChange, State(shown): State<Shown>, Path(id): Path<String>) -> Answer {
+/// Puts down in the log who added a silence.
+pub(super) fn told_added(row: &SilenceRow, may: &MayChange) {
+    let SilenceRow { id, author, ends_at, .. } = row;
+    tracing::info!(id = &**id, author = &**author, by = may.who(), %ends_at, "a silence was added");
+}
+
+async fn end_silence(may: MayChange, State(shown): State<Shown>, Path(id): Path<String>) -> Answer {
     let alerting = shown.view.inside.alerting()?;
     let now = (shown.view.now)();
     if !alerting.kept(async |store| store.end_silence(&id, now).await).await? {
         let id = shortened(&id, 60);
         return Err(Refusal::not_found(format!("no silence with the id `{id}` holds or is to come")));
     }
-    tracing::info!(id = &*id, "a silence was ended");
+    tracing::info!(id = &*id, by = may.who(), "a silence was ended");
     alerting.ask.notify_one();
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -1,17 +1,26 @@
 //! The control socket: the API for those who may open a file.
 //!
 //! Who may is up to the mode of the socket (0660) and of its folder. A socket that nobody listens on any more was left
-//! by a daemon that died, and is replaced; one that somebody answers on is never touched.
+//! by a daemon that died, and is replaced; one that somebody answers on is never touched. It answers from the moment on at
+//! which its mode is set, and of daemons that start at once only one gets it.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
+use tokio::time::sleep;
 
 /// Owner and group.
 const MODE: u32 = 0o660;
+/// So many connections may wait to be accepted.
+const BACKLOG: u32 = 1024;
+/// Another daemon that starts is waited for so many times,
+const TURNS: usize = 100;
+/// each time so long.
+const TURN: Duration = Duration::from_millis(50);
 /// Where it is unless somebody says otherwise and systemd gave no folder.
 const USUAL: &str = "/run/notafter/control.sock";
 
@@ -60,6 +69,8 @@ impl Socket {
     /// Somebody else listens there, or the system does not let us.
     pub async fn bind(path: &Path) -> Result<Self, SocketError> {
         let unusable = |source| SocketError::Unusable { path: path.to_owned(), source };
+        // until this one listens, or is not made
+        let _alone = alone_beside(path).await;
         match UnixStream::connect(path).await {
             Ok(_) => return Err(SocketError::Taken(path.to_owned())),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -68,9 +79,8 @@ impl Socket {
             }
             Err(error) => return Err(unusable(error)),
         }
-        let listener = UnixListener::bind(path).map_err(unusable)?;
-        let made = fs::set_permissions(path, Permissions::from_mode(MODE)).and_then(|()| identity(path));
-        made.map(|file| Self { listener: Some(listener), path: path.to_owned(), file }).map_err(unusable)
+        let (listener, file) = listen(path).map_err(unusable)?;
+        Ok(Self { listener: Some(listener), path: path.to_owned(), file })
     }
 
     /// What accepts connections; once.
@@ -92,6 +102,32 @@ impl Drop for Socket {
             tracing::debug!(%error, "the control socket was left behind");
         }
     }
+}
+
+/// Nobody can connect before it listens, and by then its mode is set: whatever umask there is, it was open to nobody else.
+fn listen(path: &Path) -> io::Result<(UnixListener, (u64, u64))> {
+    let socket = UnixSocket::new_stream()?;
+    socket.bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(MODE))?;
+    Ok((socket.listen(BACKLOG)?, identity(path)?))
+}
+
+/// Waits until no other daemon is making its socket in the same folder: two that look at once both see one that was left, and
+/// the slower one would remove the other's. `None`: that cannot be had here, or not in time; the socket matters more.
+async fn alone_beside(path: &Path) -> Option<File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = File::open(folder.unwrap_or(Path::new("."))).ok()?;
+    for _ in 0..TURNS {
+        match folder.try_lock() {
+            Ok(()) => return Some(folder),
+            Err(TryLockError::WouldBlock) => sleep(TURN).await,
+            Err(TryLockError::Error(error)) => {
+                tracing::debug!(%error, "the folder of the control socket cannot be locked");
+                return None;
+            }
+        }
+    }
+    None
 }
 
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
@@ -121,6 +157,61 @@ mod tests {
         assert_eq!(place(None, Some("/run/x:/run/y")), "/run/x/control.sock");
         assert_eq!(place(None, Some("")), USUAL);
         assert_eq!(place(None, None), USUAL);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn of_daemons_that_start_at_once_one_has_the_socket_and_keeps_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("control.sock");
+        for round in 0..50 {
+            drop(std::os::unix::net::UnixListener::bind(&path).expect("left by one that died"));
+            let start = || {
+                let path = path.clone();
+                tokio::spawn(async move { Socket::bind(&path).await })
+            };
+            let starts = [start(), start(), start()];
+            let mut living = Vec::new();
+            for started in starts {
+                match started.await.expect("no panic") {
+                    Ok(socket) => living.push(socket),
+                    Err(SocketError::Taken(_)) => {}
+                    Err(error) => panic!("{round}: {error}"),
+                }
+            }
+            assert_eq!(living.len(), 1, "round {round}");
+            UnixStream::connect(&path).await.expect("the one that has it answers");
+            drop(living);
+            assert!(!path.exists(), "round {round}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_somebody_else_locked_is_waited_for_and_then_done_without() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let held = File::open(folder.path()).expect("opened");
+        held.lock().expect("locked");
+        tokio::time::pause();
+        Socket::bind(&folder.path().join("control.sock")).await.expect("it comes about all the same");
+    }
+
+    #[test]
+    fn whoever_can_connect_finds_its_mode_set() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let within = runtime.enter();
+        for number in 0..2000 {
+            let path = folder.path().join(number.to_string());
+            let there = path.clone();
+            let visitor = std::thread::spawn(move || {
+                while std::os::unix::net::UnixStream::connect(&there).is_err() {
+                    std::hint::spin_loop();
+                }
+                fs::metadata(&there).expect("there").permissions().mode() & 0o777
+            });
+            let _listens = listen(&path).expect("bound");
+            assert_eq!(visitor.join().expect("no panic"), MODE);
+        }
+        drop(within);
     }
 
     #[tokio::test]

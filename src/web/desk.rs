@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task;
 
-/// So many answers are made at once; who comes then waits for a turn.
+/// So many answers are made at once; who comes then waits for a turn. How many may wait is up to `waiting`.
 const PLACES: usize = 2;
 
 /// Gives out places to work at. Cheap to clone.

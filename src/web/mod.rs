@@ -50,6 +50,7 @@ pub(crate) mod testing;
 pub mod users;
 pub mod view;
 mod visit;
+mod waiting;
 
 use std::fmt;
 use std::sync::Arc;

@@ -17,11 +17,13 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, post};
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::access::{CONTROL, MayChange};
 use super::api::silences::NewSilence;
-use super::form::Filled;
+use super::changes::{told_added, told_settled};
+use super::form::{Filled, Seal};
 use super::inside::Alerting;
 use super::page::order::{OrderQuery, resource_link};
 use super::page::quiet::{
@@ -90,7 +92,7 @@ impl Tools {
     /// For a page that was asked for like this.
     pub(super) fn new(shown: &Shown, viewer: Viewer, query: Option<&str>) -> Self {
         let done = pairs(query).flatten().find(|(name, _)| name == "done");
-        let done = done.and_then(|(_, word)| Done::read(&word));
+        let done = done.and_then(|(_, sealed)| read_done(&shown.seal, &sealed));
         let alerting = shown.view.inside.alerting.as_ref();
         let next_silence = alerting.map(|alerting| (alerting.silence_id)((shown.view.now)()));
         Self { shown: shown.clone(), viewer, done, next_silence: next_silence.unwrap_or_default() }
@@ -121,7 +123,7 @@ pub(super) async fn keep_quiet(
     let [key] = &found[..] else {
         return Err(Refusal::not_found("no resource of this identity is known"));
     };
-    let back = |done: Done| back_to(tongue, &resource_link(key), done, "told");
+    let back = |done: Done| back_to(&shown, tongue, &resource_link(key), (done, "told"));
     let seen = alerting.with_world(&snapshot, now, |world, memory| {
         let (scope, view) = snapshot.scopes.get_key_value(&key.scope())?;
         Some(acknowledgements(world, memory, scope, view.resources.get(&key.resource_id)?))
@@ -140,7 +142,7 @@ pub(super) async fn keep_quiet(
     let (wanted, done) = wanted(&filled, key, &seen, now)?;
     let row = NewSilence { author: by, comment, ..wanted }.into_row(id.into(), now);
     let row = row.map_err(Refusal::bad_request)?;
-    Ok(back(match add(&alerting, &row).await {
+    Ok(back(match add(&alerting, &row, &may).await {
         Ok(true) => done,
         Ok(false) => Done::Stale,
         Err(_) => Done::Away,
@@ -187,7 +189,10 @@ fn expression(key: &ResourceKey) -> String {
 }
 
 /// `false`: there is one with this id, so the form was sent before.
-async fn add(alerting: &Alerting, row: &SilenceRow) -> Result<bool, Refusal> {
+async fn add(alerting: &Alerting, row: &SilenceRow, may: &MayChange) -> Result<bool, Refusal> {
+    // one after the other: the store takes a second silence with the same id for a change of the first
+    static ADDING: Mutex<()> = Mutex::const_new(());
+    let adding = ADDING.lock().await;
     let added = alerting.kept(async |store| {
         if store.silences().await?.iter().any(|known| known.id == row.id) {
             return Ok(false);
@@ -197,7 +202,8 @@ async fn add(alerting: &Alerting, row: &SilenceRow) -> Result<bool, Refusal> {
     if !added.await? {
         return Ok(false);
     }
-    tracing::info!(id = &*row.id, author = &*row.author, ends_at = %row.ends_at, "a silence was added");
+    drop(adding);
+    told_added(row, may);
     seen_by_the_next_evaluation(alerting, |board| board.silences.iter().any(|known| known.id == row.id))
         .await;
     Ok(true)
@@ -209,7 +215,7 @@ async fn end(may: MayChange, tongue: Tongue, State(shown): State<Shown>, body: B
     let alerting = shown.view.inside.alerting()?;
     let now = (shown.view.now)();
     let id = filled.field("id");
-    let back = |done: Done| Ok(back_to(tongue, "./", done, "channels"));
+    let back = |done: Done| Ok(back_to(&shown, tongue, "./", (done, "channels")));
     let Ok(rows) = alerting.kept(async |store| store.silences().await).await else {
         return back(Done::Away);
     };
@@ -237,7 +243,7 @@ async fn settle(may: MayChange, tongue: Tongue, State(shown): State<Shown>, body
     let filled = Filled::read(&body);
     let desk = &shown.view.inside.alerting()?.desk;
     let id = filled.field("id");
-    let back = |done: Done| Ok(back_to(tongue, "./", done, "channels"));
+    let back = |done: Done| Ok(back_to(&shown, tongue, "./", (done, "channels")));
     let Ok(dead) = desk.messages(&[LetterState::Dead], LETTERS, None).await else {
         return back(Done::Away);
     };
@@ -255,12 +261,7 @@ async fn settle(may: MayChange, tongue: Tongue, State(shown): State<Shown>, body
     };
     match settled {
         Ok(true) => {
-            tracing::info!(
-                id,
-                by = may.who(),
-                what = done.as_str(),
-                "a message that was given up was settled"
-            );
+            told_settled(id, &may, done);
             back(done)
         }
         Ok(false) => back(Done::Stale),
@@ -276,10 +277,21 @@ async fn seen_by_the_next_evaluation(alerting: &Alerting, shows: impl Fn(&Board)
     timeout(SOON, board.wait_for(|board| shows(board))).await.ok();
 }
 
-fn back_to(tongue: Tongue, page: &str, done: Done, place: &str) -> Response {
+fn back_to(shown: &Shown, tongue: Tongue, page: &str, (done, place): (Done, &str)) -> Response {
     let between = if page.contains('?') { '&' } else { '?' };
-    let link = tongue.keep(format!("{page}{between}done={}#{place}", done.as_str()));
+    let seal = shown.seal.token(&about_done(done));
+    let link = tongue.keep(format!("{page}{between}done={}.{seal}#{place}", done.as_str()));
     (StatusCode::SEE_OTHER, [(LOCATION, link)]).into_response()
+}
+
+/// What became of a form stands in the address, and anybody can write a link: only what we wrote ourselves is said.
+fn read_done(seal: &Seal, sealed: &str) -> Option<Done> {
+    let (word, token) = sealed.split_once('.')?;
+    Done::read(word).filter(|done| seal.is_of(token, &about_done(*done)))
+}
+
+fn about_done(done: Done) -> [&'static str; 2] {
+    ["done", done.as_str()]
 }
 
 #[cfg(test)]

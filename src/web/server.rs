@@ -47,7 +47,9 @@ const LAST_WORD: Duration = Duration::from_millis(150);
 /// What a connection may cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// So many at once. Far below the number of files that a process may usually have open (1024).
+    /// So many at once. The control socket has as many beside the web port; each is an open file, so both together, and
+    /// what clouds, channels and the store need, take more than the 1024 that a process may have unless somebody says
+    /// otherwise: the unit does (`LimitNOFILE=`). Where none are left, nobody is accepted for a moment.
     pub connections: usize,
     /// A request's head has to be whole after this, and before it the handshake; an idle connection ends after it.
     pub head: Duration,
@@ -356,6 +358,7 @@ impl House {
         let (head, body) = request.into_parts();
         let (body, late) = Asked::new(body, Arc::clone(&visit), self.limits.body);
         let mut request = Request::from_parts(head, body);
+        request.extensions_mut().insert(visit.peer());
         let served = self.now();
         let answer = match served.guard.admit(&mut request, visit.peer()).await {
             Ok(()) => answers::answer(served.app.clone(), request).await?,

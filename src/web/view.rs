@@ -14,6 +14,7 @@ use axum::http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use chrono::{DateTime, Utc};
@@ -36,6 +37,7 @@ use super::page::tongue::Tongue;
 use super::query::{CertificatesQuery, ScopesQuery};
 use super::quiet::{self, Looks, Tools};
 use super::refusal::Refusal;
+use super::waiting::{self, WaitingRoom};
 use super::{api, calendar, changes, detail, json, operating, page, query, renewals};
 
 /// Nothing but our own style and pictures is loaded, nothing runs, and nobody frames the page.
@@ -161,6 +163,7 @@ pub fn router(view: Arc<View>, access: Access) -> Router {
         .merge(renewals::routes())
         .merge(quiet::routes())
         .merge(operating::routes())
+        .route_layer(from_fn_with_state(WaitingRoom::default(), waiting::wait))
         .with_state(Shown { view, access, desk: Desk::default(), seal: Seal::of_this_process() })
 }
 

@@ -2,34 +2,21 @@
 
 #![allow(clippy::unwrap_used)] // in a test, a panic is the message
 
+#[path = "../common/changing.rs"]
+mod changing;
 mod demo;
 mod removed;
+mod starting;
 mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
 use crate::support::{House, SECRET, is_described, openapi};
-
-/// Every path that changes something.
-const CHANGES: [(&str, &str); 13] = [
-    ("POST", "/api/v1/bundle"),
-    ("PUT", "/api/v1/log-level"),
-    ("DELETE", "/api/v1/log-level"),
-    ("POST", "/api/v1/silences"),
-    ("DELETE", "/api/v1/silences/sil_1"),
-    ("POST", "/api/v1/notifications/evt_1/retry"),
-    ("POST", "/api/v1/notifications/evt_1/discard"),
-    ("POST", "/api/v1/notifications/test"),
-    ("POST", "/api/v1/renewals"),
-    ("POST", "/api/v1/renewals/ren_1/approve"),
-    ("POST", "/api/v1/renewals/ren_1/reject"),
-    ("POST", "/renewals/ren_1"),
-    ("POST", "/renewals/order"),
-];
 
 fn items(list: &Value) -> &Vec<Value> {
     list["items"].as_array().unwrap_or_else(|| panic!("a list, not {list}"))
@@ -59,6 +46,25 @@ async fn people_see_what_is_told_and_change_it() {
     status_and_explain(&house, item).await;
     the_port_changes_nothing(&house).await;
     nothing_secret_is_said(&house).await;
+    the_log_says_who_changed_what(&house);
+}
+
+fn the_log_says_who_changed_what(house: &House) {
+    let log = house.log();
+    for what in [
+        "a silence was added",
+        "a silence was ended",
+        "a message that was given up was settled",
+        "channels were tested",
+    ] {
+        let mut lines = log.lines().filter(|line| line.contains(what)).peekable();
+        assert!(lines.peek().is_some(), "{what}:\n{log}");
+        assert!(lines.all(|line| line.contains("by=\"control socket\"")), "{what}:\n{log}");
+    }
+    assert!(log.contains("author=\"alice (control socket)\""), "{log}");
+    for what in ["retried", "dropped"] {
+        assert!(log.contains(&format!("what=\"{what}\"")), "{what}:\n{log}");
+    }
 }
 
 async fn every_answer_is_as_described(house: &House) {
@@ -128,7 +134,7 @@ async fn silences(house: &House, item: &Value) {
     let silence = said.out.split_whitespace().next().unwrap().to_owned();
     assert!(silence.starts_with("sil_"), "{said:?}");
     let list = house.says(&["silence", "list"]).await;
-    for want in [silence.as_str(), &expression, "alice: moving house", "also what is over"] {
+    for want in [silence.as_str(), &expression, "alice (control socket): moving house", "also what is over"] {
         assert!(list.out.contains(want), "{want}: {list:?}");
     }
     let about = format!("/api/v1/alerts?match=resource_id%3D%22{id}%22");
@@ -175,7 +181,10 @@ async fn knowing(house: &House, item: &Value) {
     let known = items(&list).iter().find(|known| known["id"] == silence).unwrap();
     let members = ["fingerprint", "stage", "author", "comment"].map(|member| &known[member]);
     let told = &item["told"]["stage"];
-    assert_eq!(members, [&item["fingerprint"], told, &"alice".into(), &"renewal is on Thursday".into()]);
+    assert_eq!(
+        members,
+        [&item["fingerprint"], told, &"alice (control socket)".into(), &"renewal is on Thursday".into()]
+    );
     let list = house.says(&["silence", "list"]).await;
     assert!(list.out.contains(&format!(" up to {stage}")), "{list:?}");
     for line in said.out.lines() {
@@ -260,7 +269,7 @@ async fn status_and_explain(house: &House, item: &Value) {
 }
 
 async fn the_port_changes_nothing(house: &House) {
-    for (method, path) in CHANGES {
+    for (method, path) in &changing::routes() {
         let (status, text) = house.ask_port(method, path, "").await;
         assert_eq!(status, 403, "{method} {path}");
         assert!(text.contains("needs the control socket or an authenticated user"), "{text}");
@@ -348,6 +357,26 @@ async fn one_daemon_has_the_socket_and_a_dead_one_leaves_it() {
     let again = house.start().await;
     assert_eq!(house.says(&["status", "--socket", house.socket().to_str().unwrap()]).await.code, 0);
     drop(again);
+}
+
+#[test]
+fn an_empty_name_of_the_configuration_in_the_environment_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("config.toml"), "nonsense = 1\n").unwrap();
+    let says = |set: Option<&str>, words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_notafter"));
+        command.args(words).current_dir(folder.path()).env_remove("NOTAFTER_CONFIG").env_remove("USER");
+        command.envs(set.map(|set| ("NOTAFTER_CONFIG", set)));
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for words in [&["config"][..], &["status"]] {
+        assert_eq!(says(Some(""), words), says(None, words), "{words:?}");
+    }
+    let (code, said) = says(Some("named.toml"), &["config"]);
+    assert!(code == Some(78) && said.contains("named.toml"), "{said}");
+    let (code, said) = says(None, &["config", "--config", ""]);
+    assert!(code == Some(64) && said.contains("--config needs the name of a file"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -65,7 +65,7 @@ async fn a_refused_download_is_told_and_the_account_works_all_the_same() {
         "  without      dcs:DownloadSslCert                cn-north-4\n",
         "dcs:DownloadSslCert: denied (DCS.2003, request ",
         "lost: only the certificate of role `ca`; the end of the server's certificate is watched all the same\n",
-        "→ to see it, allow `dcs:ssl:modify` for this key: policies/huawei-ca.json; mind: ",
+        "→ to see it, allow `dcs:ssl:modify` for this key: policies/huawei-ca.json (installed: /usr/share/notafter/policies/huawei-ca.json); mind: ",
         "  works        dcs:ssl:get ",
         "all 1 accounts work; 1 of them do not see everything\n",
     ] {

@@ -11,7 +11,7 @@ use hyper::Method;
 use serde::Deserialize;
 
 use super::talk::SILENCES;
-use crate::cli::args::Acknowledge;
+use crate::cli::args::{Acknowledge, who};
 use crate::cli::client::{Client, ClientError, encoded};
 use crate::cli::tell;
 use crate::domain::finding::Stage;
@@ -65,7 +65,7 @@ pub(super) async fn acknowledge(client: &Client, wanted: &Acknowledge) -> Result
             fingerprint: Some(fingerprint.to_owned()),
             stage: Some(stage),
             ends_at: Some(ends_at),
-            author: wanted.author.clone(),
+            author: who(&wanted.author).unwrap_or_default().to_owned(),
             comment: wanted.comment.clone(),
             ..NewSilence::default()
         };

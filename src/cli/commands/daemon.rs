@@ -1,11 +1,12 @@
 //! `run`: the daemon.
 
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::look::labels;
-use super::signals::listen_to_signals;
+use super::signals::Signals;
 use super::{Exit, environment, failed, refused, run_async, with_newline};
 use crate::cli::args::Global;
 use crate::cli::explain::{self, Alerts, Known};
@@ -20,22 +21,26 @@ use crate::web::inside::Explainer;
 /// Reads the configuration and runs until asked to stop.
 pub(super) fn run_with(global: &Global, logging: Switch) -> Exit {
     let tell = Tell(global.log_format);
-    let path = match config::find_path(global.config.as_deref(), &environment) {
-        Ok(path) => path,
-        Err(error) => return tell.refused(&error),
+    // before the runtime begins its threads: it changes the environment
+    match systemd::web_sockets(&environment) {
+        Ok(sockets) => run_async(start(global, logging, sockets, tell)),
+        Err(error) => tell.failed(&error),
+    }
+}
+
+async fn start(global: &Global, logging: Switch, sockets: Vec<TcpListener>, tell: Tell) -> Exit {
+    let signals = match Signals::take() {
+        Ok(signals) => signals,
+        Err(error) => return tell.failed(&error),
     };
-    let loaded = match read(&path) {
-        Ok(loaded) => loaded,
+    let found = config::find_path(global.config.as_deref(), &environment);
+    let (path, loaded) = match found.and_then(|path| Ok((read(&path)?, path))) {
+        Ok((loaded, path)) => (path, loaded),
         Err(error) => return tell.refused(&error),
     };
     if !loaded.warnings.is_empty() {
         tell.warned(&loaded.warnings.to_string());
     }
-    // before the runtime begins its threads: it changes the environment
-    let sockets = match systemd::web_sockets(&environment) {
-        Ok(sockets) => sockets,
-        Err(error) => return tell.failed(&error),
-    };
     let host = Host {
         source: Some(source(path)),
         explainer: Some(explainer),
@@ -44,7 +49,7 @@ pub(super) fn run_with(global: &Global, logging: Switch) -> Exit {
         watchdog: systemd::watchdog(&environment),
         sockets,
     };
-    run_async(run(host, loaded.config, tell))
+    Box::pin(run(host, loaded.config, signals, tell)).await
 }
 
 /// Tells why the daemon cannot run: in lines for people, or as one event where a machine reads every line.
@@ -92,16 +97,24 @@ fn source(path: PathBuf) -> Source {
     Source { read: Arc::new(move || read(&path)), env: environment }
 }
 
-async fn run(host: Host, config: Config, tell: Tell) -> Exit {
+async fn run(host: Host, config: Config, mut signals: Signals, tell: Tell) -> Exit {
     let accounts = config.accounts.len();
-    let daemon = match Daemon::prepare_in(host, config, &environment).await {
+    // a database that does not answer is waited for
+    let prepared = tokio::select! {
+        prepared = Daemon::prepare_in(host, config, &environment) => prepared,
+        () = signals.stop() => {
+            tracing::info!("stopped before it had begun");
+            return Exit::Ok;
+        }
+    };
+    let daemon = match prepared {
         Ok(daemon) => daemon,
         Err(error) => return tell.failed(&error),
     };
     for address in daemon.addresses() {
         tracing::info!(%address, accounts, version = env!("CARGO_PKG_VERSION"), "serving");
     }
-    Box::pin(until_stopped(daemon, tell, |_| {})).await
+    Box::pin(until_stopped(daemon, signals, tell, |_| {})).await
 }
 
 /// Makes explanations out of what the daemon knows and what is configured.
@@ -130,12 +143,15 @@ pub(super) fn explainer(config: &Config) -> Explainer {
 }
 
 /// Runs until a signal asks it to stop; `beside` is begun along with it.
-pub(super) async fn until_stopped(daemon: Daemon, tell: Tell, beside: impl FnOnce(Shutdown)) -> Exit {
+pub(super) async fn until_stopped(
+    daemon: Daemon,
+    signals: Signals,
+    tell: Tell,
+    beside: impl FnOnce(Shutdown),
+) -> Exit {
     let stop = Stop::new();
     let (asked, asked_too) = (stop.listener(), stop.listener());
-    if let Err(error) = listen_to_signals(stop, daemon.reloads()) {
-        return tell.failed(&error);
-    }
+    signals.hear(stop, daemon.reloads());
     beside(asked_too);
     match daemon.run(asked).await {
         Ok(()) => {

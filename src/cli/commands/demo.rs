@@ -10,6 +10,7 @@ use std::time::Duration;
 use chrono::Utc;
 
 use super::daemon::{Tell, explainer, until_stopped};
+use super::signals::Signals;
 use super::{Exit, environment, failed};
 use crate::cli::args::Demo;
 use crate::cli::logging::{LogFormat, Switch};
@@ -25,8 +26,16 @@ const SEED: u64 = 20_261_122;
 
 /// Runs simulated clouds and receivers on loopback and the daemon in between.
 pub(super) async fn demo(demo: &Demo, logging: Switch) -> Exit {
-    match prepare(demo, logging).await {
-        Ok(show) => Box::pin(show.run(demo)).await,
+    let mut signals = match Signals::take() {
+        Ok(signals) => signals,
+        Err(error) => return failed(&error),
+    };
+    let prepared = tokio::select! {
+        prepared = Box::pin(prepare(demo, logging)) => prepared,
+        () = signals.stop() => return Exit::Ok,
+    };
+    match prepared {
+        Ok(show) => Box::pin(show.run(demo, signals)).await,
         Err(exit) => exit,
     }
 }
@@ -85,7 +94,7 @@ async fn prepare(demo: &Demo, logging: Switch) -> Result<Show, Exit> {
 }
 
 impl Show {
-    async fn run(self, demo: &Demo) -> Exit {
+    async fn run(self, demo: &Demo, signals: Signals) -> Exit {
         let Self { clouds, inboxes, daemon, login, _folder } = self;
         for address in daemon.addresses() {
             println!(
@@ -107,7 +116,8 @@ impl Show {
             );
         }
         let tell = Tell(LogFormat::Text);
-        Box::pin(until_stopped(daemon, tell, |stop| drop(tokio::spawn(keep_changing(clouds, stop))))).await
+        let beside = |stop| drop(tokio::spawn(keep_changing(clouds, stop)));
+        Box::pin(until_stopped(daemon, signals, tell, beside)).await
     }
 }
 

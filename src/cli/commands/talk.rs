@@ -113,7 +113,7 @@ async fn add(client: &Client, add: &AddSilence) -> Result<SilenceItem, ClientErr
         matcher: Some(add.matcher.to_string()),
         starts_at: add.from,
         ends_at: Some(ends_at),
-        author: add.author.clone(),
+        author: who(&add.author).unwrap_or_default().to_owned(),
         comment: add.comment.clone(),
         include_expired: add.include_expired,
         ..NewSilence::default()

@@ -11,7 +11,7 @@ use crate::daemon::doctor::{Diagnosis, Finding, Verdict};
 use crate::domain::reason::Reason;
 use crate::provider;
 use crate::visible::visible;
-use remedy::Failure;
+use remedy::{Failure, found};
 
 /// A clock that is off by more than this is worth a line; Alibaba Cloud refuses from 15 minutes on.
 const SKEW_SECONDS: i64 = 60;
@@ -71,7 +71,7 @@ fn account(out: &mut String, diagnosis: &Diagnosis) {
         );
     }
     if let Some(policy) = provider::find(provider).and_then(|kind| kind.renew_policy) {
-        line(out, format_args!("  {:<12} needs more than reading: {policy}", "renewal"));
+        line(out, format_args!("  {:<12} needs more than reading: {}", "renewal", found(policy)));
     }
     out.push('\n');
 }
@@ -287,10 +287,10 @@ prod (alibaba): does not work completely
   clock        this machine's is 90 s behind the cloud's
   denied       rds:ListTagResources               cn-beijing, cn-hangzhou
                rds:ListTagResources: denied (Forbidden.RAM, request A1): no\\u{1b}[31m
-               → allow `rds:ListTagResources` for this key: policies/alibaba-read.json
+               → allow `rds:ListTagResources` for this key: policies/alibaba-read.json (installed: /usr/share/notafter/policies/alibaba-read.json)
   works        rds:DescribeDBInstances            cn-beijing, cn-hangzhou
   not asked    rds:ModifyDBInstanceSSL: it is made for a renewal only
-  renewal      needs more than reading: policies/alibaba-renew.json
+  renewal      needs more than reading: policies/alibaba-renew.json (installed: /usr/share/notafter/policies/alibaba-renew.json)
 
 1 of 1 accounts do not work completely
 ";

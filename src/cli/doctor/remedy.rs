@@ -26,7 +26,8 @@ pub(super) fn remedy(provider: &str, action: &str, failure: Failure<'_>) -> Stri
     match reason {
         Reason::Denied if key => key_remedy(text),
         Reason::Denied => {
-            let policy = kind.map_or("the cloud's console", |kind| kind.read_policy);
+            let policy = kind.map(|kind| found(kind.read_policy));
+            let policy = policy.unwrap_or_else(|| "the cloud's console".to_owned());
             format!("allow `{action}` for this key: {policy}")
         }
         reason => of_reason(reason, text),
@@ -40,7 +41,14 @@ pub(super) fn of_extra(extra: &Extra, reason: Reason, text: &str) -> String {
         return of_reason(reason, text);
     }
     let mind = if mind.is_empty() { String::new() } else { format!("; mind: {mind}") };
-    format!("to see it, allow `{}` for this key: {policy}{mind}", permission.unwrap_or(action))
+    format!("to see it, allow `{}` for this key: {}{mind}", permission.unwrap_or(action), found(policy))
+}
+
+/// Where a policy is: its place in the sources, and the one where packages put it.
+pub(super) fn found(policy: &str) -> String {
+    let installed =
+        policy.strip_prefix("policies/").map(|_| format!(" (installed: /usr/share/notafter/{policy})"));
+    format!("{policy}{}", installed.unwrap_or_default())
 }
 
 fn of_reason(reason: Reason, text: &str) -> String {
@@ -98,7 +106,7 @@ mod tests {
                 Reason::Denied,
                 false,
                 "Forbidden.RAM",
-                "allow `rds:X` for this key: policies/alibaba-read.json",
+                "allow `rds:X` for this key: policies/alibaba-read.json (installed: /usr/share/notafter/policies/alibaba-read.json)",
             ),
             ("key", Reason::Denied, true, "InvalidAccessKeyId.NotFound", "credentials"),
             ("clock", Reason::Denied, true, "the clock of this machine is 1200 s behind the cloud's", "NTP"),
@@ -179,13 +187,13 @@ mod tests {
                 "refused",
                 Reason::Denied,
                 extra,
-                "to see it, allow `dcs:ssl:modify` for this key: policies/huawei-ca.json; mind: it restarts",
+                "to see it, allow `dcs:ssl:modify` for this key: policies/huawei-ca.json (installed: /usr/share/notafter/policies/huawei-ca.json); mind: it restarts",
             ),
             (
                 "nothing to mind",
                 Reason::Denied,
                 Extra { permission: None, mind: "", ..extra },
-                "to see it, allow `dcs:DownloadSslCert` for this key: policies/huawei-ca.json",
+                "to see it, allow `dcs:DownloadSslCert` for this key: policies/huawei-ca.json (installed: /usr/share/notafter/policies/huawei-ca.json)",
             ),
             (
                 "out of reach",

@@ -232,5 +232,11 @@ impl Poller {
             }
             tracing::info!(%scope, "the scope is not configured any more, and leaves with all that was known of it");
         }
+        for AccountState { account, .. } in before.accounts.into_iter().flatten() {
+            let key = |one: &Account| (Arc::clone(&one.name), Arc::clone(&one.provider_name));
+            if !self.accounts.iter().any(|state| key(&state.account) == key(&account)) {
+                self.telemetry.forget_account(&account.provider_name, &account.name);
+            }
+        }
     }
 }

@@ -173,6 +173,32 @@ async fn run_for(time: Duration, fakes: &[&Arc<Fake>], clock: &Clock) -> Arc<Sna
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_account_that_leaves_takes_its_counters_along_and_one_that_is_made_anew_keeps_them() {
+    let clock = paused_clock();
+    let fakes = ["stays", "anew", "leaves"].map(|name| Fake::new(name, 1, Behaviour::Well, &clock));
+    let anew = Fake::new("anew", 1, Behaviour::Well, &clock);
+    let telemetry = Arc::new(Telemetry::new());
+    let accounts = fakes.iter().map(account).collect();
+    let (clock, counts) = (clock.clone(), Arc::clone(&telemetry));
+    let poller = Poller::new(accounts, PollPolicy::default(), Mode::Continuous, clock, counts);
+    let (stop, changes) = (Stop::new(), poller.changes());
+    let running = tokio::spawn(poller.run(stop.listener()));
+    tokio::time::sleep(MINUTE).await;
+    for fake in &fakes {
+        telemetry.call("fake", fake.account, "fake:Call", Duration::ZERO);
+    }
+    changes.apply(vec![account(&fakes[0]), account(&anew)], PollPolicy::default()).await;
+    let text = telemetry.text();
+    let calls = text.of("notafter_api_requests_total").unwrap_or_default();
+    for (name, want) in [("stays", true), ("anew", true), ("leaves", false)] {
+        let one = format!("cloud_account=\"{name}\",cloud_provider=\"fake\"}} 1\n");
+        assert_eq!(calls.contains(&one), want, "{name}:\n{calls}");
+    }
+    stop.request();
+    running.await.expect("ends well");
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_certificate_is_seen_within_max_age_for_two_days() {
     let clock = paused_clock();
     let fake = Fake::new("well", 300, Behaviour::Well, &clock);

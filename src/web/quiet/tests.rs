@@ -268,7 +268,8 @@ async fn a_certificate_is_acknowledged_until_its_next_stage_and_only_once() {
     let body = page.filled("resource") + "&what=server&comment=we+know+%3Cb%3E";
     let done = house.post("/resource", &body).await;
     assert_eq!(done.status, 303, "{}", done.body);
-    assert!(done.place().starts_with("resource?id=") && done.place().ends_with("&done=acknowledged#told"));
+    assert!(done.place().starts_with("resource?id=") && done.place().ends_with("#told"), "{}", done.place());
+    assert!(done.place().contains("&done=acknowledged."), "{}", done.place());
     let [kept] = &house.silences().await[..] else { panic!("one silence") };
     assert_eq!((kept.stage, kept.matcher.as_deref()), (Some(Stage::Critical), None));
     assert_eq!((&*kept.author, &*kept.comment), ("alice", "we know <b>"));
@@ -305,12 +306,10 @@ async fn a_resource_is_silenced_for_a_time_with_a_reason() {
     let fields = house.get(HOURS).await.filled("resource");
     let body = fields + "&what=silence&for=4h&expired=yes&comment=moving";
     let (one, two) = tokio::join!(house.post("/resource", &body), house.post("/resource", &body));
-    assert!(
-        [&one, &two].iter().any(|told| told.place().contains("done=silenced")),
-        "{} {}",
-        one.place(),
-        two.place()
-    );
+    let told = [one.place(), two.place()];
+    for word in ["done=silenced", "done=stale"] {
+        assert_eq!(told.iter().filter(|place| place.contains(word)).count(), 1, "{word}: {told:?}");
+    }
     let [kept] = &house.silences().await[..] else {
         panic!("one silence, however often the button is pressed")
     };
@@ -334,11 +333,46 @@ async fn a_silence_is_ended_from_the_overview() {
     assert!(overview.body.contains("moving"), "{}", overview.body);
     let form = overview.filled("silences?lang=zh");
     let done = house.post("/silences?lang=zh", &form).await;
-    assert_eq!((done.status, done.place()), (303, "./?done=ended&lang=zh#channels"));
+    assert_eq!(done.status, 303);
+    let (link, place) = done.place().split_once('#').expect("a place on the page");
+    let link =
+        link.strip_prefix("./?done=ended.").and_then(|rest| rest.strip_suffix("&lang=zh")).expect(link);
+    assert_eq!(place, "channels");
     assert!(house.silences().await.iter().all(|row| row.ends_at <= moment()));
-    let after = house.get("/?done=ended&lang=zh").await;
+    let after = house.get(&format!("/?done=ended.{link}&lang=zh")).await;
     assert!(after.body.contains("静默已结束。") && !after.body.contains("moving"), "{}", after.body);
+    for foreign in ["ended".to_owned(), format!("ended.{}", "0".repeat(64)), format!("acknowledged.{link}")] {
+        let page = house.get(&format!("/?done={foreign}&lang=zh")).await;
+        assert!(!page.body.contains("role=\"status\""), "{foreign}: a link says what never happened");
+    }
     assert!(house.post("/silences", &form).await.place().contains("done=stale"), "it counts once");
+}
+
+#[tokio::test]
+async fn a_silence_over_the_api_is_of_who_is_logged_in() {
+    let house = House::new(Access::Port).await;
+    let wanted = |author: &str| {
+        format!(
+            "{{\"match\":\"stage=\\\"info\\\"\",\"ends_at\":\"2100-01-01T00:00:00Z\",\"author\":\"{author}\"}}"
+        )
+    };
+    for author in ["bob", "rule", "alice\\u202e", &"a".repeat(101)] {
+        let refused = house.post("/api/v1/silences", &wanted(author)).await;
+        assert_eq!(refused.status, 400, "{author}: {}", refused.body);
+        assert!(refused.body.contains("`author` is "), "{author}: {}", refused.body);
+    }
+    assert_eq!(house.silences().await, []);
+    for author in ["", "alice", " alice "] {
+        assert_eq!(house.post("/api/v1/silences", &wanted(author)).await.status, 201, "{author}");
+    }
+    assert!(house.silences().await.iter().all(|row| &*row.author == "alice"), "{:?}", house.silences().await);
+
+    let house = House::new(Access::Control).await;
+    for (author, want) in [("bob", "bob (control socket)"), ("", "control socket")] {
+        let added = house.ask(Method::POST, "/api/v1/silences", &wanted(author), None).await;
+        assert_eq!(added.status, 201, "{}", added.body);
+        assert!(added.body.contains(&format!("\"author\":\"{want}\"")), "{}", added.body);
+    }
 }
 
 #[tokio::test]

@@ -154,23 +154,30 @@ async fn order(may: MayChange, State(shown): State<Shown>, body: Bytes) -> Answe
 /// Who orders: the user that was asked for, or over the control socket whoever they say they are, and that it was there
 /// that they said so.
 pub(super) fn person(may: &MayChange, given: Option<&str>) -> Result<String, Refusal> {
+    person_in(may, "by", given)
+}
+
+/// The same where the name stands in another field than `by`.
+pub(super) fn person_in(may: &MayChange, field: &str, given: Option<&str>) -> Result<String, Refusal> {
     let given = given.map(str::trim).filter(|given| !given.is_empty());
     let who = may.who();
     let Some(given) = given else { return Ok(who.to_owned()) };
     if given.chars().count() > LONGEST || given.chars().any(is_invisible) {
         return Err(Refusal::bad_request(format!(
-            "`by` is a name of at most {LONGEST} characters that can be seen"
+            "`{field}` is a name of at most {LONGEST} characters that can be seen"
         )));
     }
     if is_taken(given) {
-        return Err(Refusal::bad_request(
-            "`by` is a word that notafter uses for itself: say who you are, or leave it out",
-        ));
+        return Err(Refusal::bad_request(format!(
+            "`{field}` is a word that notafter uses for itself: say who you are, or leave it out"
+        )));
     }
     match who {
         CONTROL => Ok(format!("{given} ({CONTROL})")),
         _ if given == who => Ok(given.to_owned()),
-        _ => Err(Refusal::bad_request("`by` is another name than that of the user who asks: leave it out")),
+        _ => Err(Refusal::bad_request(format!(
+            "`{field}` is another name than that of the user who asks: leave it out"
+        ))),
     }
 }
 
