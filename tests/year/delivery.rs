@@ -100,7 +100,7 @@ impl Delivery {
         let (snapshot, believed) = (&fleet.snapshot, &believed);
         let present = Present { snapshot, poll: &poll, believed, owner_tag: &|_| None, now };
         let left = current(row.message.clone(), row.parts_done > 0, &present);
-        ledger.overtaken(&row.message, left.as_ref(), fleet);
+        Ledger::overtaken(&row.message, left.as_ref(), fleet);
         self.overtaken +=
             usize::from(left.as_ref().is_none_or(|left| left.items.len() < row.message.items.len()));
         let Some(message) = left else {

@@ -275,7 +275,7 @@ impl Ledger {
     }
 
     /// Of a message only this is left to say; `None`: nothing.
-    pub(crate) fn overtaken(&self, had: &Message, left: Option<&Message>, fleet: &Fleet) {
+    pub(crate) fn overtaken(had: &Message, left: Option<&Message>, fleet: &Fleet) {
         for (about, item) in certificates(had) {
             if left.is_some_and(|left| certificates(left).any(|(other, _)| other == about)) {
                 continue;
