@@ -289,7 +289,7 @@ mod tests {
         let config = || {
             let account = "[[account]]\nname = 'a'\nprovider = 'alibaba'\n\
                            credentials = { access_key_id = 'i', access_key_secret = { env = 'S' } }\n";
-            crate::config::parse(account, "test").expect("good")
+            Arc::new(crate::config::parse(account, "test").expect("good"))
         };
         let clock = Clock::system();
         let http = |poll: &PollPolicy| {
@@ -298,9 +298,11 @@ mod tests {
         let env = |_: &str| Some("secret".to_owned());
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let place = socket.local_addr().expect("bound");
-        let mut first = Draft::make(config(), http, &clock, None, true, None, &env).expect("made");
+        let means =
+            |before| Means { clock: &clock, before, passed: true, held: &[], explainer: None, env: &env };
+        let mut first = Draft::make(config(), http, &means(None)).expect("made");
         first.is_handed(&[socket]);
-        let next = Draft::make(config(), http, &clock, Some(&first.known), true, None, &env).expect("made");
+        let next = Draft::make(config(), http, &means(Some(&first.known))).expect("made");
         assert_eq!((next.known.handed_over, next.known.listen), (vec![place], None));
     }
 }

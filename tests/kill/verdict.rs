@@ -8,11 +8,14 @@ use notafter::domain::alert::outbox::{Row, State};
 use notafter::domain::finding::Stage;
 use notafter::notifier::pagerduty::key;
 use notafter::sim::receivers::Delivery;
-use notafter::store::Store;
+use notafter::store::{Cursor, Store};
 use serde_json::Value;
 
 use crate::nest::CHANNELS;
 use crate::world::World;
+
+/// So many rows are read at once: after ten thousand kills there are many, and eight judges at work.
+const PAGE: usize = 500;
 
 /// A stage that was entered later than this before the end need not be told yet.
 const JUST_NOW: TimeDelta = TimeDelta::seconds(5);
@@ -53,8 +56,15 @@ impl<'a> Evidence<'a> {
         world: &'a World,
         moment: DateTime<Utc>,
     ) -> Self {
-        let rows = store.messages(&State::ALL, usize::MAX, None).await.unwrap();
-        Self { number, rows, got, world, moment }
+        let mut rows: Vec<Row> = Vec::new();
+        loop {
+            let before = rows.last().map(|row| Cursor::behind(&row.message));
+            let page = store.messages(&State::ALL, PAGE, before.as_ref()).await.unwrap();
+            if page.is_empty() {
+                return Self { number, rows, got, world, moment };
+            }
+            rows.extend(page);
+        }
     }
 
     pub(crate) fn judge(&self) -> Account {
