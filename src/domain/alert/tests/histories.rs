@@ -49,6 +49,9 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
+/// When something was read, and which end.
+type Read = (DateTime<Utc>, DateTime<Utc>);
+
 /// What the observer knows: the truth, and everything that was told.
 struct History {
     town: Town,
@@ -57,7 +60,7 @@ struct History {
     /// The end that the next look finds, and the one behind it.
     nodes: BTreeMap<usize, (DateTime<Utc>, DateTime<Utc>)>,
     /// By resource: every end that was read, in order, with the moment.
-    reads: HashMap<String, Vec<(DateTime<Utc>, DateTime<Utc>)>>,
+    reads: HashMap<String, Vec<Read>>,
     /// Crossings that were told: resource, end, stage.
     crossings: Vec<(String, DateTime<Utc>, Stage)>,
     /// By resource: when something was told of it last while it was expired.
