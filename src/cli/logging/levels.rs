@@ -19,7 +19,7 @@ const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 
 /// The parts of this program that have levels of their own, `notafter::NAME`; a test holds them against the modules.
-const PARTS: [&str; 20] = [
+const PARTS: [&str; 21] = [
     "call",
     "cli",
     "clock",
@@ -35,6 +35,7 @@ const PARTS: [&str; 20] = [
     "secret",
     "shutdown",
     "sim",
+    "stamp",
     "store",
     "systemd",
     "telemetry",
