@@ -30,7 +30,6 @@ mod trouble;
 mod words;
 
 use std::collections::BTreeMap;
-use std::mem;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -51,7 +50,6 @@ use self::lock::Lock;
 use self::pieces::Piece;
 use self::prove::Check;
 use self::rows::Statement;
-use self::scope_rows::RowReader;
 use self::statements::{BATCHES, Batched};
 use self::trouble::Kind;
 use self::words::OddRows;
@@ -245,8 +243,7 @@ async fn erase_scope(connection: &mut AnyConnection, key: &str) -> Result<(), Er
     Ok(())
 }
 
-/// Rows are turned into values batch by batch, so that a large change never holds a thread for long; the next batch while
-/// the database works at the one before.
+/// Rows are turned into values batch by batch, so that a large change never holds a thread for long.
 async fn in_batches<R>(
     connection: &mut AnyConnection,
     statements: &'static Batched,
@@ -254,14 +251,9 @@ async fn in_batches<R>(
     bind: impl Fn(Statement, &R) -> Statement,
 ) -> Result<(), Error> {
     let texts = statements.for_kind(connection.backend_name() == SQLITE);
-    let bound = |(text, batch): (&'static str, &[R])| batch.iter().fold(sqlx::query(text), &bind);
-    let mut batches = batches(rows).map(|(size, batch)| (texts[size].as_str(), batch));
-    let mut next = batches.next().map(bound);
-    while let Some(statement) = next {
-        let following = async { batches.next().map(bound) };
-        let (done, following) = tokio::join!(statement.execute(&mut *connection), following);
-        done?;
-        next = following;
+    for (size, batch) in batches(rows) {
+        let statement = batch.iter().fold(sqlx::query(texts[size].as_str()), &bind);
+        statement.execute(&mut *connection).await?;
     }
     Ok(())
 }
@@ -309,15 +301,13 @@ impl Reader {
         key: &str,
         head: ScopeView,
     ) -> Result<ScopeView, Error> {
-        let reader = RowReader { words: mem::take(&mut self.words), timeline_start: self.timeline_start };
-        let (words, filled) = scope_rows::read(connection, key, reader).await?;
-        self.words = words;
-        for (id, odd) in filled.odd {
+        let found = scope_rows::read(connection, key, self.timeline_start, &mut self.words).await?;
+        for (id, odd) in found.odd {
             self.odd.note(|| format!("{key}/{id}: {odd}"));
             let statement = sqlx::query(statements::ERASE_SOME.for_one());
             statement.bind(key.to_owned()).bind(id).execute(&mut *connection).await?;
         }
-        Ok(head.with_resources(filled.resources))
+        Ok(head.with_resources(found.resources))
     }
 
     async fn regions(
