@@ -27,6 +27,9 @@ use crate::domain::snapshot::Snapshot;
 /// So many ends of one certificate are remembered for each channel.
 const ENDS: usize = 16;
 
+/// A channel, a certificate, and an end of it that was written down for the channel and did not arrive.
+pub type Unheard = (Box<str>, Fingerprint, DateTime<Utc>);
+
 /// Everything that a decision looks at.
 #[derive(Clone, Copy)]
 pub struct World<'a> {
@@ -42,8 +45,8 @@ pub struct World<'a> {
     pub routing: &'a Routing,
     /// What people do not want to hear.
     pub silences: &'a [Silence],
-    /// What was written down for a channel and was never delivered: channel, certificate, end.
-    pub undelivered: &'a BTreeSet<(Box<str>, Fingerprint, DateTime<Utc>)>,
+    /// What was written down for a channel and was never delivered.
+    pub undelivered: &'a BTreeSet<Unheard>,
     /// What is known of the renewal of a certificate: of a cloud, and of this one.
     pub renewal: &'a (dyn Fn(&str, Fingerprint) -> Renewal + Sync),
     /// Where to look at a resource in the cloud's console.
@@ -83,6 +86,8 @@ pub struct Decision {
     pub messages: Vec<Message>,
     /// Since when news waits for company, by channel and route; for the next evaluation.
     pub waiting: Waiting,
+    /// Ends that count as never heard in it. If a message about one of them is on its way by now, the decision is wrong.
+    pub unheard: BTreeSet<Unheard>,
 }
 
 /// Since when news waits for company, by channel and route. Not kept over a restart: it would only wait anew.
@@ -135,17 +140,18 @@ pub fn decide(
         changes: BTreeMap::new(),
         present: HashSet::new(),
         drafts: Vec::new(),
+        unheard: BTreeSet::new(),
     };
     decider.certificates(seen);
     decider.missing();
     let (troubles, blind) = sources::look(world, memory, &mut decider.drafts);
-    let Decider { changes, drafts, .. } = decider;
+    let Decider { changes, drafts, unheard, .. } = decider;
     let mut next = memory.clone();
     for (fingerprint, past) in changes {
         next.certificates.insert(fingerprint, Arc::new(past));
     }
     (next.troubles, next.blind) = (troubles, blind);
-    Gather { world, judge, memory: next, waiting, new_id }.gather(drafts)
+    Decision { unheard, ..Gather { world, judge, memory: next, waiting, new_id }.gather(drafts) }
 }
 
 /// What would be told of one certificate, channel by channel, and why not.
@@ -250,6 +256,7 @@ struct Decider<'w> {
     /// Certificates with a past that are there.
     present: HashSet<Fingerprint>,
     drafts: Vec<Draft<'w>>,
+    unheard: BTreeSet<Unheard>,
 }
 
 impl Decider<'_> {
@@ -284,8 +291,12 @@ impl Decider<'_> {
             Belief::Certain(epoch) => (epoch, given_up(past, subject.certificate, epoch), true),
             Belief::Doubted(doubt) => (past.epoch, Some(doubt), false),
         };
-        let changed = epoch != past.epoch || doubt != past.doubt || past.missing.is_some();
-        let now_known = changed.then(|| Past { epoch, doubt, missing: None, ..past.clone() });
+        let told = self.heard(subject.fingerprint, past, epoch);
+        let changed = epoch != past.epoch || doubt != past.doubt || past.missing.is_some() || told.is_some();
+        let now_known = changed.then(|| {
+            let told = told.unwrap_or_else(|| past.told.clone());
+            Past { epoch, doubt, missing: None, told, ..past.clone() }
+        });
         let known = now_known.as_ref().unwrap_or(past);
         if certain && !self.is_at_rest(known) {
             let moved = (epoch != subject.certificate.not_after)
@@ -296,6 +307,32 @@ impl Decider<'_> {
         if let Some(now_known) = now_known {
             self.changes.entry(subject.fingerprint).or_insert(now_known);
         }
+    }
+
+    /// What every channel was told, without the ends before this one of which it did not hear, where it heard of another:
+    /// that is the one it knows. The messages about them are overtaken (`delivery::current`), so it never will. `None`:
+    /// nothing has to be taken out. A pager may have what it did not confirm.
+    fn heard(
+        &mut self,
+        fingerprint: Fingerprint,
+        past: &Past,
+        epoch: DateTime<Utc>,
+    ) -> Option<BTreeMap<Box<str>, Vec<Told>>> {
+        let is_pager = |name: &str| self.world.routing.channel(name).is_some_and(|channel| channel.pager);
+        let mut changed = None;
+        for (name, ends) in past.told.iter().filter(|(name, _)| !is_pager(name)) {
+            let lost = unheard(self.world, name, fingerprint, ends);
+            let over: Vec<_> = lost.into_iter().filter(|(_, _, end)| *end < epoch).collect();
+            if over.is_empty() || over.len() == ends.len() {
+                continue;
+            }
+            let told: &mut BTreeMap<_, Vec<Told>> = changed.get_or_insert_with(|| past.told.clone());
+            if let Some(told) = told.get_mut(name) {
+                told.retain(|told| over.iter().all(|(_, _, end)| *end != told.not_after));
+            }
+            self.unheard.extend(over);
+        }
+        changed
     }
 
     /// It is in no stage for anybody, and everybody who was told of an end knows of this one.
@@ -314,8 +351,13 @@ impl Decider<'_> {
                     let mark = Mark::Told { fingerprint: subject.fingerprint, told };
                     self.drafts.push(Draft { channel, way, when, item, mark });
                 }
-                Verdict::Settle(_) => {
+                Verdict::Settle(hold) => {
                     let Some(past) = past else { continue };
+                    if hold == Hold::NeverTold
+                        && let Some(ends) = past.told.get(&channel.name)
+                    {
+                        self.unheard.extend(unheard(self.world, &channel.name, subject.fingerprint, ends));
+                    }
                     let told = Told {
                         not_after: subject.certificate.not_after,
                         stage: Stage::Ok,
@@ -384,6 +426,15 @@ impl Decider<'_> {
         });
         past.told = told;
     }
+}
+
+/// Those of the ends that a channel was told which did not arrive there.
+fn unheard(world: &World<'_>, channel: &str, fingerprint: Fingerprint, ends: &[Told]) -> Vec<Unheard> {
+    if world.undelivered.is_empty() {
+        return Vec::new();
+    }
+    let all = ends.iter().map(|told| (Box::from(channel), fingerprint, told.not_after));
+    all.filter(|end| world.undelivered.contains(end)).collect()
 }
 
 /// Notes what a channel knows.

@@ -1,6 +1,6 @@
 //! From single things to messages: one message for each channel and route, first messages, digests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -71,7 +71,7 @@ impl<'w> Gather<'w, '_> {
         }
         let waiting = self.news(groups.soon, &mut messages);
         self.forget();
-        Decision { memory: self.memory, messages, waiting }
+        Decision { memory: self.memory, messages, waiting, unheard: BTreeSet::new() }
     }
 
     /// News goes out once its oldest part waited long enough; everything of the same way goes with it.

@@ -175,6 +175,60 @@ fn what_was_never_delivered_is_not_told_as_renewed() {
 }
 
 #[test]
+fn of_an_end_that_was_never_heard_the_one_before_is_what_people_know() {
+    let hours = TimeDelta::hours;
+    for (name, undelivered, want) in [
+        ("all was heard", &[][..], &["chat: r-1 renewed from 48"][..]),
+        ("the change never arrived", &[48], &["chat: r-1 renewed from 144"]),
+        ("nothing arrived", &[144, 48], &[]),
+        ("the first word never arrived", &[144], &["chat: r-1 renewed from 48"]),
+    ] {
+        let mut town = Town::new().with("r-1", hours(144));
+        let start = town.now;
+        assert_eq!(town.told(), ["chat: r-1 entered critical"], "{name}");
+        town.read_twice("r-1", start + hours(48));
+        assert_eq!(town.told(), ["chat: r-1 changed, critical"], "{name}");
+        let key = crate::domain::alert::facts::fingerprint(
+            &town.scope,
+            "r-1",
+            crate::domain::identity::CertRole::Server,
+        );
+        town.undelivered = undelivered.iter().map(|end| ("chat".into(), key, start + hours(*end))).collect();
+        town.read_twice("r-1", start + days(365));
+        let mut messages = town.evaluate();
+        // from the moment on in which the new end is believed, a courier drops the warnings of the old one
+        town.undelivered.clear();
+        messages.extend(town.round());
+        let items = messages.iter().flat_map(|message| &message.items);
+        let told: Vec<String> = items.map(|item| renewed_from(item, start)).collect();
+        assert_eq!(told, want, "{name}");
+        assert_eq!(town.told(), NONE, "{name}: once");
+    }
+}
+
+/// `chat: r-1 renewed from 144`, by the hours that the old end was away.
+fn renewed_from(item: &Item, start: DateTime<Utc>) -> String {
+    let Item::Certificate(item) = item else { panic!("a certificate") };
+    let News::Renewed { old_not_after, .. } = item.news else { panic!("{:?}", item.news) };
+    format!("chat: {} renewed from {}", item.facts.resource_id, (old_not_after - start).num_hours())
+}
+
+#[test]
+fn who_knows_a_later_end_hears_of_the_one_that_it_became() {
+    let mut town = Town::new().with("r-1", days(6));
+    let start = town.now;
+    town.round();
+    town.read_twice("r-1", start + days(300));
+    assert_eq!(town.told(), ["chat: r-1 renewed"]);
+    town.read_twice("r-1", start + days(2));
+    assert_eq!(town.told(), ["chat: r-1 changed, critical"]);
+    let key = town.memory.certificates.keys().next().copied().expect("told");
+    town.undelivered.insert(("chat".into(), key, start + days(2)));
+    town.read_twice("r-1", start + days(100));
+    assert_eq!(town.told(), ["chat: r-1 changed, ok"], "the last that they know of are 300 days");
+}
+
+#[test]
 fn an_end_that_moves_forward_is_a_change() {
     let mut town = Town::new().with("r-1", days(300));
     town.round();

@@ -15,6 +15,8 @@ enum Event {
     Look(usize),
     /// The cloud has another end from now on: so many days from now.
     Moves(usize, i64),
+    /// The same, and it is looked at until that is believed.
+    Settles(usize, i64),
     /// This daemon renewed it for so many days, and told the chat of that, or did not.
     Renewed(usize, i64, bool),
     /// The next look at it reads another end, once.
@@ -31,6 +33,10 @@ enum Event {
     Restart,
     /// What was decided cannot be written down.
     Unwritten,
+    /// Nothing arrives at the chat until it is back.
+    Away,
+    /// What waited arrives, but for what events have overtaken.
+    Back,
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -38,6 +44,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         6 => id.clone().prop_map(Event::Look),
         2 => (id.clone(), -2..60_i64).prop_map(|(id, days)| Event::Moves(id, days)),
+        3 => (id.clone(), -2..60_i64).prop_map(|(id, days)| Event::Settles(id, days)),
         1 => (id.clone(), 1..400_i64, any::<bool>()).prop_map(|(id, days, told)| Event::Renewed(id, days, told)),
         1 => (id.clone(), -2..400_i64).prop_map(|(id, days)| Event::Glitch(id, days)),
         1 => (id.clone(), -4..40_i64, -4..400_i64).prop_map(|(id, one, other)| Event::Nodes(id, one, other)),
@@ -46,6 +53,8 @@ fn event() -> impl Strategy<Value = Event> {
         5 => (1..80_i64).prop_map(Event::Wait),
         1 => Just(Event::Restart),
         1 => Just(Event::Unwritten),
+        1 => Just(Event::Away),
+        1 => Just(Event::Back),
     ]
 }
 
@@ -65,6 +74,13 @@ struct History {
     crossings: Vec<(String, DateTime<Utc>, Stage)>,
     /// By resource: when something was told of it last while it was expired.
     log: Vec<(DateTime<Utc>, Message)>,
+    is_away: bool,
+    /// What was written down while nothing arrives.
+    queue: Vec<Message>,
+    /// By resource, what arrived of it, in order: the end, and whether it was trouble.
+    heard: HashMap<String, Vec<(DateTime<Utc>, bool)>>,
+    /// This daemon told of its renewals itself.
+    told_itself: bool,
 }
 
 fn name(id: usize) -> String {
@@ -86,6 +102,10 @@ impl History {
             reads: HashMap::new(),
             crossings: Vec::new(),
             log: Vec::new(),
+            is_away: false,
+            queue: Vec::new(),
+            heard: HashMap::new(),
+            told_itself: false,
         }
     }
 
@@ -93,15 +113,18 @@ impl History {
         self.town.wait(TimeDelta::minutes(1));
         match *event {
             Event::Look(id) => self.look(id),
-            Event::Moves(id, left) => {
-                let end = self.town.now + days(left);
-                self.truth.insert(id, end);
-                self.nodes.remove(&id);
+            Event::Moves(id, left) => self.moves(id, left),
+            Event::Settles(id, left) => {
+                self.moves(id, left);
+                self.look(id);
+                self.round();
+                self.look(id);
             }
             Event::Renewed(id, left, told) => {
                 let end = self.town.now + days(left);
                 self.truth.insert(id, end);
                 self.nodes.remove(&id);
+                self.told_itself |= told;
                 let told: Arc<[Box<str>]> = if told { ["chat".into()].into() } else { [].into() };
                 self.town.renewal = Renewal { ours: Some(end), told, ..Renewal::default() };
                 self.look(id);
@@ -133,11 +156,82 @@ impl History {
                 self.town.round();
                 (self.town.memory, self.town.waiting) = (memory, waiting);
             }
+            Event::Away => self.is_away = true,
+            Event::Back => self.arrive(),
         }
-        for message in self.town.round() {
-            self.check(&message);
-            self.log.push((self.town.now, message));
+        self.round();
+    }
+
+    /// What is written down in a round arrives, or waits.
+    fn round(&mut self) -> Vec<Message> {
+        let mut all = Vec::new();
+        for _ in 0..2 {
+            for message in self.town.evaluate() {
+                self.check(&message);
+                self.log.push((self.town.now, message.clone()));
+                self.queue.push(message.clone());
+                all.push(message);
+            }
+            if !self.is_away {
+                self.arrive();
+            }
+            self.town.undelivered = self.undelivered();
+            self.town.wait(COMPANY);
         }
+        all
+    }
+
+    /// A warning of an end that is over by what is believed does not go out.
+    fn arrive(&mut self) {
+        self.is_away = false;
+        for item in std::mem::take(&mut self.queue).iter().flat_map(|message| &message.items) {
+            let Item::Certificate(item) = item else { continue };
+            let warns =
+                matches!(item.news, News::Entered { .. } | News::Reminder { .. } | News::Changed { .. });
+            let past = self.town.memory.certificates.get(&item.facts.fingerprint);
+            if warns && past.is_some_and(|past| past.epoch > item.facts.not_after) {
+                continue;
+            }
+            let heard = self.heard.entry(item.facts.resource_id.to_string()).or_default();
+            if let News::Renewed { old_not_after, .. } = item.news {
+                let knew = heard.iter().any(|(end, _)| *end == old_not_after);
+                let id = &item.facts.resource_id;
+                assert!(knew, "{id}: renewed from {old_not_after}, and people know {heard:?}");
+            }
+            match &item.news {
+                News::Gone { .. } => heard.clear(),
+                News::Renewed { stage, .. } => heard.push((item.facts.not_after, *stage > Stage::Ok)),
+                _ => heard.push((item.facts.not_after, true)),
+            }
+        }
+    }
+
+    /// As the store has it.
+    fn undelivered(&self) -> std::collections::BTreeSet<crate::domain::alert::decide::Unheard> {
+        let certificates =
+            self.queue.iter().flat_map(|message| &message.items).filter_map(|item| match item {
+                Item::Certificate(item) if item.news.is_first_word() => Some(item),
+                _ => None,
+            });
+        let heard =
+            |id: &str, end| self.heard.get(id).is_some_and(|ends| ends.iter().any(|one| one.0 == end));
+        let lost = certificates.filter(|item| !heard(&item.facts.resource_id, item.facts.not_after));
+        lost.map(|item| ("chat".into(), item.facts.fingerprint, item.facts.not_after)).collect()
+    }
+
+    /// Who heard of trouble that is over by what is believed, heard that it is over.
+    fn check_over(&self) {
+        for past in self.town.memory.certificates.values().filter(|past| past.missing.is_none()) {
+            let id = &*past.facts.resource_id;
+            let Some((end, trouble)) = self.heard.get(id).and_then(|heard| heard.last()) else { continue };
+            let left_alone = *trouble && *end < past.epoch && past.doubt.is_none();
+            assert!(!left_alone || self.told_itself, "{id}: nobody says that it ends {} now", past.epoch);
+        }
+    }
+
+    fn moves(&mut self, id: usize, left: i64) {
+        self.truth.insert(id, self.town.now + days(left));
+        self.nodes.remove(&id);
     }
 
     fn look(&mut self, id: usize) {
@@ -209,9 +303,7 @@ impl History {
             for id in self.nodes.keys().copied().collect::<Vec<_>>() {
                 self.look(id);
             }
-            for message in self.town.round() {
-                self.check(&message);
-            }
+            self.round();
         }
     }
 
@@ -223,8 +315,7 @@ impl History {
         let mut reminded: Vec<String> = Vec::new();
         while self.town.now < deadline {
             self.town.wait(TimeDelta::minutes(30));
-            for message in self.town.round() {
-                self.check(&message);
+            for message in self.round() {
                 reminded.extend(message.items.iter().filter_map(|item| match item {
                     Item::Certificate(item) => Some(item.facts.resource_id.to_string()),
                     _ => None,
@@ -265,6 +356,8 @@ proptest! {
         for event in &events {
             history.happen(event);
         }
+        history.arrive();
         history.check_expired();
+        history.check_over();
     }
 }
