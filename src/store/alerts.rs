@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, Error};
 use super::outbox::bind_new;
 use super::rows::{Fields, Statement};
 use super::words::{self, OddRows, id_key};
-use super::{PAGE, Store, StoreError, in_batches, silences, statements};
+use super::{Committed, PAGE, Store, StoreError, in_batches, silences, statements};
 use crate::domain::alert::memory::{self, Memory};
 use crate::domain::alert::message::{Fingerprint, Message};
 use crate::domain::alert::silence::SilenceRow;
@@ -81,6 +81,21 @@ impl Store {
         messages: &[Message],
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
+        self.commit_decision(memory, messages, &BTreeSet::new(), now).await.map(drop)
+    }
+
+    /// The same for what was decided by it that these messages ([`Self::undelivered`]) did not arrive. If one of them is
+    /// not as it was, on its way for example, nothing is written: whoever hears a warning now has to hear of its end.
+    ///
+    /// # Errors
+    /// The database cannot be written. Nobody knows whether it was.
+    pub async fn commit_decision(
+        &self,
+        memory: &[memory::Row],
+        messages: &[Message],
+        unsent: &BTreeSet<Box<str>>,
+        now: DateTime<Utc>,
+    ) -> Result<Committed, StoreError> {
         let mut written = Vec::new();
         let mut erased = Vec::new();
         for memory::Row { kind, key, value } in memory {
@@ -91,14 +106,30 @@ impl Store {
         }
         self.within_limit(async {
             let mut work = self.begin().await?;
+            if !hold_unsent(&mut work, unsent).await? {
+                work.rollback().await?;
+                return Ok(Committed::Overtaken);
+            }
             in_batches(&mut work, &statements::ERASE_MEMORY, &erased, bind_key).await?;
             in_batches(&mut work, &statements::WRITE_MEMORY, &written, bind_memory).await?;
             let bind = |statement, message: &Message| bind_new(statement, message, now);
             in_batches(&mut work, &statements::QUEUE, messages, bind).await?;
-            work.commit().await
+            work.commit().await?;
+            Ok(Committed::Done)
         })
         .await
     }
+}
+
+/// Nobody sends these until the end of the transaction. `false`: somebody did something with one of them already.
+async fn hold_unsent(connection: &mut AnyConnection, unsent: &BTreeSet<Box<str>>) -> Result<bool, Error> {
+    for id in unsent {
+        let held = sqlx::query(statements::HOLD_UNSENT).bind(id_key(id)).execute(&mut *connection).await?;
+        if held.rows_affected() != 1 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn bind_memory(statement: Statement, (kind, key, value): &(&'static str, &str, &str)) -> Statement {

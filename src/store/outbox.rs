@@ -12,17 +12,15 @@ use sqlx::{AnyConnection, Error};
 use super::rows::{Fields, Read, Statement};
 use super::words::{Odd, id_key, id_of, moment, number, stamp};
 use super::{Store, StoreError, json, kept, statements};
+use crate::domain::alert::decide::Unheard;
 use crate::domain::alert::delivery::PUT_OFF_AT_MOST;
-use crate::domain::alert::message::{Fingerprint, Item, Message, News, Severity};
+use crate::domain::alert::message::{Item, Message, News, Severity};
 use crate::domain::alert::outbox::{Row, Settled, State};
 use crate::domain::alert::renewals::Letter;
 
 /// No message is held back for longer, from the moment on in which it was written. One that is was written with a clock
 /// that went wrong.
 const HELD_AT_MOST: TimeDelta = TimeDelta::days(8);
-
-/// Channel, certificate, end.
-type Unheard = (Box<str>, Fingerprint, DateTime<Utc>);
 
 impl Store {
     /// For the start of a daemon, once, before anything is claimed: what was being sent when it ended is queued again,
@@ -121,19 +119,19 @@ impl Store {
         .await
     }
 
-    /// What is remembered as told, and did not arrive: channel, certificate and end, wherever the first word about an end
-    /// is in a message that is queued or was given up, and no word about that end came to the channel since, as far as
-    /// anybody knows. What is being sent, what was not answered and what was sent in part may have come.
+    /// What is remembered as told, and did not arrive: wherever the first word about an end is in a message that is queued
+    /// or was given up, and no word about that end came to the channel since, as far as anybody knows. What is being sent,
+    /// what was not answered and what was sent in part may have come. With the messages that would tell of it.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn undelivered(&self) -> Result<BTreeSet<Unheard>, StoreError> {
+    pub async fn undelivered(&self) -> Result<BTreeMap<Unheard, BTreeSet<Box<str>>>, StoreError> {
         let rows = self.readable(sqlx::query(statements::UNDELIVERED)).await?;
-        let mut unheard: BTreeSet<Unheard> = BTreeSet::new();
+        let mut unheard: BTreeMap<Unheard, BTreeSet<Box<str>>> = BTreeMap::new();
         let mut since: BTreeMap<&str, DateTime<Utc>> = BTreeMap::new();
         for row in &rows {
             let before = unheard.len();
-            unheard.extend(ends(row, News::is_first_word));
+            unheard.extend(ends(row, News::is_first_word).map(|end| (end, BTreeSet::new())));
             if unheard.len() > before {
                 let at = row.message.at;
                 since.entry(&row.message.channel).and_modify(|first| *first = at.min(*first)).or_insert(at);
@@ -142,8 +140,15 @@ impl Store {
         for (channel, since) in since {
             let heard = sqlx::query(statements::HEARD).bind(id_key(channel)).bind(stamp(since));
             for row in self.readable(heard).await? {
-                for end in ends(&row, |news| !matches!(news, News::Gone { .. })) {
+                for end in ends(&row, is_of_this_end) {
                     unheard.remove(&end);
+                }
+            }
+        }
+        for row in &rows {
+            for end in ends(row, is_of_this_end) {
+                if let Some(messages) = unheard.get_mut(&end) {
+                    messages.insert(row.message.id.clone());
                 }
             }
         }
@@ -214,6 +219,11 @@ impl Store {
         })
         .await
     }
+}
+
+/// Whoever gets it knows of the end.
+fn is_of_this_end(news: &News) -> bool {
+    !matches!(news, News::Gone { .. })
 }
 
 /// The ends of certificates of which a message has such news.

@@ -29,7 +29,7 @@ const RECENT: TimeDelta = TimeDelta::days(400);
 pub enum Committed {
     /// All of it is written, and on the disk.
     Done,
-    /// Somebody else was faster, or is at the same resource: nothing is written. Read and plan anew.
+    /// Somebody else was faster, or is at the same resource or message: nothing is written. Read and plan anew.
     Overtaken,
 }
 

@@ -101,6 +101,9 @@ pub(super) const TAKE_MESSAGE: &str =
     "UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = $1 AND state = 'queued'";
 /// Assumes to be alone: what another daemon is sending at the moment would be sent twice. Nobody knows whether it arrived.
 pub(super) const RETURN_SENDING: &str = "UPDATE outbox SET state = 'queued', next_at = $1, unanswered = 1 WHERE state = 'sending' AND settled_at IS NULL";
+/// Changes nothing: until the end of the transaction nobody takes the message, of which nothing has been sent so far.
+pub(super) const HOLD_UNSENT: &str = "UPDATE outbox SET state = state WHERE id = $1 AND state IN ('queued', 'dead') \
+     AND parts_done = 0 AND unanswered = 0";
 pub(super) const NOTE_PROGRESS: &str = "UPDATE outbox SET parts_done = $2, unanswered = CASE WHEN parts_done > $2 THEN 1 ELSE unanswered END \
      WHERE id = $1";
 pub(super) const CHANNEL_OF: &str = "SELECT channel FROM outbox WHERE id = $1";

@@ -33,6 +33,9 @@ over_both!(
     what_waits_for_nobody_is_given_up_once_it_is_old,
     lists_are_the_youngest_first_and_go_on_behind_a_cursor,
     what_is_undelivered_is_told_by_channel_certificate_and_end,
+    every_message_that_would_tell_of_an_end_counts,
+    a_decision_is_written_only_while_nobody_sends_what_it_takes_for_unsent,
+    whoever_takes_a_message_knows_the_end_that_was_decided_about_it,
     what_may_have_arrived_is_noted_and_never_forgotten,
     what_is_held_back_is_not_part_of_a_backlog,
     the_end_that_is_believed_is_read_with_what_was_told,
@@ -427,8 +430,108 @@ async fn what_is_undelivered_is_told_by_channel_certificate_and_end(database: Da
     let ends = moment() + TimeDelta::days(7);
     let want = [("ops", 1), ("ops", 2), ("failed", 1), ("dead", 1), ("retried", 1), ("early", 1)];
     let want = want.map(|(channel, n)| (channel.into(), Fingerprint(n), ends));
-    assert_eq!(store.undelivered().await.unwrap(), BTreeSet::from(want));
+    let found = store.undelivered().await.unwrap();
+    assert_eq!(found.keys().cloned().collect::<BTreeSet<_>>(), BTreeSet::from(want));
+    for (end, messages) in found {
+        let id = if &*end.0 == "ops" { "evt_1".to_owned() } else { format!("evt_{}", end.0) };
+        assert_eq!(messages, [id.into()].into(), "{end:?}");
+    }
     store.close().await;
+}
+
+async fn every_message_that_would_tell_of_an_end_counts(database: Database) {
+    let store = database.open().await;
+    let mut deeper = message("evt_2", "ops", Stage::Critical, 1);
+    let Item::Certificate(item) = &mut deeper.items[0] else { unreachable!() };
+    item.news = News::Entered { stage: Stage::Critical, previous: Some(Stage::Info), since: moment() };
+    queue(&store, &[message("evt_1", "ops", Stage::Info, 0), deeper]).await;
+    let found: Vec<_> = store.undelivered().await.unwrap().into_values().collect();
+    assert_eq!(found, [BTreeSet::from(["evt_1".into(), "evt_2".into()])]);
+    store.close().await;
+}
+
+/// What is remembered of the first certificate, with this end.
+fn believed(epoch: DateTime<Utc>) -> Memory {
+    let Item::Certificate(item) = certificate(1, Stage::Info) else { unreachable!() };
+    let past = Past { facts: item.facts, epoch, doubt: None, missing: None, told: BTreeMap::new() };
+    Memory { certificates: [(Fingerprint(1), Arc::new(past))].into(), ..memory(&["ops"]) }
+}
+
+async fn a_decision_is_written_only_while_nobody_sends_what_it_takes_for_unsent(database: Database) {
+    let store = database.open().await;
+    let again = |unanswered| Settled::Again { next_at: after(2), error: "x".into(), unanswered };
+    let dead = Settled::Dead { error: "x".into(), unanswered: false };
+    for (name, then, want) in [
+        ("waits", &[][..], Committed::Done),
+        ("sending", &["take"], Committed::Overtaken),
+        ("surely not arrived", &["take", "again"], Committed::Done),
+        ("not answered", &["take", "silent"], Committed::Overtaken),
+        ("delivered", &["take", "delivered"], Committed::Overtaken),
+        ("a part of it", &["part"], Committed::Overtaken),
+        ("given up", &["take", "dead"], Committed::Done),
+        ("drawn together with others", &["collapse"], Committed::Overtaken),
+    ] {
+        let (id, channel) = (format!("evt_{name}"), name);
+        queue(&store, &[message(&id, channel, Stage::Info, 0), message("evt_other", "else", Stage::Info, 0)])
+            .await;
+        for step in then {
+            match *step {
+                "take" => drop(take(&store, channel).await.unwrap()),
+                "part" => store.progress(&id, 1).await.unwrap(),
+                "collapse" => {
+                    let into = message(&format!("{id} in one"), channel, Stage::Info, 1);
+                    store.collapse(channel, &into, &[id.as_str().into()], after(1)).await.unwrap();
+                }
+                "delivered" => {
+                    let delivered = Settled::Delivered { notes: Vec::new() };
+                    store.settle(&id, &delivered, after(1)).await.unwrap();
+                }
+                "dead" => store.settle(&id, &dead, after(1)).await.unwrap(),
+                how => store.settle(&id, &again(how == "silent"), after(1)).await.unwrap(),
+            }
+        }
+        let before = state_of(&store, &id).await;
+        let old = store.load_alerts().await.unwrap().memory;
+        let new = Memory { channels: memory(&[name]).channels, ..Memory::default() };
+        let (rows, good) = (new.rows_since(&old), message(&format!("{id} is over"), name, Stage::Info, 2));
+        let unsent = ["evt_other".into(), id.as_str().into()].into();
+        let done = store.commit_decision(&rows, &[good.clone()], &unsent, after(2)).await.unwrap();
+        assert_eq!(done, want, "{name}");
+        let wrote = done == Committed::Done;
+        assert_eq!(store.load_alerts().await.unwrap().memory == new, wrote, "{name}: the memory");
+        let all = store.messages(&State::ALL, 1000, None).await.unwrap();
+        assert_eq!(all.iter().any(|row| row.message.id == good.id), wrote, "{name}: the message");
+        assert_eq!(state_of(&store, &id).await, before, "{name}: nothing else is different");
+    }
+    store.close().await;
+}
+
+async fn whoever_takes_a_message_knows_the_end_that_was_decided_about_it(database: Database) {
+    let store = Arc::new(database.open().await);
+    let (mut done, mut taken) = (0, 0);
+    for n in 0..60 {
+        let (channel, id) = (format!("ops_{n}"), format!("evt_{n}"));
+        let old = store.load_alerts().await.unwrap().memory;
+        queue(&store, &[message(&id, &channel, Stage::Info, 0)]).await;
+        let new = believed(after(1000 + n));
+        let rows = new.rows_since(&old);
+        let courier = tokio::spawn({
+            let store = Arc::clone(&store);
+            async move {
+                let row = store.claim(&channel, after(100)).await.unwrap();
+                (row.is_some(), store.believed(&[Fingerprint(1)].into()).await.unwrap())
+            }
+        });
+        let unsent = [id.as_str().into()].into();
+        let committed = store.commit_decision(&rows, &[], &unsent, after(2)).await.unwrap();
+        let (row, known) = courier.await.unwrap();
+        let knew = known.get(&Fingerprint(1)) == Some(&after(1000 + n));
+        assert!(committed == Committed::Overtaken || !row || knew, "{n}: it is sent, and its end settled");
+        done += usize::from(committed == Committed::Done);
+        taken += usize::from(committed == Committed::Overtaken);
+    }
+    println!("{done} were written, {taken} were too late");
+    Arc::into_inner(store).expect("the only one").close().await;
 }
 
 async fn what_may_have_arrived_is_noted_and_never_forgotten(database: Database) {

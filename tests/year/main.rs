@@ -22,7 +22,7 @@ use notafter::domain::alert::silence::{Silence, SilenceRow};
 use notafter::domain::alert::steady::Steady;
 use notafter::domain::finding::Stage;
 use notafter::domain::policy::{AlertPolicy, Digest, EVERY_DAY, PollPolicy, Route};
-use notafter::store::Store;
+use notafter::store::{Committed, Store};
 
 use dice::Dice;
 use fleet::Fleet;
@@ -242,7 +242,8 @@ impl Year {
             return;
         }
         let store = self.store.as_ref().expect("open");
-        let undelivered = store.undelivered().await.expect("the store answers");
+        let unsent = store.undelivered().await.expect("the store answers");
+        let undelivered = unsent.keys().cloned().collect();
         let accounts = BTreeMap::new();
         let world = World {
             snapshot: &self.fleet.snapshot,
@@ -266,7 +267,9 @@ impl Year {
         if self.dice.one_in(50) {
             return;
         }
-        store.commit_alerts(&rows, &decision.messages, time.wall).await.expect("the store takes it");
+        let unsent = decision.unheard.iter().filter_map(|end| unsent.get(end)).flatten().cloned().collect();
+        let committed = store.commit_decision(&rows, &decision.messages, &unsent, time.wall).await;
+        assert_eq!(committed.expect("the store takes it"), Committed::Done, "nobody sends meanwhile");
         for message in &decision.messages {
             self.ledger.decided(message, &self.fleet, &self.hush, time);
         }

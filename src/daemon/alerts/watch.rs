@@ -15,7 +15,7 @@ use super::chance::event_id;
 use crate::clock::Clock;
 use crate::daemon::pulse::Pulse;
 pub use crate::domain::alert::board::{Board, Rules};
-use crate::domain::alert::decide::{self, Decision, Renewal, Seen, Waiting, World};
+use crate::domain::alert::decide::{self, Decision, Renewal, Seen, Unheard, Waiting, World};
 use crate::domain::alert::memory::Memory;
 use crate::domain::alert::message::{Fingerprint, RenewalNote};
 use crate::domain::alert::silence::{Silence, SilenceRow};
@@ -28,7 +28,7 @@ use crate::domain::resource::Resource;
 use crate::domain::snapshot::Snapshot;
 use crate::provider;
 use crate::shutdown::Shutdown;
-use crate::store::{Handle, Store, StoreError};
+use crate::store::{Committed, Handle, Store, StoreError};
 use crate::web::inside::RenewalOf;
 
 /// An evaluation takes this share of the time at most.
@@ -113,7 +113,7 @@ struct Question {
     snapshot: Arc<Snapshot>,
     rules: Arc<Rules>,
     silences: Vec<Silence>,
-    undelivered: BTreeSet<(Box<str>, Fingerprint, DateTime<Utc>)>,
+    undelivered: BTreeSet<Unheard>,
     memory: Arc<Memory>,
     waiting: Waiting,
     states: Arc<States>,
@@ -121,6 +121,13 @@ struct Question {
     now: DateTime<Utc>,
     /// Messages are wanted too, not only the state.
     decide: bool,
+}
+
+/// What the store knows beside the memory.
+#[derive(Default)]
+struct Known {
+    silences: Vec<SilenceRow>,
+    undelivered: BTreeMap<Unheard, BTreeSet<Box<str>>>,
 }
 
 struct Answer {
@@ -174,13 +181,13 @@ impl Watch {
         };
         let usable = known.is_some();
         let decide = usable && self.is_planned() && !course.is_first_round(&snapshot);
-        let (silences, undelivered) = known.unwrap_or_default();
+        let Known { silences, undelivered } = known.unwrap_or_default();
         let rows: Arc<[SilenceRow]> = silences.into();
         let question = Question {
             snapshot,
             rules: Arc::clone(&self.rules.borrow_and_update()),
             silences: rows.iter().filter_map(SilenceRow::read).collect(),
-            undelivered,
+            undelivered: undelivered.keys().cloned().collect(),
             memory: Arc::clone(&course.memory),
             waiting: course.waiting.clone(),
             states: Arc::clone(&self.states.borrow()),
@@ -200,7 +207,11 @@ impl Watch {
         course.seen = seen;
         self.publish(states);
         let trouble = match (store, decision) {
-            (Some(store), Some(decision)) => self.write(&store, course, decision, now).await.err(),
+            (Some(store), Some(decision)) => {
+                let unsent = decision.unheard.iter().filter_map(|end| undelivered.get(end));
+                let unsent = unsent.flatten().cloned().collect();
+                self.write(&store, course, decision, &unsent, now).await.err()
+            }
             _ if usable => None,
             _ => Some("the store cannot be used".to_owned()),
         };
@@ -235,11 +246,7 @@ impl Watch {
     }
 
     /// Silences, and what was never delivered. The memory is read anew whenever the store is another one.
-    async fn known(
-        &self,
-        store: &Arc<Store>,
-        course: &mut Course,
-    ) -> Option<(Vec<SilenceRow>, BTreeSet<(Box<str>, Fingerprint, DateTime<Utc>)>)> {
+    async fn known(&self, store: &Arc<Store>, course: &mut Course) -> Option<Known> {
         let known = async {
             if course.store.as_ref().is_none_or(|known| !Arc::ptr_eq(known, store)) {
                 let alerts = store.load_alerts().await?;
@@ -253,7 +260,8 @@ impl Watch {
                 course.memory = Arc::new(alerts.memory);
                 course.store = Some(Arc::clone(store));
             }
-            Ok::<_, StoreError>((store.silences().await?, store.undelivered().await?))
+            let (silences, undelivered) = (store.silences().await?, store.undelivered().await?);
+            Ok::<_, StoreError>(Known { silences, undelivered })
         };
         match known.await {
             Ok(known) => Some(known),
@@ -264,20 +272,30 @@ impl Watch {
         }
     }
 
-    /// Writes a decision down. Only then it counts.
+    /// Writes a decision down. Only then it counts. If a message that it takes for unsent (`unsent`) is on its way by now, it
+    /// does not, and the next evaluation decides anew.
     async fn write(
         &self,
         store: &Arc<Store>,
         course: &mut Course,
         decision: Decision,
+        unsent: &BTreeSet<Box<str>>,
         now: DateTime<Utc>,
     ) -> Result<(), String> {
         let rows = decision.memory.rows_since(&course.memory);
         if !rows.is_empty() || !decision.messages.is_empty() {
-            if let Err(error) = store.commit_alerts(&rows, &decision.messages, now).await {
-                let text = error.to_string();
-                self.report(store, course, error);
-                return Err(text);
+            match store.commit_decision(&rows, &decision.messages, unsent, now).await {
+                Ok(Committed::Done) => {}
+                Ok(Committed::Overtaken) => {
+                    tracing::debug!("a message was taken meanwhile; what to tell is decided anew");
+                    self.ask.notify_one();
+                    return Ok(());
+                }
+                Err(error) => {
+                    let text = error.to_string();
+                    self.report(store, course, error);
+                    return Err(text);
+                }
             }
             course.memory = Arc::new(decision.memory);
         }
@@ -356,4 +374,68 @@ pub fn by_hand(provider: &str, _: Fingerprint) -> Renewal {
     let by_api = provider::find(provider).is_some_and(|kind| kind.renew_policy.is_some());
     let note = if by_api { RenewalNote::Manual } else { RenewalNote::NoApi };
     Renewal { note, ..Renewal::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::alert::delivery::testing::{entered, item, message};
+    use crate::domain::alert::memory::ChannelPast;
+    use crate::domain::alert::message::Message;
+    use crate::domain::finding::Stage;
+    use crate::domain::testing::moment;
+
+    fn watch() -> Watch {
+        Watch {
+            snapshots: watch::Sender::default().subscribe(),
+            rules: crate::daemon::alerts::Estate::default().rules.subscribe(),
+            store: None,
+            clock: Clock::system(),
+            board: watch::Sender::default(),
+            states: watch::Sender::default(),
+            ask: Arc::default(),
+            written: Arc::default(),
+            renewals: None,
+            renewal: Arc::new(by_hand),
+            pulse: Pulse::default(),
+        }
+    }
+
+    /// The channel had its first message, and this is another one.
+    fn decision(id: &str) -> Decision {
+        let past = ChannelPast { since: moment(), digests: BTreeMap::new() };
+        let memory = Memory { channels: [("chat".into(), past)].into(), ..Memory::default() };
+        let messages = vec![said(id)];
+        Decision { memory, messages, waiting: Waiting::new(), unheard: BTreeSet::new() }
+    }
+
+    fn said(id: &str) -> Message {
+        let warned = message(vec![item("r-1", 7, entered(Stage::Critical, None))]);
+        Message { id: id.into(), channel: "chat".into(), ..warned }
+    }
+
+    #[tokio::test]
+    async fn a_decision_that_a_courier_overtook_is_made_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite:{}", folder.path().join("n.db").display());
+        let store = Arc::new(Store::open(&url).await.expect("a store"));
+        let (watch, mut course) = (watch(), Course::default());
+        store.commit_alerts(&[], &[said("evt_1")], moment()).await.expect("written");
+        store.claim("chat", moment()).await.expect("read").expect("a courier has it");
+        let unsent = ["evt_1".into()].into();
+        let soon = || tokio::time::timeout(Duration::from_millis(10), watch.ask.notified());
+
+        watch.write(&store, &mut course, decision("evt_2"), &unsent, moment()).await.expect("no trouble");
+        assert!(course.memory.is_empty(), "what was not written down does not count");
+        assert!(soon().await.is_ok(), "the next evaluation comes at once");
+
+        let nothing = BTreeSet::new();
+        watch.write(&store, &mut course, decision("evt_3"), &nothing, moment()).await.expect("no trouble");
+        assert!(!course.memory.is_empty(), "and that one counts");
+        assert!(soon().await.is_err());
+        let queued = store.queued("chat", moment()).await.expect("read");
+        let ids: Vec<&str> = queued.iter().map(|row| &*row.message.id).collect();
+        assert_eq!(ids, ["evt_3"]);
+        store.close().await;
+    }
 }
