@@ -34,6 +34,14 @@ async fn each_refusal_has_its_outcome() {
         ("sender 451", Step::Sender, "451 4.7.1 later", Want::Retry),
         ("sender 530", Step::Sender, "530 5.7.0 authentication required", refused(Refusal::Credentials)),
         ("recipient 450", Step::Recipient, "450 4.2.0 greylisted", Want::Retry),
+        (
+            "recipient 530",
+            Step::Recipient,
+            "530 5.7.0 authentication required",
+            refused(Refusal::Credentials),
+        ),
+        ("every recipient 550", Step::Recipient, "550 5.1.1 no such user", refused(Refusal::Target)),
+        ("every recipient 554", Step::Recipient, "554 5.7.1 relay access denied", refused(Refusal::Target)),
         ("data 550", Step::Data, "550 5.7.1 looks like spam", refused(Refusal::Content)),
         ("data 554", Step::Data, "554 5.5.1 no valid recipients", refused(Refusal::Content)),
     ] {
@@ -58,7 +66,8 @@ async fn a_recipient_who_is_gone_does_not_stop_the_others() {
 
     server.refuse(Step::Recipient, Some("ops@example.com"), "550 5.1.1 no such user");
     let outcomes = line.say(&samples::one_critical()).await;
-    assert!(agrees(outcomes.last().expect("one"), Want::Refused(Refusal::Target)), "{outcomes:?}");
+    let refused = outcomes.iter().all(|outcome| agrees(outcome, Want::Refused(Refusal::Target)));
+    assert!(refused, "none is left, so none may be counted as told: {outcomes:?}");
 
     server.relent();
     let outcomes = line.say(&samples::one_critical()).await;
@@ -68,7 +77,7 @@ async fn a_recipient_who_is_gone_does_not_stop_the_others() {
 
 #[tokio::test]
 async fn a_server_that_refuses_us_for_a_while_loses_no_recipient() {
-    for step in [Step::Hello, Step::Sender] {
+    for step in [Step::Hello, Step::Sender, Step::Recipient] {
         let (line, server) = open().await;
         server.refuse(step, None, "550 5.7.1 blocked");
         let outcomes = line.say(&samples::one_critical()).await;
@@ -129,6 +138,22 @@ async fn the_plain_form_is_one_text_to_all() {
     let deliveries = server.deliveries();
     assert_eq!(deliveries[0].request.path, "dba@example.com,ops@example.com");
     assert!(header(&deliveries[0].request, "content-type").starts_with("text/plain"));
+}
+
+#[tokio::test]
+async fn the_plain_form_reaches_those_who_are_left() {
+    let (line, server) = open().await;
+    server.refuse(Step::Recipient, Some("dba@example.com"), "550 5.1.1 no such user");
+    let message = samples::one_critical();
+    let part = line.plain(&message).expect("there is one");
+    let outcomes = line.post(&message, std::slice::from_ref(&part), now()).await;
+    let [Outcome::Delivered(receipt)] = &outcomes[..] else { panic!("{outcomes:?}") };
+    assert!(receipt.said.contains("not to dba@example.com: SMTP 550"), "{}", receipt.said);
+    assert_eq!(server.deliveries()[0].request.path, "ops@example.com");
+
+    server.refuse(Step::Recipient, None, "550 5.7.1 blocked");
+    let outcomes = line.post(&message, &[part], now()).await;
+    assert!(agrees(&outcomes[0], Want::Refused(Refusal::Target)), "{outcomes:?}");
 }
 
 #[tokio::test]

@@ -10,9 +10,9 @@ mod server;
 mod talk;
 
 use std::any::Any;
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use lettre::Address;
 use lettre::message::Mailbox;
 
 use self::letter::Letter;
@@ -43,10 +43,9 @@ struct Email {
     server: Server,
     from: Mailbox,
     to: Vec<String>,
+    addresses: Vec<Address>,
     place: String,
     robot: u64,
-    /// Recipients whom the server does not know.
-    unknown: Mutex<BTreeSet<String>>,
 }
 
 fn build(order: &Order<'_>) -> Result<Sender, BuildError> {
@@ -56,9 +55,8 @@ fn build(order: &Order<'_>) -> Result<Sender, BuildError> {
         return Err(BuildError::Client("mail does not go through a proxy: take `proxy` away".to_owned()));
     }
     let from = mailbox("from", &settings.from)?;
-    for to in &settings.to {
-        mailbox("to", to)?;
-    }
+    let addresses = settings.to.iter().map(|to| mailbox("to", to).map(|mailbox| mailbox.email));
+    let addresses = addresses.collect::<Result<_, _>>()?;
     let scheme = if settings.tls == settings::Tls::Implicit { "smtps" } else { "smtp" };
     let place = format!("{scheme}://{}:{}", settings.host, settings.port);
     let user = settings.login.as_ref().map(|(user, _)| user.as_str()).unwrap_or_default();
@@ -67,9 +65,9 @@ fn build(order: &Order<'_>) -> Result<Sender, BuildError> {
         server: Server::new(settings, order)?,
         from,
         to: settings.to.clone(),
+        addresses,
         robot: stable_hash([place.as_str(), user]),
         place,
-        unknown: Mutex::default(),
     })))
 }
 
@@ -98,7 +96,10 @@ impl Messenger for Email {
                 Ok(mail) => mail,
                 Err(error) => return post::refused(Refusal::Content, format!("not a mail: {error}")),
             };
-            self.judged(self.server.send(mail).await, letter, &id)
+            let named = mail.envelope().to();
+            let others = self.addresses.iter().filter(|address| !named.contains(address));
+            let others: Vec<_> = others.cloned().collect();
+            self.judged(self.server.send(mail, &others).await, letter, &id)
         })
     }
 
@@ -119,32 +120,25 @@ impl Email {
 
     fn judged(&self, verdict: Verdict, letter: Letter, id: &str) -> Outcome {
         match verdict {
-            Verdict::Taken(said) => {
-                let mut unknown = self.unknown();
-                unknown.retain(|known| !letter.to.contains(known));
+            Verdict::Taken(said, refused) => {
                 let notes = letter.threads.into_iter().map(|key| (key, id.to_owned())).collect();
+                let without = refused.iter().map(|text| format!("; not to {text}"));
+                let said = std::iter::once(said).chain(without).collect();
+                refused.iter().for_each(|text| self.tell_refused(text));
                 Outcome::Delivered(Receipt { notes, said })
             }
-            Verdict::Unknown(said) => self.unknown_recipient(&letter, said),
+            // one who is gone must not keep the message from the others
+            Verdict::Unknown(said) => {
+                let text = format!("{}: {said}", letter.to.join(", "));
+                self.tell_refused(&text);
+                Outcome::Delivered(Receipt { notes: Vec::new(), said: format!("not to {text}") })
+            }
             Verdict::Other(outcome) => outcome,
         }
     }
 
-    /// One who is gone must not keep the message from the others: the channel fails when nobody is left.
-    fn unknown_recipient(&self, letter: &Letter, said: String) -> Outcome {
-        let mut unknown = self.unknown();
-        unknown.extend(letter.to.iter().cloned());
-        let reachable = self.to.iter().any(|to| !unknown.contains(to));
-        if !reachable || letter.to.len() > 1 {
-            return post::refused(Refusal::Target, said);
-        }
-        let (channel, recipient) = (&self.channel, &letter.to[0]);
-        tracing::warn!(channel, recipient, said, "a mail server refuses a recipient; the others are told");
-        Outcome::Delivered(Receipt { notes: Vec::new(), said: format!("not to {recipient}: {said}") })
-    }
-
-    /// A defect while it was held leaves it whole all the same.
-    fn unknown(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.unknown.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tell_refused(&self, recipient: &str) {
+        let channel = &self.channel;
+        tracing::warn!(channel, recipient, "a mail server refuses a recipient; the others are told");
     }
 }

@@ -7,16 +7,16 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
-use lettre::Message as Mail;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::TlsParameters;
+use lettre::{Address, Message as Mail};
 
 use super::letter::Letter;
 use super::settings::{Settings, Tls};
-use super::talk::{Broken, Door, Lock};
+use super::talk::{Broken, Door, Handed, Lock};
 use crate::domain::reason::Reason;
 use crate::notifier::post::{clean, refused, retry};
 use crate::notifier::{BuildError, Order, Outcome, Refusal};
@@ -39,9 +39,9 @@ impl fmt::Debug for Server {
 
 /// What the server makes of a letter.
 pub(super) enum Verdict {
-    /// It has it.
-    Taken(String),
-    /// It does not know the recipient.
+    /// It has it, but not for these recipients.
+    Taken(String, Vec<String>),
+    /// It does not take the recipient, and does take others.
     Unknown(String),
     /// Anything else.
     Other(Outcome),
@@ -68,11 +68,14 @@ impl Server {
     }
 
     /// Sends a letter, once. A server that goes silent in the middle would hold the library for ever.
-    pub(super) async fn send(&self, mail: Mail) -> Verdict {
-        match tokio::time::timeout(TIMEOUT, self.door.hand_over(&mail)).await {
-            Ok(Ok(response)) => {
+    /// `others` get letters of their own.
+    pub(super) async fn send(&self, mail: Mail, others: &[Address]) -> Verdict {
+        match tokio::time::timeout(TIMEOUT, self.door.hand_over(&mail, others)).await {
+            Ok(Ok(Handed { said: response, refused })) => {
                 let said = response.message().collect::<Vec<_>>().join(" ");
-                Verdict::Taken(clean(&self.secrets, &format!("{} {said}", response.code())))
+                let said = clean(&self.secrets, &format!("{} {said}", response.code()));
+                let refused = refused.iter().map(|(to, error)| format!("{to}: {}", words(error)));
+                Verdict::Taken(said, refused.map(|text| clean(&self.secrets, &text)).collect())
             }
             Ok(Err(broken)) => self.failed(&broken),
             Err(_) => {
@@ -82,10 +85,14 @@ impl Server {
         }
     }
 
-    /// Only an answer to the name of a recipient says anything of one.
+    /// Only an answer to the name of a recipient says anything of one, and only where others are taken.
     fn failed(&self, broken: &Broken) -> Verdict {
         let error = match broken {
-            Broken::Before(error) | Broken::Recipient(error) | Broken::Mail(error) => error,
+            Broken::Before(error)
+            | Broken::Naming(error)
+            | Broken::Recipient(error)
+            | Broken::Everybody(error)
+            | Broken::Mail(error) => error,
             Broken::Unable(why) => return Verdict::Other(refused(Refusal::Content, why)),
         };
         let text = clean(&self.secrets, &words(error));
@@ -98,7 +105,10 @@ impl Server {
         }
         match (u16::from(code), broken) {
             (530 | 534 | 535 | 538, _) => Verdict::Other(refused(Refusal::Credentials, text)),
-            (550 | 551 | 553, Broken::Recipient(_)) => Verdict::Unknown(text),
+            (_, Broken::Recipient(_)) => Verdict::Unknown(text),
+            (_, Broken::Everybody(_)) => {
+                Verdict::Other(refused(Refusal::Target, format!("no recipient is taken: {text}")))
+            }
             (550 | 551 | 553, Broken::Mail(_)) if !is_about_an_address(error) => {
                 Verdict::Other(refused(Refusal::Content, text))
             }

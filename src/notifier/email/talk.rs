@@ -33,12 +33,24 @@ pub(super) enum Lock {
     Starttls(TlsParameters),
 }
 
+/// What became of a mail that the server has.
+pub(super) struct Handed {
+    /// Its last word.
+    pub(super) said: Response,
+    /// Recipients whom it does not take, while it takes others, and why.
+    pub(super) refused: Vec<(Address, Error)>,
+}
+
 /// Where a conversation ended.
 pub(super) enum Broken {
     /// Before the recipient was named: it is about us, or the server.
     Before(Error),
-    /// At the name of the recipient.
+    /// At the name of a recipient, for a reason that is not the recipient.
+    Naming(Error),
+    /// The recipient is refused, and others would be taken.
     Recipient(Error),
+    /// Every recipient is refused, also those of the other letters: it is about us, or the server.
+    Everybody(Error),
     /// At the mail itself.
     Mail(Error),
     /// The server cannot take what the mail holds.
@@ -46,10 +58,10 @@ pub(super) enum Broken {
 }
 
 impl Door {
-    /// Hands a mail over, once.
-    pub(super) async fn hand_over(&self, mail: &Mail) -> Result<Response, Broken> {
+    /// Hands a mail over, once. `others` get letters of their own.
+    pub(super) async fn hand_over(&self, mail: &Mail, others: &[Address]) -> Result<Handed, Broken> {
         let mut connection = self.come_in().await.map_err(Broken::Before)?;
-        let said = say(&mut connection, mail).await;
+        let said = say(&mut connection, mail, others).await;
         // whatever becomes of the goodbye: what counts was said before
         let _ = tokio::time::timeout(GOODBYE, connection.abort()).await;
         said
@@ -74,7 +86,11 @@ impl Door {
     }
 }
 
-async fn say(connection: &mut AsyncSmtpConnection, mail: &Mail) -> Result<Response, Broken> {
+async fn say(
+    connection: &mut AsyncSmtpConnection,
+    mail: &Mail,
+    others: &[Address],
+) -> Result<Handed, Broken> {
     let (envelope, text) = (mail.envelope(), mail.formatted());
     let mut options = Vec::new();
     let is_plain = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
@@ -94,9 +110,45 @@ async fn say(connection: &mut AsyncSmtpConnection, mail: &Mail) -> Result<Respon
     }
     let from = From::new(envelope.from().cloned(), options);
     connection.command(from).await.map_err(Broken::Before)?;
-    for to in envelope.to() {
-        connection.command(Rcpt::new(to.clone(), Vec::new())).await.map_err(Broken::Recipient)?;
-    }
+    let refused = name_recipients(connection, envelope.to(), others).await?;
     connection.command(Data).await.map_err(Broken::Mail)?;
-    connection.message(&text).await.map_err(Broken::Mail)
+    let said = connection.message(&text).await.map_err(Broken::Mail)?;
+    Ok(Handed { said, refused })
+}
+
+/// Names those whom the mail is for, and returns the refused ones, unless that is all of them. Only then the others are named,
+/// who get nothing of this mail: a server that takes nobody at the moment knows nothing of a single one.
+async fn name_recipients(
+    connection: &mut AsyncSmtpConnection,
+    recipients: &[Address],
+    others: &[Address],
+) -> Result<Vec<(Address, Error)>, Broken> {
+    let mut refused = Vec::new();
+    for to in recipients {
+        match name(connection, to).await {
+            Ok(_) => {}
+            Err(error) if refuses_a_recipient(&error) => refused.push((to.clone(), error)),
+            Err(error) => return Err(Broken::Naming(error)),
+        }
+    }
+    if refused.len() < recipients.len() {
+        return Ok(refused);
+    }
+    let Some((_, error)) = refused.into_iter().next() else { return Ok(Vec::new()) };
+    for other in others {
+        match name(connection, other).await {
+            Err(refusal) if refuses_a_recipient(&refusal) => {}
+            _ => return Err(Broken::Recipient(error)),
+        }
+    }
+    Err(Broken::Everybody(error))
+}
+
+async fn name(connection: &mut AsyncSmtpConnection, to: &Address) -> Result<Response, Error> {
+    connection.command(Rcpt::new(to.clone(), Vec::new())).await
+}
+
+/// Not known, moved, full, not allowed, a domain without mail: said to a name, it may be about that name.
+fn refuses_a_recipient(error: &Error) -> bool {
+    error.status().is_some_and(|code| matches!(u16::from(code), 550..=554 | 556))
 }
