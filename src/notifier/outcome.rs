@@ -42,8 +42,10 @@ pub enum Refusal {
     Content,
     /// Who we are: token, signature, key, allowed addresses.
     Credentials,
-    /// Where it should go: archived, dissolved, moved.
+    /// Where it should go: dissolved, moved, not found.
     Target,
+    /// The same, and the other side says that it is so for good (HTTP 410): it is not to be asked again by itself.
+    Gone,
 }
 
 impl Refusal {
@@ -53,6 +55,7 @@ impl Refusal {
             Self::Content => "content",
             Self::Credentials => "credentials",
             Self::Target => "target",
+            Self::Gone => "gone",
         }
     }
 }

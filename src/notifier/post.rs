@@ -134,7 +134,8 @@ impl Post {
             429 => Some(self.later(reply, Reason::Throttled)),
             408 | 425 | 500..=599 => Some(self.later(reply, Reason::Unreachable)),
             401 | 403 => Some(refused(Refusal::Credentials, said())),
-            404 | 410 => Some(refused(Refusal::Target, said())),
+            404 => Some(refused(Refusal::Target, said())),
+            410 => Some(gone(said())),
             _ => Some(refused(Refusal::Content, said())),
         }
     }
@@ -187,6 +188,15 @@ pub fn retry(reason: Reason, text: impl AsRef<str>) -> Outcome {
 pub fn refused(what: Refusal, text: impl AsRef<str>) -> Outcome {
     let reason = if what == Refusal::Credentials { Reason::Denied } else { Reason::Refused };
     Outcome::Refused { what, trouble: Trouble::new(reason, text) }
+}
+
+/// The other side says that the place is gone for good.
+pub fn gone(said: impl AsRef<str>) -> Outcome {
+    let said = said.as_ref();
+    refused(
+        Refusal::Gone,
+        format!("gone for good: nothing is sent until a reload, a restart or a test ({said})"),
+    )
 }
 
 fn client_error(error: &reqwest::Error) -> BuildError {

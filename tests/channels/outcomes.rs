@@ -29,7 +29,7 @@ fn quick() -> Vec<(&'static str, Fault, Want)> {
         with("401", refused(401, Refusal::Credentials)),
         with("403", refused(403, Refusal::Credentials)),
         with("404", refused(404, Refusal::Target)),
-        with("410", refused(410, Refusal::Target)),
+        with("410", refused(410, Refusal::Gone)),
         ("429 with seconds", Fault::retry_after(429, "120"), seconds(120)),
         ("429 with a date", Fault::retry_after(429, http_date), seconds(120)),
         ("429 with nothing", Fault::status(429), Want::Retry),

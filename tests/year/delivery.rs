@@ -143,7 +143,7 @@ impl Delivery {
                 self.paused.insert(name, until);
                 Settled::Again { next_at: until, error: "refused".into(), unanswered: false }
             }
-            Step::GiveUp | Step::Plain => Settled::Dead { error: "given up".into(), unanswered },
+            Step::GiveUp | Step::Plain | Step::Stop => Settled::Dead { error: "given up".into(), unanswered },
         };
         store.settle(&id, &settled, now).await.expect("the store takes it");
     }

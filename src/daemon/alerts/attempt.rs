@@ -233,6 +233,7 @@ fn failed(outcome: Outcome, notes: Vec<(String, String)>) -> Said {
         Outcome::Refused { what: Refusal::Credentials | Refusal::Target, trouble } => {
             (Attempt::Barred, trouble)
         }
+        Outcome::Refused { what: Refusal::Gone, trouble } => (Attempt::Gone, trouble),
     };
     Said::Trouble(attempt, trouble, notes)
 }

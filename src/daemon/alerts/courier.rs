@@ -19,7 +19,7 @@ use super::pace::Pace;
 use super::wellbeing;
 use crate::domain::alert::delivery::current::certificates;
 use crate::domain::alert::delivery::fold::{BACKLOG, fold};
-use crate::domain::alert::delivery::{Attempt, Step, Tries, after, wait};
+use crate::domain::alert::delivery::{Attempt, PROBE_EVERY, Step, Tries, after, wait};
 use crate::domain::alert::outbox::{Row, Settled};
 use crate::domain::alert::steady::{BELIEVED_AFTER, Steady};
 use crate::notifier::{Messenger, Receipt, Trouble};
@@ -148,9 +148,14 @@ impl Courier {
         let paused =
             self.line.health().paused_until.and_then(|until| (until - self.context.now()).to_std().ok());
         let paused = paused.filter(|wait| !wait.is_zero()).map(|wait| now + wait.min(LOOK_AGAIN));
+        let gone = self.line.health().gone.then(|| now + LOOK_AGAIN);
         let paced = Some(self.pace.wait()).filter(|wait| !wait.is_zero()).map(|wait| now + wait);
         let unsteady = self.state.unsteady_until;
-        [paused, paced, self.state.quiet_until, unsteady].into_iter().flatten().filter(|at| *at > now).max()
+        [paused, gone, paced, self.state.quiet_until, unsteady]
+            .into_iter()
+            .flatten()
+            .filter(|at| *at > now)
+            .max()
     }
 
     fn look_at_clocks(&mut self) {
@@ -166,7 +171,7 @@ impl Courier {
             return Ok(());
         }
         self.state.quiet_until = None;
-        self.line.edit_health(|health| health.paused_until = health.paused_until.map(|_| self.context.now()));
+        self.line.edit_health(|health| health.let_in(self.context.now()));
         self.outbox().postpone(self.line.name(), self.context.now()).await
     }
 
@@ -272,6 +277,11 @@ impl Courier {
                 tracing::error!(channel = name, id, %error, %until, "refused: the channel is paused");
                 self.line.edit_health(|health| health.failed(&error, Some(until), now));
                 Settled::Again { next_at: until, error, unanswered }
+            }
+            Step::Stop => {
+                tracing::error!(channel = name, id, %error, "gone for good: the channel waits for a reload");
+                self.line.edit_health(|health| health.ended(&error, now));
+                Settled::Again { next_at: now + PROBE_EVERY, error, unanswered }
             }
             Step::GiveUp | Step::Plain | Step::Done => {
                 tracing::error!(channel = name, id, %error, attempts = row.attempts, "given up");

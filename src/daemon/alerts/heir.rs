@@ -68,7 +68,7 @@ impl Estate {
         let lines = self.context.iter().flat_map(|context| &context.lines);
         let known: BTreeMap<&str, Health> = lines.map(|line| (line.name(), line.health())).collect();
         let mut health = known.get(channel).cloned().unwrap_or_default();
-        health.paused_until = health.paused_until.map(|until| until.min(now));
+        health.let_in(now);
         health
     }
 }

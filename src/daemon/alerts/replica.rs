@@ -122,7 +122,7 @@ impl Teller {
                 self.line.edit_health(|health| health.delivered(0, now));
                 return self.context.changed.notify_one();
             }
-            Outcome::Refused { what: Refusal::Credentials | Refusal::Target, trouble } => {
+            Outcome::Refused { what: Refusal::Credentials | Refusal::Target | Refusal::Gone, trouble } => {
                 (trouble, Some(later(now, RESEND)))
             }
             // the next state may have a form that is accepted

@@ -15,7 +15,7 @@ use super::channels::Channel;
 use super::context::Words;
 use super::outbox::{Answer, Away, Outbox};
 use super::watch::Rules;
-use super::{Delivery, Office, Parts};
+use super::{Delivery, Estate, Office, Parts};
 use crate::call::BoxFuture;
 use crate::clock::Clock;
 use crate::domain::alert::delivery::PUT_OFF_AT_MOST;
@@ -474,6 +474,7 @@ pub(super) struct Running {
     pub(super) states: watch::Sender<Arc<super::watch::States>>,
     pub(super) stop: Stop,
     pub(super) task: JoinHandle<()>,
+    estate: Estate,
 }
 
 impl Rig {
@@ -503,6 +504,17 @@ impl Rig {
     }
 
     pub(super) fn start(&self) -> Running {
+        self.start_after(Estate::default())
+    }
+
+    /// The same in the place of one that ended for a reload.
+    pub(super) async fn reload(&self, running: Running) -> Running {
+        let estate = running.estate.clone();
+        running.kill().await;
+        self.start_after(estate)
+    }
+
+    fn start_after(&self, estate: Estate) -> Running {
         let now = self.clock.now();
         let parts = Parts {
             channels: self.channels.clone(),
@@ -520,10 +532,11 @@ impl Rig {
             telemetry: Arc::clone(&self.telemetry),
             clock: self.clock.clone(),
         };
-        let delivery = Delivery::with_outbox(parts, Arc::clone(&self.outbox) as _, super::Estate::default());
+        let delivery = Delivery::with_outbox(parts, Arc::clone(&self.outbox) as _, estate);
         let (office, states, stop) = (delivery.office(), delivery.states(), Stop::new());
+        let estate = delivery.estate();
         let task = tokio::spawn(delivery.run(stop.listener()));
-        Running { office, states, stop, task }
+        Running { office, states, stop, task, estate }
     }
 }
 

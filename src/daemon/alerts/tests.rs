@@ -203,6 +203,40 @@ async fn a_refused_channel_is_paused_probed_told_of_and_told_well_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_gone_for_good_is_asked_only_after_a_reload_a_restart_or_by_a_person() {
+    let (gone, cured) = ill_until_cured(1, || refused(Refusal::Gone));
+    let willing = Puppet::willing(2);
+    let rig = Rig::new([channel("a", &HOOK, &gone), channel("b", &HOOK, &willing)]);
+    rig.commit([news("a", 0)]);
+    let running = rig.start();
+    pass(100 * HOUR).await;
+    assert_eq!(gone.posts().len(), 1, "not a single probe");
+    assert_eq!(rig.outbox.count("a", State::Queued), 1, "and nothing is given up");
+    let told = willing.bodies();
+    assert!(matches!(&told[..], [one] if one.starts_with("a Failing")), "{told:?}");
+
+    running.kill().await;
+    let again = rig.start();
+    pass(60).await;
+    assert_eq!(gone.posts().len(), 2, "once after a start");
+    again.office.probe(Some("a")).expect("a channel");
+    pass(60).await;
+    assert_eq!(gone.posts().len(), 3, "once for a person");
+    let again = rig.reload(again).await;
+    pass(60).await;
+    assert_eq!(gone.posts().len(), 4, "once after a reload, whatever it changes");
+    assert_eq!(willing.posts().len(), 1, "it was told before");
+
+    cured.store(true, Ordering::Relaxed);
+    pass(HOUR).await;
+    assert_eq!(gone.posts().len(), 4);
+    again.office.probe(Some("a")).expect("a channel");
+    pass(60).await;
+    assert_eq!(rig.outbox.count("a", State::Delivered), 1);
+    assert_eq!(willing.posts().len(), 2, "and that it delivers again");
+}
+
+#[tokio::test(start_paused = true)]
 async fn three_failures_over_a_quarter_of_an_hour_are_told_once_and_the_end_of_it_too() {
     let (failing, cured) = ill_until_cured(1, || retry(None));
     let willing = Puppet::willing(2);

@@ -43,7 +43,7 @@ impl Saved {
             if untouched {
                 health.clone_from(&known);
                 // the settings may be others: one attempt shows it
-                health.paused_until = health.paused_until.map(|until| until.min(context.now()));
+                health.let_in(context.now());
             } else {
                 health.told = health.told.or(known.told);
             }
@@ -52,6 +52,9 @@ impl Saved {
                 health.released_at = Some(context.now());
             }
         });
+        if known.is_barred() {
+            line.ask_for_probe();
+        }
         self.known = Some(known);
         context.changed.notify_one();
         Ok(())

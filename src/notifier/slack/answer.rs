@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use crate::domain::reason::Reason;
-use crate::notifier::post::{Post, Reply, refused, retry};
+use crate::notifier::post::{Post, Reply, gone, refused, retry};
 use crate::notifier::{Outcome, Receipt, Refusal};
 
 /// Success of a webhook: status 200 and this, nothing else.
@@ -27,7 +27,7 @@ const WORDS: &[(&str, Refusal)] = &[
     ("no_active_hooks", Refusal::Credentials),
     ("no_team", Refusal::Credentials),
     ("channel_not_found", Refusal::Credentials),
-    ("channel_is_archived", Refusal::Target),
+    ("channel_is_archived", Refusal::Gone),
 ];
 
 /// What an incoming webhook answered.
@@ -38,6 +38,7 @@ pub fn of_webhook(post: &Post, reply: &Reply) -> Outcome {
     let may_refuse = reply.status.is_success() || reply.status.is_client_error();
     let word = WORDS.iter().find(|(word, _)| may_refuse && reply.body.as_ref() == word.as_bytes());
     match (word, reply.status) {
+        (Some((_, Refusal::Gone)), _) => gone(post.said(reply)),
         (Some((_, what)), _) => refused(*what, post.said(reply)),
         // The whole address is the credential: one that leads nowhere was revoked.
         (None, StatusCode::NOT_FOUND) => refused(Refusal::Credentials, post.said(reply)),

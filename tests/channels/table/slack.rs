@@ -52,7 +52,7 @@ fn words() -> Vec<Code> {
             &["action_prohibited", "invalid_token", "posting_to_general_channel_denied", "team_disabled"],
         ),
         (404, Refusal::Credentials, &["no_service", "no_active_hooks", "no_team", "channel_not_found"]),
-        (410, Refusal::Target, &["channel_is_archived"]),
+        (410, Refusal::Gone, &["channel_is_archived"]),
         // A word is believed whatever the status says.
         (200, Refusal::Content, &["no_text"]),
     ];

@@ -52,7 +52,7 @@ fn codes() -> Vec<Code> {
     vec![
         code(201, Want::Delivered),
         code(402, Want::Refused(Refusal::Content)),
-        code(410, Want::Refused(Refusal::Target)),
+        code(410, Want::Refused(Refusal::Gone)),
         code(413, Want::Refused(Refusal::Content)),
         code(425, Want::Retry),
         code(599, Want::Retry),

@@ -28,6 +28,8 @@ pub struct Health {
     pub error: Box<str>,
     /// We, or the place, are refused: nothing is sent before then, but one probe.
     pub paused_until: Option<DateTime<Utc>>,
+    /// The place is gone for good: nothing is sent before the settings are read again, or a person wants it tried.
+    pub gone: bool,
     /// People were told that it fails; since when it did.
     pub told: Option<DateTime<Utc>>,
     /// Messages that came late by that, known once it delivers again.
@@ -50,6 +52,26 @@ impl Health {
             self.released_at = Some(now);
         }
         self.paused_until = barred_until;
+        self.gone = false;
+    }
+
+    /// The place is gone for good.
+    pub fn ended(&mut self, error: &str, now: DateTime<Utc>) {
+        self.failed(error, None, now);
+        self.gone = true;
+    }
+
+    /// Whether nothing is sent for a while, or until somebody does something.
+    pub fn is_barred(&self) -> bool {
+        self.gone || self.paused_until.is_some()
+    }
+
+    /// The settings may be others by now, or a person wants to know: one attempt shows it.
+    pub fn let_in(&mut self, now: DateTime<Utc>) {
+        if std::mem::take(&mut self.gone) {
+            self.paused_until = Some(now);
+        }
+        self.paused_until = self.paused_until.map(|until| until.min(now));
     }
 
     /// A letter was refused for good. Whether that is the fault of the letter, only the next ones show.
@@ -79,7 +101,7 @@ impl Health {
     /// Whether it counts as failing.
     pub fn is_failing(&self, now: DateTime<Utc>) -> bool {
         let long = self.since.is_some_and(|since| now - since >= OVER);
-        self.paused_until.is_some() || (self.failures >= FAILURES && long)
+        self.is_barred() || (self.failures >= FAILURES && long)
     }
 
     /// What people have to be told, and were not yet. `waiting` messages are queued for it.
@@ -192,6 +214,27 @@ mod tests {
         health.note_told(&news);
         assert_eq!(health.owed(0, at(61)), None);
         assert_eq!(health.released_at, Some(at(60)));
+    }
+
+    #[test]
+    fn what_is_gone_for_good_fails_until_somebody_lets_it_in() {
+        let mut health = Health::default();
+        health.ended("HTTP 410", at(0));
+        assert!(health.is_failing(at(0)) && health.is_failing(at(100 * 24 * 60)));
+        assert_eq!(health.paused_until, None, "no time ends it");
+        let news = health.owed(1, at(0)).expect("told at once");
+        health.note_told(&news);
+
+        health.let_in(at(60));
+        assert_eq!((health.gone, health.paused_until), (false, Some(at(60))), "one attempt");
+        assert!(health.is_failing(at(60)), "until that succeeds");
+        health.ended("HTTP 410", at(61));
+        assert_eq!((health.gone, health.paused_until, health.owed(1, at(61))), (true, None, None));
+
+        health.let_in(at(90));
+        health.delivered(2, at(91));
+        assert_eq!((health.is_failing(at(91)), health.released_at), (false, Some(at(91))));
+        assert_eq!(health.owed(2, at(91)), Some(ChannelNews::Recovered { since: at(0), delayed: 3 }));
     }
 
     #[test]

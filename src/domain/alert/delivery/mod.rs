@@ -47,6 +47,8 @@ pub enum Attempt {
     Hopeless,
     /// We are refused, or the place is: no message would fare better.
     Barred,
+    /// The place is, for good.
+    Gone,
 }
 
 /// What was before.
@@ -73,6 +75,8 @@ pub enum Step {
     GiveUp,
     /// Keep it; nothing is sent through the channel before then.
     Pause(DateTime<Utc>),
+    /// Keep it; nothing is sent through the channel before its settings are read again, or a person wants it tried.
+    Stop,
 }
 
 /// What to do after an attempt. `chance` is a number from 0 to 1, thrown anew each time.
@@ -86,6 +90,7 @@ pub fn after(attempt: Attempt, tries: &Tries, now: DateTime<Utc>, chance: f64) -
         }
         Attempt::Hopeless => Step::GiveUp,
         Attempt::Barred => Step::Pause(now + PROBE_EVERY),
+        Attempt::Gone => Step::Stop,
         Attempt::Failed { .. } if is_over(tries, now) => Step::GiveUp,
         Attempt::Failed { after } => {
             let wait = wait(tries.attempts.saturating_sub(1), after, chance);
