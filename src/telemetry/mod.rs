@@ -186,6 +186,12 @@ impl Telemetry {
         self.changed();
     }
 
+    /// Takes the counters of every channel away that is not configured any more.
+    pub fn forget_channels(&self, is_configured: impl Fn(&str) -> bool) {
+        self.channels.remove_all(|known| !is_configured(known), |tally| tally.leave(&self.registry));
+        self.changed();
+    }
+
     /// Takes the counters of a scope away, once it is no longer configured or no longer listed.
     pub fn forget_scope(&self, scope: &Scope) {
         self.scopes.remove(|known| known.cmp(scope), |tally| tally.leave(&self.registry));
@@ -356,6 +362,21 @@ mod tests {
     }
 
     #[test]
+    fn a_channel_that_is_not_configured_any_more_is_gone_and_begins_anew_when_it_comes_back() {
+        let telemetry = Telemetry::new();
+        for channel in ["a", "b"] {
+            telemetry.notification(channel);
+            telemetry.notification_failed(channel, Reason::Denied);
+        }
+        telemetry.forget_channels(|name| name == "b");
+        assert_eq!(counted(&telemetry, NOTIFICATIONS), [r#"{channel="b"} 1"#]);
+        assert_eq!(samples(&telemetry, NOTIFICATIONS_FAILED), Reason::ALL.len());
+        telemetry.preset_channel("a");
+        assert_eq!(samples(&telemetry, NOTIFICATIONS), 2);
+        assert_eq!(counted(&telemetry, NOTIFICATIONS), [r#"{channel="b"} 1"#], "it begins at 0");
+    }
+
+    #[test]
     fn each_reason_has_its_own_counter() {
         let telemetry = Telemetry::new();
         for (n, reason) in Reason::ALL.into_iter().enumerate() {
@@ -419,7 +440,7 @@ mod tests {
     #[test]
     fn every_change_is_in_the_next_text_and_without_one_it_is_the_same() {
         let telemetry = Telemetry::new();
-        let changes: [(&str, &dyn Fn()); 17] = [
+        let changes: [(&str, &dyn Fn()); 18] = [
             ("call", &|| telemetry.call("p", "a", "x", Duration::ZERO)),
             ("failed call", &|| telemetry.call_failed("p", "a", "x", Reason::Refused)),
             ("round", &|| telemetry.round(&scope("rds"))),
@@ -435,6 +456,7 @@ mod tests {
             ("failed renewal", &|| telemetry.renewal_failed(&scope("redis"), RenewalFailure::Later)),
             ("refused renewal", &|| telemetry.renewal_refused(&scope("redis"), Refusal::Locked)),
             ("renewals", &|| telemetry.preset_renewals(&scope("rds"))),
+            ("forgotten channel", &|| telemetry.forget_channels(|name| name != "d")),
             ("forgotten scope", &|| telemetry.forget_scope(&scope("redis"))),
             ("forgotten account", &|| telemetry.forget_account("p", "a")),
         ];

@@ -103,14 +103,21 @@ async fn a_channel_that_comes_back_goes_on_with_what_waited_for_it() {
     house.until("/api/v1/status", is_paused).await;
     house.reload_with(&without).await;
     house.until("/api/v1/status", is_left).await;
-    assert!(!house.ask_port("GET", "/metrics", "").await.1.contains("notafter_channel_up{channel=\"old\"}"));
+    let page = house.ask_port("GET", "/metrics", "").await.1;
+    for series in ["notafter_channel_up", "notafter_notifications_total"] {
+        let of = |channel: &str| format!("{series}{{channel=\"{channel}\"}}");
+        assert!(!page.contains(&of("old")) && page.contains(&of("hook")), "{series}:\n{page}");
+    }
     // with no channel at all there is still somebody to look after it
     let nobody = without.split("[[channel]]").next().unwrap().to_owned();
     house.reload_with(&nobody).await;
     house.until("/api/v1/status", is_left).await;
     house.receiver.fail(false);
-    house.reload_with(&(nobody + &house.old_channel())).await;
+    house.reload_with(&(nobody.clone() + &house.old_channel())).await;
     house.until_delivered("evt_old_2").await;
+    house.reload_with(&nobody).await;
+    let page = house.ask_port("GET", "/metrics", "").await.1;
+    assert!(!page.contains("channel=\"old\""), "nothing is left of it:\n{page}");
     second.kill();
 }
 

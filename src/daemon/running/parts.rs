@@ -7,7 +7,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 
 use super::{Providers, Running};
-use crate::daemon::alerts::{self, Delivery, watch::Rules};
+use crate::daemon::alerts::{self, Channel, Delivery, watch::Rules};
 use crate::daemon::draft::{Draft, Known, Renewed, Shown, Told};
 use crate::daemon::renewal::{self, Renewals};
 use crate::daemon::service::Numbers;
@@ -35,6 +35,7 @@ impl Running {
         self.providers.send_replace(providers.clone());
         let (files, rules) = (told.files.clone(), told.rules.clone());
         let is_wanted = !told.is_nothing() || has_messages;
+        self.forget_channels(&told.channels, is_wanted);
         let mut delivery = if is_wanted { self.delivery(told) } else { None };
         let renewals = self.renewals(renewed, rules, &providers, delivery.as_ref(), before);
         if let (Some(delivery), Some(renewals)) = (&mut delivery, &renewals) {
@@ -54,6 +55,15 @@ impl Running {
         self.follow(&known.guard);
         self.follow_told(files);
         self.known = known;
+    }
+
+    /// What is counted and shown of a channel goes with it, once nobody speaks for it any more.
+    fn forget_channels(&self, channels: &[Channel], is_wanted: bool) {
+        let is_configured = |name: &str| channels.iter().any(|channel| *channel.name == *name);
+        self.base.telemetry.forget_channels(is_configured);
+        if !is_wanted {
+            self.base.metrics.show_channels(Vec::new());
+        }
     }
 
     /// `None`: nothing can be written down.
