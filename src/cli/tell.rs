@@ -134,7 +134,11 @@ fn channel(channel: &ChannelItem, now: DateTime<Utc>) -> String {
     if !channel.configured {
         return removed(channel, now);
     }
-    let state = if channel.failing { "FAILING" } else { "delivers" };
+    let state = match (channel.failing, channel.down.is_empty()) {
+        (true, _) => "FAILING",
+        (false, true) => "delivers",
+        (false, false) => "DEGRADED",
+    };
     let since = channel
         .failing_since
         .as_ref()
@@ -144,13 +148,16 @@ fn channel(channel: &ChannelItem, now: DateTime<Utc>) -> String {
     let paused = channel.paused_until.as_ref().filter(|until| until.0 > now);
     let paused = paused.map(|until| format!(", tried again in {}", left(until.0 - now)));
     let error = channel.error.as_deref().map(|error| format!(": {}", visible(error)));
+    let down =
+        channel.down.iter().map(|one| format!(", {} is down: {}", visible(&one.place), visible(&one.error)));
+    let down: String = down.collect();
     let last = channel.last_success.as_ref();
     let last = last
         .map_or_else(|| "nothing delivered yet".to_owned(), |at| format!("last delivered {}", ago(at, now)));
     let details: String = [failures, paused, error].into_iter().flatten().collect();
     let since = if channel.failures > 0 { since } else { String::new() };
     format!(
-        "  {} ({}, {}): {state}{since}{details}; {last}; {} queued, {} given up",
+        "  {} ({}, {}): {state}{since}{details}{down}; {last}; {} queued, {} given up",
         visible(&channel.name),
         visible(&channel.r#type),
         visible(&channel.place),
@@ -261,7 +268,7 @@ mod tests {
     use crate::cli::testing::{HOSTILE, assert_expected, in_seconds};
     use crate::domain::testing::moment;
     use crate::web::api::renewals::of_board;
-    use crate::web::api::status::{ClockStatus, RenewalsStatus, ScopeCounts};
+    use crate::web::api::status::{ClockStatus, PlaceDown, RenewalsStatus, ScopeCounts};
     use crate::web::testing::renewals::board;
 
     fn status_now() -> Status {
@@ -298,7 +305,12 @@ mod tests {
                 queued: 2,
                 dead: 1,
             },
-            channels: vec![channel_now("dba-slack", false), channel_now("pager", true), removed_now()],
+            channels: vec![
+                channel_now("dba-slack", false),
+                channel_now("pager", true),
+                removed_now(),
+                degraded_now(),
+            ],
             renewals: RenewalsStatus {
                 mode: "approve".to_owned(),
                 planned_at: Some(Moment(in_seconds(-5))),
@@ -320,6 +332,7 @@ mod tests {
             failures: if failing { 3 } else { 0 },
             failing_since: failing.then(|| Moment(in_seconds(-7200))),
             paused_until: failing.then(|| Moment(in_seconds(1200))),
+            down: Vec::new(),
             last_success: (!failing).then(|| Moment(in_seconds(-300))),
             error: failing.then(|| "HTTP 403: archived".to_owned()),
             queued: if failing { 2 } else { 0 },
@@ -327,6 +340,11 @@ mod tests {
             configured: true,
             given_up_at: None,
         }
+    }
+
+    fn degraded_now() -> ChannelItem {
+        let (place, error) = ("http://am-2.example".to_owned(), "connection refused".to_owned());
+        ChannelItem { down: vec![PlaceDown { place, error }], ..channel_now("am", false) }
     }
 
     fn removed_now() -> ChannelItem {

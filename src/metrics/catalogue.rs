@@ -44,7 +44,7 @@ pub fn catalogue() -> &'static [Family] {
     &CATALOGUE
 }
 
-static CATALOGUE: [Family; 43] = [
+static CATALOGUE: [Family; 44] = [
     NOT_AFTER,
     NOT_BEFORE,
     LAST_SEEN,
@@ -73,6 +73,7 @@ static CATALOGUE: [Family; 43] = [
     RENEWALS_FAILED,
     RENEWALS_REFUSED,
     CHANNEL_UP,
+    CHANNEL_PLACES_DOWN,
     NOTIFICATION_LAST_SUCCESS,
     OUTBOX_MESSAGES,
     RENEWALS_IN_PROGRESS,
@@ -260,6 +261,12 @@ pub(super) const CHANNEL_UP: Family = Family {
     kind: Kind::Gauge,
     labels: &["channel"],
     help: "Whether the channel delivers: 0 from the first refusal on, or after 3 failures over 15 minutes, until something is delivered.",
+};
+pub(super) const CHANNEL_PLACES_DOWN: Family = Family {
+    name: "notafter_channel_places_down",
+    kind: Kind::Gauge,
+    labels: &["channel"],
+    help: "Instances of the Alertmanager channel that did not take the last state although another one did; absent for other types.",
 };
 pub(super) const NOTIFICATION_LAST_SUCCESS: Family = Family {
     name: "notafter_notification_last_success_timestamp_seconds",

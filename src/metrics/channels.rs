@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 
-use super::catalogue::{CHANNEL_UP, NOTIFICATION_LAST_SUCCESS, OUTBOX_MESSAGES};
+use super::catalogue::{CHANNEL_PLACES_DOWN, CHANNEL_UP, NOTIFICATION_LAST_SUCCESS, OUTBOX_MESSAGES};
 use super::{ChannelNumbers, text};
 
 /// Values of the label `state` of messages.
@@ -14,6 +14,13 @@ pub(super) fn write(out: &mut BytesMut, channels: &[ChannelNumbers]) {
     for channel in channels {
         if let Some(up) = channel.up {
             text::sample(out, CHANNEL_UP.name, &labels(channel), |out| text::boolean(out, up));
+        }
+    }
+    text::header(out, &CHANNEL_PLACES_DOWN);
+    for channel in channels {
+        if let Some(down) = channel.down {
+            let name = CHANNEL_PLACES_DOWN.name;
+            text::sample(out, name, &labels(channel), |out| text::integer(out, down as u64));
         }
     }
     text::header(out, &NOTIFICATION_LAST_SUCCESS);

@@ -83,6 +83,8 @@ pub struct ChannelNumbers {
     pub name: Box<str>,
     /// Whether it delivers; `None`: it is not configured any more.
     pub up: Option<bool>,
+    /// Of several places that are told the state, how many do not take it although another does; `None`: it sends messages.
+    pub down: Option<usize>,
     /// When something was delivered last.
     pub last_success: Option<DateTime<Utc>>,
     /// Messages that wait.

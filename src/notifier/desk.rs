@@ -71,6 +71,8 @@ pub struct ChannelStatus {
     pub dead: usize,
     /// It is not configured, and has messages left.
     pub removed: Option<Removal>,
+    /// Of several places that are told the state, those that do not take it although another does, each with the reason.
+    pub down: Vec<(String, String)>,
 }
 
 /// A channel that is not configured any more.

@@ -7,12 +7,13 @@
 pub(crate) const AWAITED: [(&str, &str); 0] = [];
 
 /// Panels without data in the demonstration, by title; with one of a panel's queries, all of them may be.
-pub(crate) const MAY_BE_EMPTY: [(&str, &str); 9] = [
+pub(crate) const MAY_BE_EMPTY: [(&str, &str); 10] = [
     ("Channels", "the demonstration needs no channel"),
     ("Last delivered", "the demonstration needs no channel"),
     ("Attempts", "the demonstration needs no channel"),
     ("Failed attempts", "the demonstration needs no channel, and none of it would fail"),
     ("Messages that wait or were given up", "the demonstration needs no channel"),
+    ("Instances that take nothing", "the demonstration needs no channel"),
     ("Renewals", "the demonstration renews nothing"),
     ("Under way", "the demonstration renews nothing"),
     ("Planned", "the demonstration renews nothing"),

@@ -62,6 +62,7 @@ impl Words {
 pub(super) struct Line {
     pub(super) channel: Channel,
     health: Mutex<Health>,
+    down: Mutex<Vec<(String, String)>>,
     /// Something was written down for it.
     pub(super) wake: Notify,
     /// A person wants to know whether it works by now.
@@ -70,7 +71,8 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn with_health(channel: Channel, health: Health) -> Self {
-        Self { channel, health: Mutex::new(health), wake: Notify::new(), probe: AtomicBool::new(false) }
+        let (health, down) = (Mutex::new(health), Mutex::default());
+        Self { channel, health, down, wake: Notify::new(), probe: AtomicBool::new(false) }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -83,6 +85,16 @@ impl Line {
 
     pub(super) fn edit_health(&self, edit: impl FnOnce(&mut Health)) {
         edit(&mut self.health.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Of several places, those that do not take the state although another does, each with the reason.
+    pub(super) fn down(&self) -> Vec<(String, String)> {
+        self.down.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes them.
+    pub(super) fn note_down(&self, down: &[(String, String)]) {
+        *self.down.lock().unwrap_or_else(PoisonError::into_inner) = down.to_vec();
     }
 
     /// Has the courier try again now, whatever it waits for.

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::context::Context;
 use super::outbox::Away;
 use crate::metrics::{ChannelNumbers, MetricsPage};
+use crate::notifier::Sender;
 use crate::shutdown::Shutdown;
 use crate::store::Counts;
 
@@ -62,6 +63,7 @@ pub(super) fn numbers(context: &Context, counts: &Counts) -> Vec<ChannelNumbers>
         numbers.push(ChannelNumbers {
             name: line.channel.name.clone(),
             up: Some(!health.is_failing(now)),
+            down: matches!(line.channel.sender, Sender::State(_)).then(|| line.down().len()),
             last_success: health.last_success,
             queued: waiting.queued,
             dead: waiting.dead,
@@ -70,6 +72,7 @@ pub(super) fn numbers(context: &Context, counts: &Counts) -> Vec<ChannelNumbers>
     numbers.extend(left.into_iter().map(|(name, waiting)| ChannelNumbers {
         name: name.clone(),
         up: None,
+        down: None,
         last_success: None,
         queued: waiting.queued,
         dead: waiting.dead,

@@ -133,6 +133,7 @@ impl Office {
             queued: waiting.queued,
             dead: waiting.dead,
             removed: None,
+            down: line.down(),
         }
     }
 
@@ -150,6 +151,7 @@ impl Office {
             queued: waiting.queued,
             dead: waiting.dead,
             removed: Some(Removal { given_up_at: kept_for.map(|rest| self.context.now() + rest) }),
+            down: Vec::new(),
         }
     }
 }

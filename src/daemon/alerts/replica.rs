@@ -92,6 +92,9 @@ impl Teller {
         let setting = self.context.setting(&self.line.channel, &|_| None);
         let outcome = self.replica.replicate(&state, &setting, RESEND).await;
         self.told.state = Some(state);
+        // while nobody takes it, the channel itself fails
+        let down = if let Outcome::Delivered(receipt) = &outcome { &receipt.notes[..] } else { &[] };
+        self.line.note_down(down);
         self.note(&outcome);
         if let Outcome::Delivered(receipt) = &outcome {
             let channel = self.line.name();

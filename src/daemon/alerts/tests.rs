@@ -743,3 +743,25 @@ async fn a_clock_that_jumped_says_nothing_until_it_stands() {
     assert!(chat.posts().len() == 2 && state.posts().len() > told, "what is due is said");
     running.kill().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_is_down_is_known_until_it_takes_the_state_again_or_nobody_does() {
+    fn missed() -> Vec<(String, String)> {
+        vec![("http://am-2".to_owned(), "connection refused".to_owned())]
+    }
+    let one_down = || Outcome::Delivered(Receipt { notes: missed(), said: String::new() });
+    let mut answers = vec![retry(None), one_down(), delivered(), one_down()];
+    let puppet = Puppet::new(1, move |_| answers.pop().unwrap_or_else(one_down));
+    let rig = Rig::new([replica("am", &puppet)]);
+    let running = rig.start();
+    let line = Arc::clone(&running.office.context.lines[0]);
+    let steps = [("down", true), ("back", false), ("down again", true), ("nobody takes it", false)];
+    for (n, (name, want)) in steps.into_iter().enumerate() {
+        running.states.send_replace(Arc::new([("am".into(), open(n))].into()));
+        pass(1).await;
+        assert_eq!(line.down(), if want { missed() } else { Vec::new() }, "{name}");
+        let numbers = super::monitor::numbers(&running.office.context, &crate::store::Counts::new());
+        assert_eq!(numbers[0].down, Some(usize::from(want)), "{name}");
+        assert_eq!(numbers[0].up, Some(true), "{name}: it delivers, or failed only once");
+    }
+}

@@ -91,6 +91,7 @@ fn names_and_help_follow_the_conventions() {
             "tasks",
             "notification",
             "channel_up",
+            "channel_places",
             "outbox",
             "heartbeat",
             "renewals_",

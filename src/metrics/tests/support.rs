@@ -86,6 +86,7 @@ fn numbers(name: &str, up: Option<bool>) -> ChannelNumbers {
     ChannelNumbers {
         name: name.into(),
         up,
+        down: up.map(usize::from),
         last_success,
         queued: name.len(),
         dead: usize::from(up.is_none()),

@@ -155,6 +155,16 @@ pub struct ChannelItem {
     pub configured: bool,
     #[serde(default)]
     pub given_up_at: Option<Moment>,
+    #[serde(default)]
+    pub down: Vec<PlaceDown>,
+}
+
+/// One of several places of a channel, which does not take what another does.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct PlaceDown {
+    pub place: String,
+    pub error: String,
 }
 
 fn yes() -> bool {
@@ -179,6 +189,7 @@ impl ChannelItem {
             dead: status.dead,
             configured: status.removed.is_none(),
             given_up_at: status.removed.and_then(|removal| removal.given_up_at).map(Moment),
+            down: status.down.iter().cloned().map(|(place, error)| PlaceDown { place, error }).collect(),
         }
     }
 }

@@ -109,6 +109,8 @@ pub const CHINESE: Words = Words {
     channel: "渠道",
     channel_up: "投递正常",
     channel_failing: "投递失败",
+    channel_degraded: "部分可用",
+    place_down: "{} 未接收：{}",
     channel_removed: "未配置",
     channel_kept: "仍有消息待发往该渠道；若不恢复配置，{} 小时后将放弃投递。",
     channels_unknown: "渠道状况未知：{}。",

@@ -150,6 +150,7 @@ fn channel_row(status: &ChannelStatus, now: DateTime<Utc>, words: &'static Words
     let (class, state) = match status {
         ChannelStatus { removed: Some(_), .. } => ("failing", words.channel_removed),
         ChannelStatus { failing: true, .. } => ("failing", words.channel_failing),
+        ChannelStatus { down, .. } if !down.is_empty() => ("failing", words.channel_degraded),
         _ => ("up", words.channel_up),
     };
     let given_up_at = status.removed.and_then(|removal| removal.given_up_at);
@@ -158,7 +159,9 @@ fn channel_row(status: &ChannelStatus, now: DateTime<Utc>, words: &'static Words
         fill(words.channel_kept, &[&hours.to_string()])
     });
     let last = status.health.last_success;
-    let error = &status.health.error;
+    let down = status.down.iter().map(|(place, error)| fill(words.place_down, &[place, error]));
+    let error = Some(status.health.error.to_string()).filter(|error| !error.is_empty());
+    let story = error.into_iter().chain(down).collect::<Vec<_>>().join(" ");
     ChannelRow {
         name: name(&status.name),
         type_name: status.type_name,
@@ -168,7 +171,7 @@ fn channel_row(status: &ChannelStatus, now: DateTime<Utc>, words: &'static Words
         delivered: last.map_or_else(|| words.never.to_owned(), |at| words.ago(now - at)),
         queued: number(status.queued),
         dead: number(status.dead),
-        error: removed.or_else(|| (!error.is_empty()).then(|| shortened(error, STORY).into_owned())),
+        error: removed.or_else(|| (!story.is_empty()).then(|| shortened(&story, STORY).into_owned())),
     }
 }
 
@@ -257,6 +260,7 @@ mod tests {
             queued: 2,
             dead: 1,
             removed: None,
+            down: Vec::new(),
         }
     }
 
@@ -346,6 +350,17 @@ mod tests {
             assert!(html.contains(want), "{want}:\n{html}");
         }
         assert!(!html.contains("<i>") && !html.contains("<b>archived"), "{html}");
+    }
+
+    #[test]
+    fn an_instance_that_is_down_is_said_although_another_one_delivers() {
+        let down = vec![("http://am-2.example".to_owned(), "connection <refused>".to_owned())];
+        let (health, failing) = (Health::default(), false);
+        let channels = Ok(vec![ChannelStatus { down, health, failing, ..channel() }]);
+        let html = html(&Telling { channels, dead: Vec::new(), board: Arc::default() });
+        for want in ["degraded", "http://am-2.example does not take it: connection &#60;refused&#62;"] {
+            assert!(html.contains(want), "{want}:\n{html}");
+        }
     }
 
     #[test]

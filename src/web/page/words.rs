@@ -118,6 +118,8 @@ pub struct Words {
     pub channel: &'static str,
     pub channel_up: &'static str,
     pub channel_failing: &'static str,
+    pub channel_degraded: &'static str,
+    pub place_down: &'static str,
     /// It is not configured, and has messages left.
     pub channel_removed: &'static str,
     /// For so many hours.
@@ -284,6 +286,8 @@ pub const ENGLISH: Words = Words {
     channel: "Channel",
     channel_up: "delivers",
     channel_failing: "failing",
+    channel_degraded: "degraded",
+    place_down: "{} does not take it: {}",
     channel_removed: "not configured",
     channel_kept: "Messages are left for it; they are given up in {} h unless it comes back.",
     channels_unknown: "How the channels are is not known: {}.",

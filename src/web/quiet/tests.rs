@@ -56,6 +56,7 @@ impl Desk for FakeDesk {
             replica: false,
             failing: false,
             removed: None,
+            down: Vec::new(),
             health: crate::domain::alert::delivery::health::Health::default(),
             queued: 0,
             dead: self.dead.lock().expect("whole").len(),
