@@ -21,12 +21,11 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::alert::board::Rules;
 use crate::domain::difference::Difference;
-use crate::domain::identity::Scope;
 use crate::domain::policy::{PollPolicy, RenewalMode, RenewalPolicy};
 use crate::domain::renewal::attempt::Attempt;
 use crate::domain::renewal::board::Board;
 use crate::domain::resource::Resource;
-use crate::domain::snapshot::{ScopeView, Snapshot};
+use crate::domain::snapshot::Snapshot;
 use crate::http::Http;
 use crate::metrics::MetricsPage;
 use crate::shutdown::{Shutdown, Stop};
@@ -330,11 +329,13 @@ async fn looked_at_since(mut snapshots: watch::Receiver<Arc<Snapshot>>, id: &str
 async fn keep(store: &Store, last: &Snapshot, id: &str, clock: &Clock) -> Result<(), StoreError> {
     let start = clock.wall_of(Duration::ZERO);
     let saved = store.load(start).await?.snapshot;
-    let is_known = |scope: &Scope| {
-        saved.scopes.get(scope).is_some_and(|view: &Arc<ScopeView>| view.resources.get(id).is_some())
-    };
-    let found = last.resources().filter(|(scope, resource)| *resource.id == *id && is_known(scope));
-    let resources: Vec<_> = found.map(|(scope, resource)| (&**scope, &**resource)).collect();
-    let change = Difference { resources, ..Difference::default() };
+    let mut read = saved.clone();
+    for (scope, resource) in last.resources().filter(|(_, resource)| *resource.id == *id) {
+        if saved.scopes.get(scope).is_some_and(|view| view.resources.get(id).is_some()) {
+            let view = read.scope_mut(scope);
+            *view = std::mem::take(view).with_resources([(**resource).clone()]);
+        }
+    }
+    let change = Difference::between(&saved, &read);
     if change.is_empty() { Ok(()) } else { store.save(&change, start).await }
 }

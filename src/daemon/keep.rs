@@ -161,8 +161,8 @@ impl Keeper {
             let change = Difference::between(&saved, &current);
             if !change.is_empty() {
                 store.save(&change, self.clock.wall_of(Duration::ZERO)).await?;
-                let (resources, took) = (change.resources.len(), began.elapsed().as_millis());
-                tracing::debug!(store = store.place(), resources, took, "saved");
+                let (chunks, took) = (change.chunks.len(), began.elapsed().as_millis());
+                tracing::debug!(store = store.place(), chunks, took, "saved");
             }
             saved = current;
             let next = next(&mut self.snapshots, began + SAVE_EVERY);
@@ -297,6 +297,6 @@ mod tests {
         spare_unseen(&mut saved, &current);
         let change = Difference::between(&saved, &current);
         assert_eq!(change.gone_scopes, [&removed], "the others may still be there");
-        assert_eq!(change.gone, [(&scope("redis"), "r-1")], "a complete listing did not have it");
+        assert_eq!(change.gone_chunks, [(&scope("redis"), "r-1")], "a complete listing did not have it");
     }
 }

@@ -1,10 +1,10 @@
 //! What changed between two snapshots, for whoever keeps a copy of what is known (`store`).
 //!
-//! Snapshots share what did not change, so sharing is what is asked about first: scopes and chunks by their address,
-//! then the resources of those chunks that differ. The cost follows the change; of the fleet only one address for each
-//! chunk is looked at, and only in scopes where something changed.
+//! Snapshots share what did not change, so sharing is what is asked about: scopes and chunks by their address. The cost
+//! follows the change; of the fleet only one address for each chunk is looked at, and only in scopes where something
+//! changed. A copy is kept chunk by chunk, each under the id of its first resource.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::identity::Scope;
@@ -19,10 +19,10 @@ pub struct Difference<'s> {
     pub scopes: Vec<(&'s Scope, &'s ScopeView)>,
     /// Scopes that are gone, with all their resources.
     pub gone_scopes: Vec<&'s Scope>,
-    /// New and changed resources, sorted by scope.
-    pub resources: Vec<(&'s Scope, &'s Resource)>,
-    /// Resources that are gone from scopes that are still there: scope and id.
-    pub gone: Vec<(&'s Scope, &'s str)>,
+    /// Chunks of resources that are new, or of which something changed; sorted by scope and by id.
+    pub chunks: Vec<(&'s Scope, &'s [Arc<Resource>])>,
+    /// Chunks that are gone from scopes that are still there: scope, and id of the first resource.
+    pub gone_chunks: Vec<(&'s Scope, &'s str)>,
     /// Lists of regions that were read anew.
     pub regions: Vec<(&'s Scope, RegionList)>,
     /// Lists of regions that nobody wants any more.
@@ -51,11 +51,11 @@ impl<'s> Difference<'s> {
 
     /// Nothing changed that is worth keeping.
     pub fn is_empty(&self) -> bool {
-        let Self { scopes, gone_scopes, resources, gone, regions, gone_regions } = self;
+        let Self { scopes, gone_scopes, chunks, gone_chunks, regions, gone_regions } = self;
         scopes.is_empty()
             && gone_scopes.is_empty()
-            && resources.is_empty()
-            && gone.is_empty()
+            && chunks.is_empty()
+            && gone_chunks.is_empty()
             && regions.is_empty()
             && gone_regions.is_empty()
     }
@@ -65,26 +65,26 @@ impl<'s> Difference<'s> {
             self.scopes.push((scope, new));
         }
         let Some(old) = old else {
-            self.resources.extend(new.resources.iter().map(|resource| (scope, &**resource)));
+            self.chunks.extend(new.resources.chunks().map(|chunk| (scope, &***chunk)));
             return;
         };
-        let mut before: HashMap<&str, &Arc<Resource>> =
-            only_in(&old.resources, &new.resources).map(|resource| (&*resource.id, resource)).collect();
-        for resource in only_in(&new.resources, &old.resources) {
-            let known = before.remove(&*resource.id);
-            if known.is_none_or(|known| !Arc::ptr_eq(known, resource)) {
-                self.resources.push((scope, resource));
-            }
-        }
-        self.gone.extend(before.into_keys().map(|id| (scope, id)));
+        let written: Vec<_> = only_in(&new.resources, &old.resources).collect();
+        let keys: HashSet<&str> = written.iter().map(|chunk| first_id(chunk)).collect();
+        self.chunks.extend(written.iter().map(|chunk| (scope, *chunk)));
+        let gone = only_in(&old.resources, &new.resources).map(first_id).filter(|id| !keys.contains(id));
+        self.gone_chunks.extend(gone.map(|id| (scope, id)));
     }
 }
 
-/// The resources in those chunks of a shelf that the other shelf does not share.
-fn only_in<'s>(shelf: &'s Shelf, other: &'s Shelf) -> impl Iterator<Item = &'s Arc<Resource>> {
+/// The key of a chunk in its scope. No chunk is empty.
+pub fn first_id(chunk: &[Arc<Resource>]) -> &str {
+    &chunk[0].id
+}
+
+/// The chunks of a shelf that the other shelf does not share.
+fn only_in<'s>(shelf: &'s Shelf, other: &Shelf) -> impl Iterator<Item = &'s [Arc<Resource>]> {
     let shared: HashSet<*const Chunk> = other.chunks().map(Arc::as_ptr).collect();
-    let own = shelf.chunks().filter(move |chunk| !shared.contains(&Arc::as_ptr(chunk)));
-    own.flat_map(|chunk| chunk.iter())
+    shelf.chunks().filter(move |chunk| !shared.contains(&Arc::as_ptr(chunk))).map(|chunk| &***chunk)
 }
 
 /// Everything about a scope but its resources.
@@ -113,7 +113,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     /// A copy that is brought up to date by differences alone.
-    type Copy = BTreeMap<Scope, (ScopeView, BTreeMap<Box<str>, Resource>)>;
+    type Copy = BTreeMap<Scope, (ScopeView, BTreeMap<Box<str>, Chunk>)>;
 
     fn apply(copy: &mut Copy, difference: &Difference<'_>) {
         for scope in &difference.gone_scopes {
@@ -124,21 +124,22 @@ mod tests {
             head.resources = Shelf::default();
             copy.entry((*scope).clone()).or_default().0 = head;
         }
-        for (scope, id) in &difference.gone {
-            let removed = copy.get_mut(*scope).and_then(|(_, resources)| resources.remove(*id));
+        for (scope, id) in &difference.gone_chunks {
+            let removed = copy.get_mut(*scope).and_then(|(_, chunks)| chunks.remove(*id));
             assert!(removed.is_some(), "{id} was never there");
         }
-        for (scope, resource) in &difference.resources {
-            copy.entry((*scope).clone()).or_default().1.insert((&*resource.id).into(), (*resource).clone());
+        for (scope, chunk) in &difference.chunks {
+            let chunks = &mut copy.entry((*scope).clone()).or_default().1;
+            chunks.insert(first_id(chunk).into(), chunk.to_vec());
         }
     }
 
     fn assert_copy_of(copy: &Copy, snapshot: &Snapshot) {
         assert_eq!(copy.len(), snapshot.scopes.len());
         for (scope, view) in &snapshot.scopes {
-            let (head, resources) = &copy[&**scope];
+            let (head, chunks) = &copy[&**scope];
             assert!(same_head(head, view), "{scope}");
-            assert!(resources.values().eq(view.resources.iter().map(|resource| &**resource)), "{scope}");
+            assert!(chunks.values().eq(view.resources.chunks().map(|chunk| &**chunk)), "{scope}");
         }
     }
 
@@ -152,13 +153,13 @@ mod tests {
     }
 
     #[test]
-    fn one_look_is_one_resource_and_no_scope() {
+    fn one_look_is_one_chunk_and_no_scope() {
         let (scope, mut snapshot) = large();
         let old = snapshot.clone();
         snapshot.scope_mut(&scope).absorb_inspection("r-02500", Inspection::Read(reading(vec![])), moment());
         let found = Difference::between(&old, &snapshot);
-        assert_eq!((found.resources.len(), found.scopes.len(), found.gone.len()), (1, 0, 0));
-        assert_eq!(&*found.resources[0].1.id, "r-02500");
+        assert_eq!((found.chunks.len(), found.scopes.len(), found.gone_chunks.len()), (1, 0, 0));
+        assert!(found.chunks[0].1.iter().any(|resource| &*resource.id == "r-02500"));
         assert!(Difference::between(&snapshot, &snapshot.clone()).is_empty());
     }
 
@@ -168,8 +169,9 @@ mod tests {
         let old = snapshot.clone();
         snapshot.scope_mut(&scope).take_out("r-00000");
         let found = Difference::between(&old, &snapshot);
-        assert_eq!(found.gone, [(&*scope, "r-00000")]);
-        assert!(found.resources.is_empty());
+        assert_eq!(found.gone_chunks, [(&*scope, "r-00000")]);
+        let written: Vec<_> = found.chunks.iter().map(|(_, chunk)| first_id(chunk)).collect();
+        assert_eq!(written, ["r-00001"], "the rest of its chunk has another key now");
     }
 
     #[test]

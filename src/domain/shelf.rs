@@ -37,6 +37,23 @@ struct Place {
 }
 
 impl Shelf {
+    /// A shelf with exactly these chunks, for whoever keeps a copy of it chunk by chunk. `None` unless they are what a
+    /// shelf is made of: in order, none empty, none with more than [`CHUNK`], each id once.
+    pub fn of_chunks(chunks: Vec<Chunk>) -> Option<Self> {
+        let ids = || chunks.iter().flatten().map(|resource| &*resource.id);
+        let in_order = ids().zip(ids().skip(1)).all(|(a, b)| a < b);
+        if !in_order || chunks.iter().any(|chunk| chunk.is_empty() || chunk.len() > CHUNK) {
+            return None;
+        }
+        let len = ids().count();
+        let mut chunks = chunks.into_iter().map(Arc::new).peekable();
+        let mut branches = Vec::new();
+        while chunks.peek().is_some() {
+            branches.push(Arc::new(chunks.by_ref().take(BRANCH).collect()));
+        }
+        Some(Self { branches, len })
+    }
+
     /// How many resources there are.
     pub fn len(&self) -> usize {
         self.len
@@ -188,6 +205,31 @@ mod tests {
             shelf.insert(resource(&format!("{n:08}"), "a"));
         }
         assert_eq!(shelf.chunks().map(|chunk| chunk.len()).collect::<Vec<_>>(), [CHUNK; 4]);
+    }
+
+    #[test]
+    fn a_shelf_is_made_anew_of_its_chunks_and_of_nothing_else() {
+        let mut shelf = Shelf::default();
+        for n in 0..CHUNK * BRANCH * 2 {
+            shelf.insert(resource(&format!("{:08}", n * 7919 % 100_003), "a"));
+        }
+        let chunks = || shelf.chunks().map(|chunk| (**chunk).clone()).collect::<Vec<_>>();
+        let mut again = Shelf::of_chunks(chunks()).expect("its own");
+        assert_eq!((again.len(), chunks()), (shelf.len(), again.chunks().map(|c| (**c).clone()).collect()));
+        assert!(again.branches.iter().all(|branch| branch.len() <= BRANCH));
+        assert!(again.insert(resource("00000000x", "new")).is_none() && again.get("00000000x").is_some());
+        assert!(Shelf::of_chunks(Vec::new()).is_some_and(|shelf| shelf.is_empty()));
+        let one = |id: &str| vec![resource(id, "a")];
+        let large: Chunk = (0..=CHUNK).map(|n| resource(&format!("{n:08}"), "a")).collect();
+        for (name, odd) in [
+            ("an empty one", vec![one("a"), Vec::new()]),
+            ("out of order", vec![one("b"), one("a")]),
+            ("twice", vec![one("a"), one("a")]),
+            ("twice in one", vec![[one("a"), one("a")].concat()]),
+            ("too large", vec![large]),
+        ] {
+            assert!(Shelf::of_chunks(odd).is_none(), "{name}");
+        }
     }
 
     #[test]

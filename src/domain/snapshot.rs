@@ -152,6 +152,18 @@ impl ScopeView {
         self
     }
 
+    /// The same view with the resources of a shelf in the place of those that it has.
+    #[must_use]
+    pub fn with_shelf(mut self, resources: Shelf) -> Self {
+        self.counts = Counts::default();
+        for resource in resources.iter() {
+            self.counts.add(resource.state());
+        }
+        self.failed = resources.iter().filter(|resource| resource.failure.is_some()).count();
+        self.resources = resources;
+        self
+    }
+
     /// The scope was read well at the last word.
     pub fn is_up(&self) -> bool {
         self.listed_at.is_some() && self.failure().is_none()

@@ -6,10 +6,10 @@ use super::rows::Fields;
 use super::trouble::Kind;
 use super::{Store, StoreError, schema};
 
-/// The tables whose rows are counted.
+/// The tables whose rows are counted; of resources, of which many share one, how many there are.
 const TABLES: [(&str, &str); 9] = [
     ("scope", "SELECT COUNT(*) FROM scope"),
-    ("resource", "SELECT COUNT(*) FROM resource"),
+    ("resource", "SELECT CAST(COALESCE(SUM(resources), 0) AS BIGINT) FROM resource_chunk"),
     ("regions", "SELECT COUNT(*) FROM regions"),
     ("alert_memory", "SELECT COUNT(*) FROM alert_memory"),
     ("outbox", "SELECT COUNT(*) FROM outbox"),
@@ -31,7 +31,7 @@ pub struct Facts {
     pub schema: (i64, i64),
     /// How large it is, with the room that is free in it.
     pub bytes: i64,
-    /// Rows by table.
+    /// Rows by table; how many resources in those of resources.
     pub rows: Vec<(&'static str, i64)>,
 }
 

@@ -5,9 +5,10 @@
 //! snapshots and differences between them; it knows neither when to save nor what to do when it cannot, which is for
 //! `daemon` to decide. Nothing secret is ever in what it is given: snapshots hold no keys.
 //!
-//! Several daemons may write to one PostgreSQL database: each row is written as a whole and the last word wins. That
-//! each of them has the same accounts configured is taken for granted; until accounts are leased, one with other
-//! accounts would erase the rows that it does not know.
+//! Several daemons may write to one PostgreSQL database: each row is written as a whole and the last word wins. Resources
+//! stand many in a row, so of two daemons that look at the same scope one may take back what the other read, until its next
+//! look; reading copes with rows that overlap. That each of them has the same accounts configured is taken for granted;
+//! until accounts are leased, one with other accounts would erase the rows that it does not know.
 
 mod address;
 mod alerts;
@@ -18,6 +19,7 @@ mod json;
 mod kept;
 mod lock;
 mod outbox;
+mod packed;
 mod pieces;
 mod prove;
 mod renewals;
@@ -25,6 +27,7 @@ mod rows;
 mod schema;
 mod scope_rows;
 mod silences;
+mod single;
 mod statements;
 mod trouble;
 mod words;
@@ -57,13 +60,14 @@ use crate::domain::difference::Difference;
 use crate::domain::identity::Scope;
 use crate::domain::interner::Interner;
 use crate::domain::resource::Resource;
-use crate::domain::snapshot::{RegionList, ScopeView, Snapshot};
+use crate::domain::shelf::Shelf;
+use crate::domain::snapshot::{RegionList, Snapshot};
 
 /// A database that has not opened by then is not waited for.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
 /// A hundred thousand resources are written and read in a fraction of this.
 const WORK_LIMIT: Duration = Duration::from_mins(1);
-/// So many resources are read at once.
+/// So many rows are read at once.
 const PAGE: i64 = 5000;
 /// What the driver calls it.
 const SQLITE: &str = "SQLite";
@@ -134,7 +138,8 @@ impl Store {
         Ok(Self { pool: pool(kind, options), kind, place, lock: Mutex::new(lock) })
     }
 
-    /// Reads everything. Looks that were planned are put on the timeline that began at `timeline_start`.
+    /// Reads everything. Looks that were planned are put on the timeline that began at `timeline_start`. Rows that overlap
+    /// are written anew.
     ///
     /// Where several daemons share a database, another may write between two pages; each row is whole all the same.
     ///
@@ -229,11 +234,19 @@ async fn write(
         let key = words::scope_key(placeholder);
         sqlx::query(statements::ERASE_REGIONS).bind(key).execute(&mut *connection).await?;
     }
-    in_batches(connection, &statements::ERASE_SOME, change.gone, rows::bind_id).await?;
-    let bind = |statement, row: &(&Scope, &Resource)| rows::bind_resource(statement, row, timeline_start);
-    in_batches(connection, &statements::WRITE_RESOURCES, change.resources, bind).await?;
+    write_chunks(connection, change.chunks, timeline_start).await?;
+    in_batches(connection, &statements::ERASE_CHUNKS, change.gone_chunks, rows::bind_chunk_key).await?;
     in_batches(connection, &statements::WRITE_SCOPES, change.scopes, rows::bind_scope).await?;
     in_batches(connection, &statements::WRITE_REGIONS, change.regions, rows::bind_regions).await
+}
+
+async fn write_chunks(
+    connection: &mut AnyConnection,
+    chunks: &[(&Scope, &[Arc<Resource>])],
+    timeline_start: DateTime<Utc>,
+) -> Result<(), Error> {
+    let bind = |statement, row: &(&Scope, &[Arc<Resource>])| rows::bind_chunk(statement, row, timeline_start);
+    in_batches(connection, &statements::WRITE_CHUNKS, chunks, bind).await
 }
 
 async fn erase_scope(connection: &mut AnyConnection, key: &str) -> Result<(), Error> {
@@ -277,13 +290,14 @@ struct Reader {
 
 impl Reader {
     async fn snapshot(&mut self, connection: &mut AnyConnection) -> Result<Snapshot, Error> {
+        single::take_over(connection, self.timeline_start, &mut self.words, &mut self.odd).await?;
         let regions_listed = self.regions(connection).await?;
         let mut scopes = BTreeMap::new();
         for row in sqlx::query(statements::READ_SCOPES).fetch_all(&mut *connection).await? {
             let key = rows::Fields::of(&row).text()?.to_owned();
             match rows::read_scope(&row, &mut self.words)? {
                 Ok((scope, head)) => {
-                    let view = self.view(connection, &key, head).await?;
+                    let view = head.with_shelf(self.shelf(connection, &scope, &key).await?);
                     scopes.insert(Arc::new(scope), Arc::new(view));
                 }
                 Err(odd) => {
@@ -295,19 +309,26 @@ impl Reader {
         Ok(Snapshot { scopes, regions_listed, ..Snapshot::default() })
     }
 
-    async fn view(
+    async fn shelf(
         &mut self,
         connection: &mut AnyConnection,
+        scope: &Scope,
         key: &str,
-        head: ScopeView,
-    ) -> Result<ScopeView, Error> {
-        let found = scope_rows::read(connection, key, self.timeline_start, &mut self.words).await?;
-        for (id, odd) in found.odd {
-            self.odd.note(|| format!("{key}/{id}: {odd}"));
-            let statement = sqlx::query(statements::ERASE_SOME.for_one());
-            statement.bind(key.to_owned()).bind(id).execute(&mut *connection).await?;
+    ) -> Result<Shelf, Error> {
+        let mut found = scope_rows::read(connection, key, self.timeline_start, &mut self.words).await?;
+        for (first_id, odd) in std::mem::take(&mut found.odd) {
+            self.odd.note(|| format!("{key}/{first_id}: {odd}"));
+            let statement = sqlx::query(statements::ERASE_CHUNKS.for_one());
+            statement.bind(key.to_owned()).bind(first_id).execute(&mut *connection).await?;
         }
-        Ok(head.with_resources(found.resources))
+        let mended = match found.shelf() {
+            Ok(fitting) => return Ok(fitting),
+            Err(mended) => mended,
+        };
+        let erase = sqlx::query(statements::ERASE_RESOURCES).bind(key.to_owned());
+        erase.execute(&mut *connection).await?;
+        write_chunks(connection, &single::of_shelf(scope, &mended), self.timeline_start).await?;
+        Ok(mended)
     }
 
     async fn regions(

@@ -1,17 +1,20 @@
 //! Rows of the tables, to be written and as read. The order of the fields is that of the columns in `statements`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sqlx::any::{Any, AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Error, Row};
 
-use super::json;
 use super::words::{Odd, id_key, id_of, moment, number, scope_key, scope_of, stamp};
+use super::{json, packed};
+use crate::domain::difference::first_id;
 use crate::domain::identity::Scope;
 use crate::domain::interner::Interner;
 use crate::domain::resource::Resource;
+use crate::domain::shelf::Chunk;
 use crate::domain::snapshot::{RegionList, ScopeView};
 
 pub(super) type Statement = Query<'static, Any, AnyArguments>;
@@ -32,29 +35,21 @@ pub(super) fn bind_scope(statement: Statement, (scope, view): &(&Scope, &ScopeVi
         .bind(view.filtered_by.cast_signed())
 }
 
-/// Binds a row of `resource`. Its next look is on the daemon's timeline, which began at `timeline_start`.
-pub(super) fn bind_resource(
+/// Binds a row of `resource_chunk`. Next looks are on the daemon's timeline, which began at `timeline_start`.
+pub(super) fn bind_chunk(
     statement: Statement,
-    (scope, resource): &(&Scope, &Resource),
+    (scope, chunk): &(&Scope, &[Arc<Resource>]),
     timeline_start: DateTime<Utc>,
 ) -> Statement {
-    let next_look = resource
-        .due
-        .and_then(|due| timeline_start.checked_add_signed(TimeDelta::from_std(due).ok()?).map(stamp));
     statement
         .bind(scope_key(scope))
-        .bind(id_key(&resource.id))
-        .bind(json::write_facts(&resource.facts))
-        .bind(resource.reading.as_ref().map(json::write_reading))
-        .bind(resource.failure.as_deref().map(json::write_failure))
-        .bind(i64::from(resource.failures_in_a_row))
-        .bind(resource.looked_at.map(stamp))
-        .bind(next_look)
-        .bind(i64::from(resource.carried))
+        .bind(id_key(first_id(chunk)))
+        .bind(i64::try_from(chunk.len()).unwrap_or(i64::MAX))
+        .bind(packed::write(chunk, timeline_start))
 }
 
-/// Binds the key of a resource.
-pub(super) fn bind_id(statement: Statement, (scope, id): &(&Scope, &str)) -> Statement {
+/// Binds the key of a chunk.
+pub(super) fn bind_chunk_key(statement: Statement, (scope, id): &(&Scope, &str)) -> Statement {
     statement.bind(scope_key(scope)).bind(id_key(id))
 }
 
@@ -83,6 +78,11 @@ impl<'r> Fields<'r> {
     }
 
     pub(super) fn optional_text(&mut self) -> Result<Option<&'r str>, Error> {
+        self.next += 1;
+        self.row.try_get(self.next - 1)
+    }
+
+    pub(super) fn bytes(&mut self) -> Result<&'r [u8], Error> {
         self.next += 1;
         self.row.try_get(self.next - 1)
     }
@@ -123,28 +123,14 @@ pub(super) fn read_scope(row: &AnyRow, words: &mut Interner) -> Read<(Scope, Sco
     Ok(read())
 }
 
-/// A row of `resource`. A next look that is past becomes the beginning of the timeline.
-pub(super) fn read_resource(
-    row: &AnyRow,
-    timeline_start: DateTime<Utc>,
-    words: &mut Interner,
-) -> Read<Resource> {
+/// A row of `resource_chunk` without its scope: the key, and what is in it.
+pub(super) fn read_chunk(row: &AnyRow, timeline_start: DateTime<Utc>, words: &mut Interner) -> Read<Chunk> {
     let mut fields = Fields::of(row);
-    let (_, id, facts) = (fields.text()?, fields.text()?, fields.text()?);
-    let (reading, failure) = (fields.optional_text()?, fields.optional_text()?);
-    let failures = fields.number()?;
-    let (looked_at, next_look_at) = (fields.optional_number()?, fields.optional_number()?);
-    let carried = fields.number()?;
+    let (first, data) = (fields.text()?, fields.bytes()?);
     let mut read = || {
-        let mut resource = Resource::new(id_of(id)?, json::read_facts(facts, words)?);
-        resource.reading = reading.map(json::read_reading).transpose()?;
-        resource.failure = failure.map(json::read_failure).transpose()?.map(Box::new);
-        resource.failures_in_a_row = number(failures)?;
-        resource.carried = carried != 0;
-        resource.looked_at = looked_at.map(moment).transpose()?;
-        let next_look = next_look_at.map(moment).transpose()?;
-        resource.due = next_look.map(|at| (at - timeline_start).to_std().unwrap_or(Duration::ZERO));
-        Ok(resource)
+        let (first, chunk) = (id_of(first)?, packed::read(data, timeline_start, words)?);
+        let fits = chunk.first().is_some_and(|resource| resource.id == first);
+        if fits { Ok(chunk) } else { Err(Odd::Columns) }
     };
     Ok(read())
 }

@@ -1,8 +1,8 @@
 //! The tables and how they came to be: numbered migrations, each applied once, in order, and never edited afterwards.
 //!
 //! One text serves both databases, so columns are only `BIGINT` (numbers; times in milliseconds since 1970, UTC; in
-//! nanoseconds where rows are told apart by them, which is `renewal.changed_at` and `renewal_ledger.happened_at`) and
-//! `TEXT` (words; JSON where a value has parts). On PostgreSQL several daemons may migrate at once: `sqlx` takes an
+//! nanoseconds where rows are told apart by them, which is `renewal.changed_at` and `renewal_ledger.happened_at`),
+//! `TEXT` (words; JSON where a value has parts) and `BYTEA` (`packed`; SQLite asks for no name of a type). On PostgreSQL several daemons may migrate at once: `sqlx` takes an
 //! advisory lock. On SQLite the lock file keeps others away.
 
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
@@ -11,7 +11,7 @@ use sqlx::{AnyConnection, SqlSafeStr};
 use super::trouble::{Kind, Trouble};
 
 /// The newest migration that this version knows.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 
 /// Brings the database up to [`VERSION`].
 pub(super) async fn migrate(connection: &mut AnyConnection, kind: Kind) -> Result<(), Trouble> {
@@ -19,7 +19,8 @@ pub(super) async fn migrate(connection: &mut AnyConnection, kind: Kind) -> Resul
         (1, "known", include_str!("migrations/1_known.sql")),
         (2, "alerts", include_str!("migrations/2_alerts.sql")),
         (3, "renewals", include_str!("migrations/3_renewals.sql")),
-        (VERSION, "unanswered", include_str!("migrations/4_unanswered.sql")),
+        (4, "unanswered", include_str!("migrations/4_unanswered.sql")),
+        (VERSION, "chunks", include_str!("migrations/5_chunks.sql")),
     ];
     let migrations = migrations.map(|(version, name, text)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)

@@ -45,18 +45,8 @@ const SCOPE: &[&str] = &[
     "excluded",
     "filtered_by",
 ];
-/// Columns of `resource`, the keys first.
-const RESOURCE: &[&str] = &[
-    "scope",
-    "id",
-    "facts",
-    "reading",
-    "failure",
-    "failures_in_a_row",
-    "looked_at",
-    "next_look_at",
-    "carried",
-];
+/// Columns of `resource_chunk`, the keys first.
+const CHUNK: &[&str] = &["scope", "first_id", "resources", "data"];
 /// Columns of `outbox` that a new message fills.
 const MESSAGE: &[&str] = &[
     "id",
@@ -74,13 +64,18 @@ const REGIONS: &[&str] = &["scope", "listed_at", "asked_for"];
 
 pub(super) const READ_SCOPES: &str = "SELECT scope, attempted_at, listed_at, listing_took, key_failure, listing_failures, \
      listing_failure, look_failure, excluded, filtered_by FROM scope";
-/// A page of one scope; behind the id that was read last.
-pub(super) const READ_RESOURCES: &str = "SELECT scope, id, facts, reading, failure, failures_in_a_row, looked_at, \
-     next_look_at, carried FROM resource WHERE scope = $1 AND id > $2 ORDER BY id LIMIT $3";
+/// A page of one scope; behind the key that was read last.
+pub(super) const READ_CHUNKS: &str =
+    "SELECT first_id, data FROM resource_chunk WHERE scope = $1 AND first_id > $2 ORDER BY first_id LIMIT $3";
+/// A page of resources as they stood before they shared rows; behind the one that was read last.
+pub(super) const READ_SINGLE: &str = "SELECT id, facts, reading, failure, failures_in_a_row, looked_at, next_look_at, carried \
+     FROM resource WHERE scope = $1 AND id > $2 ORDER BY id LIMIT $3";
+pub(super) const ANY_SINGLE: &str = "SELECT scope FROM resource LIMIT 1";
+pub(super) const ERASE_SINGLE: &str = "DELETE FROM resource";
 pub(super) const READ_REGIONS: &str = "SELECT scope, listed_at, asked_for FROM regions";
 
 pub(super) const ERASE_SCOPE: &str = "DELETE FROM scope WHERE scope = $1";
-pub(super) const ERASE_RESOURCES: &str = "DELETE FROM resource WHERE scope = $1";
+pub(super) const ERASE_RESOURCES: &str = "DELETE FROM resource_chunk WHERE scope = $1";
 pub(super) const ERASE_REGIONS: &str = "DELETE FROM regions WHERE scope = $1";
 
 pub(super) const READ_MEMORY: &str =
@@ -220,12 +215,12 @@ pub(super) static WRITE_KEPT: LazyLock<String> =
 
 pub(super) static WRITE_SCOPES: LazyLock<Batched> =
     LazyLock::new(|| batched(|of| upsert("scope", SCOPE, 1, of)));
-pub(super) static WRITE_RESOURCES: LazyLock<Batched> =
-    LazyLock::new(|| batched(|of| upsert("resource", RESOURCE, 2, of)));
+pub(super) static WRITE_CHUNKS: LazyLock<Batched> =
+    LazyLock::new(|| batched(|of| upsert("resource_chunk", CHUNK, 2, of)));
 pub(super) static WRITE_REGIONS: LazyLock<Batched> =
     LazyLock::new(|| batched(|of| upsert("regions", REGIONS, 1, of)));
-pub(super) static ERASE_SOME: LazyLock<Batched> = LazyLock::new(|| {
-    batched(|of| format!("DELETE FROM resource WHERE (scope, id) IN (VALUES {})", of.places(2)))
+pub(super) static ERASE_CHUNKS: LazyLock<Batched> = LazyLock::new(|| {
+    batched(|of| format!("DELETE FROM resource_chunk WHERE (scope, first_id) IN (VALUES {})", of.places(2)))
 });
 
 fn batched(text: impl Fn(Rows) -> String) -> Batched {
@@ -292,6 +287,6 @@ mod tests {
     #[test]
     fn no_statement_has_more_values_than_either_database_takes() {
         const MOST: usize = 32_766;
-        assert!(BATCHES[0] * SCOPE.len().max(RESOURCE.len()) <= MOST);
+        assert!(BATCHES[0] * SCOPE.len().max(CHUNK.len()) <= MOST);
     }
 }

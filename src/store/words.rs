@@ -18,6 +18,10 @@ const ESCAPED: &AsciiSet = &CONTROLS.add(b'%').add(b'/');
 pub(super) enum Odd {
     #[error(transparent)]
     Json(#[from] serde_json::Error),
+    #[error("it cannot be unpacked: {0}")]
+    Packed(#[from] postcard::Error),
+    #[error("a format that is not known: {0}")]
+    Format(u8),
     #[error("unknown word `{0}`")]
     Word(Box<str>),
     #[error("a time out of range: {0}")]

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use base64::Engine as _;
+use chrono::DateTime;
+use notafter::store::Store;
 use serde_json::Value;
 
 use crate::planted::{HOOK, PASSWORD, SLACK, SMTP, WRONG, World};
@@ -65,6 +67,12 @@ async fn no_planted_secret_is_to_be_seen_anywhere() {
         let bytes = fs::read(folder.join(name)).unwrap_or_default();
         seen.push((name.to_owned(), String::from_utf8_lossy(&bytes).into_owned()));
     }
+    // a text may stand on two pages of the file
+    let store = Store::open(&format!("sqlite:{}", folder.join("notafter.db").display())).await.unwrap();
+    let known = store.load(DateTime::UNIX_EPOCH).await.unwrap().snapshot;
+    assert!(known.resources().count() > 0, "what is known was kept");
+    seen.push(("what is known".to_owned(), format!("{known:?}")));
+    store.close().await;
     everything_was_looked_at(&seen, &world, &house);
     let mut found = Vec::new();
     for secret in world.secrets() {

@@ -49,6 +49,7 @@ async fn a_store_of_the_first_version_is_taken_over(database: Database) {
         "DROP TABLE silence",
         "DROP TABLE channel_note",
         "DROP TABLE kept",
+        "DROP TABLE resource_chunk",
         "DELETE FROM _sqlx_migrations WHERE version >= 2",
         "INSERT INTO regions VALUES ('alibaba/prod///redis', 5, 6)",
     ] {

@@ -487,6 +487,7 @@ async fn a_store_of_an_earlier_version_is_taken_over(database: Database) {
         "DROP TABLE renewal_turn",
         "ALTER TABLE outbox DROP COLUMN not_before",
         "ALTER TABLE outbox DROP COLUMN unanswered",
+        "DROP TABLE resource_chunk",
         "DELETE FROM _sqlx_migrations WHERE version >= 3",
     ] {
         database.meddle(statement).await;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use notafter::domain::difference::Difference;
 use notafter::domain::policy::PollPolicy;
 use notafter::domain::reason::Reason;
 use notafter::domain::snapshot::Snapshot;
@@ -173,20 +174,30 @@ async fn what_vanished_while_nobody_looked_goes_with_the_next_listing(database: 
 }
 
 async fn a_second_save_holds_only_what_changed(database: Database) {
+    const ID: &str = "redis-cn-hangzhou-0";
     let cloud = cloud().await;
     first_run(&cloud, &database, PATIENT).await;
+    let known = database.content().await;
+    let mut due = known.clone();
+    let (scope, before) = known.resources().find(|(_, resource)| &*resource.id == ID).expect("it was read");
+    due.scope_mut(scope).plan(ID, Duration::ZERO);
+    let store = database.open().await;
+    store.save(&Difference::between(&known, &due), moment()).await.unwrap();
+    store.close().await;
     // A row that is not written again keeps this mark.
-    database.meddle("UPDATE resource SET failures_in_a_row = 7").await;
-    database.meddle("UPDATE resource SET next_look_at = 0 WHERE id = 'redis-cn-hangzhou-0'").await;
+    database.meddle("UPDATE resource_chunk SET resources = 1000").await;
     let daemon = Running::start(&config_text(&cloud, &database.url, PATIENT, ALL)).await;
     let looked = |snapshot: &Snapshot| {
-        snapshot.resources().filter(|(_, resource)| resource.failures_in_a_row == 0).count() == 1
+        let found = snapshot.resources().find(|(_, resource)| &*resource.id == ID);
+        found.is_some_and(|(_, resource)| resource.looked_at > before.looked_at)
     };
     daemon.until("the one that was due was looked at", looked).await;
     daemon.stop().await;
-    let stored = database.content().await;
-    let marked = stored.resources().filter(|(_, resource)| resource.failures_in_a_row == 7).count();
-    assert_eq!(marked, FLEET - 1);
+    let store = database.open().await;
+    let rows = store.facts().await.unwrap().rows;
+    store.close().await;
+    let marked = (known.scopes.len() - 1) * 1000 + known.scopes[scope].resources.len();
+    assert!(rows.contains(&("resource", i64::try_from(marked).unwrap())), "{marked}: {rows:?}");
     assert_eq!(cloud.calls().len(), 1);
 }
 

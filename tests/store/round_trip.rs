@@ -10,6 +10,7 @@ use notafter::domain::reason::{Failure, Reason};
 use notafter::domain::resource::{
     Certificate, DateSource, Facts, ManagedBy, Reading, Resource, Subject, TlsState,
 };
+use notafter::domain::shelf::CHUNK;
 use notafter::domain::snapshot::{RegionList, ScopeView, Snapshot};
 use notafter::store::Store;
 use proptest::collection::{btree_map, vec};
@@ -207,6 +208,8 @@ fn every_field_comes_back_from_postgres() {
 over_both!(
     many_rows_go_in_few_statements,
     a_row_that_nobody_wrote_is_left_out_and_erased,
+    what_stands_in_two_rows_is_read_once_and_mended,
+    resources_of_before_they_shared_rows_are_taken_over,
     what_is_past_is_due_now
 );
 
@@ -246,10 +249,15 @@ async fn many_rows_go_in_few_statements(database: Database) {
 
 async fn a_row_that_nobody_wrote_is_left_out_and_erased(database: Database) {
     let store = database.open().await;
-    store.save(&Difference::between(&Snapshot::default(), &of_size(10)), moment()).await.unwrap();
+    store.save(&Difference::between(&Snapshot::default(), &of_size(4 * CHUNK)), moment()).await.unwrap();
     store.close().await;
-    database.meddle("UPDATE resource SET facts = '{\"name\":' WHERE id = 'r-000003'").await;
-    database.meddle("UPDATE resource SET reading = '{\"state\":\"purple\",\"certificates\":[],\"at\":0}' WHERE id = 'r-000005'").await;
+    database.meddle("UPDATE resource_chunk SET first_id = 'r-000255' WHERE first_id = 'r-000256'").await;
+    database
+        .meddle(
+            "UPDATE resource_chunk SET data = (SELECT data FROM resource_chunk WHERE first_id = 'r-000000') \
+             WHERE first_id = 'r-000512'",
+        )
+        .await;
     database
         .meddle(
             "INSERT INTO scope (scope, listing_failures, excluded, filtered_by) VALUES ('no scope', 0, 0, 0)",
@@ -257,11 +265,77 @@ async fn a_row_that_nobody_wrote_is_left_out_and_erased(database: Database) {
         .await;
     let store = database.open().await;
     let loaded = store.load(moment()).await.unwrap();
-    assert_eq!(loaded.snapshot.resources().count(), 8);
+    assert_eq!(loaded.snapshot.resources().count(), 2 * CHUNK);
     let (count, first) = loaded.odd.expect("it is told");
     assert_eq!(count, 3, "{first}");
     let again = store.load(moment()).await.unwrap();
-    assert_eq!((again.odd, again.snapshot.resources().count()), (None, 8));
+    assert_eq!((again.odd, again.snapshot.resources().count()), (None, 2 * CHUNK));
+    store.close().await;
+}
+
+/// As after a save that ended between two of its pieces.
+async fn what_stands_in_two_rows_is_read_once_and_mended(database: Database) {
+    let store = database.open().await;
+    let old = of_size(2 * CHUNK);
+    store.save(&Difference::between(&Snapshot::default(), &old), moment()).await.unwrap();
+    let scope = Arc::clone(old.scopes.keys().next().unwrap());
+    let mut new = old.clone();
+    let mut shelf = new.scopes[&scope].resources.clone();
+    shelf.remove("r-000000");
+    *new.scope_mut(&scope) = ScopeView::default().with_shelf(shelf);
+    let failed = Failure { reason: Reason::Timeout, text: "slow".into(), at: moment() };
+    new.scope_mut(&scope).inspection_failed("r-000001", failed);
+    let whole = Difference::between(&old, &new);
+    assert_eq!(whole.gone_chunks.len(), 1);
+    let half = Difference { gone_chunks: Vec::new(), ..whole };
+    store.save(&half, moment()).await.unwrap();
+    let loaded = store.load(moment()).await.unwrap();
+    assert_eq!((loaded.odd, loaded.snapshot.resources().count()), (None, 2 * CHUNK), "nothing is gone yet");
+    let (_, later) = loaded.snapshot.resources().nth(1).unwrap();
+    assert_eq!((&*later.id, later.failures_in_a_row), ("r-000001", 1));
+    // what is saved from here on fits
+    store.save(&Difference::between(&loaded.snapshot, &new), moment()).await.unwrap();
+    assert!(store.load(moment()).await.unwrap().snapshot.resources().eq(new.resources()));
+    let rows = store.facts().await.unwrap().rows;
+    assert!(rows.contains(&("resource", i64::try_from(2 * CHUNK - 1).unwrap())), "{rows:?}");
+    store.close().await;
+}
+
+async fn resources_of_before_they_shared_rows_are_taken_over(database: Database) {
+    let store = database.open().await;
+    let mut snapshot = of_size(3);
+    let scope = Arc::clone(snapshot.scopes.keys().next().unwrap());
+    snapshot.scope_mut(&scope).listed_at = Some(moment());
+    let empty = Snapshot::default();
+    let change = Difference::between(&empty, &snapshot);
+    store.save(&Difference { chunks: Vec::new(), ..change }, moment()).await.unwrap();
+    store.close().await;
+    let facts = "'{\"name\":\"n\",\"status\":\"s\",\"engine\":\"e\",\"tags\":[[\"a\",\"b\"]],\"group\":null,\"locked\":false,\"in_use\":null,\"used_by\":[]}'";
+    // without names, as the first version wrote them
+    let reading = "'{\"state\":\"enabled\",\"certificates\":[{\"role\":\"server\",\"not_after\":1234,\"not_before\":null,\
+                   \"source\":\"api\",\"other_not_after\":null,\"common_name\":\"c\",\"issuer\":\"\",\"serial\":\"\",\"sha256\":\"\",\"key\":\"\"}],\
+                   \"managed_by\":\"cloud\",\"renewal_required\":null,\"at\":99}'";
+    let failure = "'{\"reason\":\"timeout\",\"text\":\"slow\",\"at\":98}'";
+    let due = moment().timestamp_millis() + 5000;
+    for row in [
+        format!("'r-000000', {facts}, {reading}, NULL, 0, 99, {due}, 0"),
+        format!("'r-000001', {facts}, NULL, {failure}, 3, 98, NULL, 1"),
+        "'r-000002', '{', NULL, NULL, 0, NULL, NULL, 0".to_owned(),
+    ] {
+        database.meddle(format!("INSERT INTO resource VALUES ('p/a//r/s', {row})").leak()).await;
+    }
+    let store = database.open().await;
+    let loaded = store.load(moment()).await.unwrap();
+    assert_eq!(loaded.odd.map(|(count, _)| count), Some(1));
+    let resources: Vec<_> = loaded.snapshot.resources().map(|(_, resource)| Arc::clone(resource)).collect();
+    let [first, second] = &resources[..] else { panic!("{resources:?}") };
+    let certificate = &first.reading.as_ref().unwrap().certificates[0];
+    assert_eq!((certificate.not_after.timestamp_millis(), first.due), (1234, Some(Duration::from_secs(5))));
+    assert_eq!((&*first.facts.tags[0].1, first.looked_at.unwrap().timestamp_millis()), ("b", 99));
+    assert_eq!((second.failure.as_ref().unwrap().reason, second.failures_in_a_row), (Reason::Timeout, 3));
+    assert!(second.carried && second.due.is_none() && loaded.snapshot.scopes[&scope].listed_at.is_some());
+    let again = store.load(moment()).await.unwrap();
+    assert!(again.odd.is_none() && again.snapshot.resources().eq(loaded.snapshot.resources()));
     store.close().await;
 }
 

@@ -45,7 +45,7 @@ async fn a_newer_store_is_left_alone(database: Database) {
     let text = error.to_string();
     assert_eq!(error.trouble.reason(), "newer");
     assert!(
-        text.contains("written by a newer notafter (tables of version 7; this one knows version 4)"),
+        text.contains("written by a newer notafter (tables of version 7; this one knows version 5)"),
         "{text}"
     );
     assert!(text.contains("use that version again, or move it away"), "{text}");
@@ -86,7 +86,8 @@ async fn a_store_that_heals_is_used_again_and_loses_nothing(database: Database) 
 
 async fn break_it(database: &Database) {
     let Some(name) = &database.name else {
-        let fail = "CREATE TRIGGER broken BEFORE INSERT ON resource BEGIN SELECT RAISE(FAIL, 'broken'); END";
+        let fail =
+            "CREATE TRIGGER broken BEFORE INSERT ON resource_chunk BEGIN SELECT RAISE(FAIL, 'broken'); END";
         return database.meddle(fail).await;
     };
     let server = Server::shared();
