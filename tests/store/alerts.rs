@@ -495,7 +495,8 @@ async fn a_decision_is_written_only_while_nobody_sends_what_it_takes_for_unsent(
         let new = Memory { channels: memory(&[name]).channels, ..Memory::default() };
         let (rows, good) = (new.rows_since(&old), message(&format!("{id} is over"), name, Stage::Info, 2));
         let unsent = ["evt_other".into(), id.as_str().into()].into();
-        let done = store.commit_decision(&rows, &[good.clone()], &unsent, after(2)).await.unwrap();
+        let done =
+            store.commit_decision(&rows, std::slice::from_ref(&good), &unsent, after(2)).await.unwrap();
         assert_eq!(done, want, "{name}");
         let wrote = done == Committed::Done;
         assert_eq!(store.load_alerts().await.unwrap().memory == new, wrote, "{name}: the memory");

@@ -124,7 +124,9 @@ impl Email {
                 let notes = letter.threads.into_iter().map(|key| (key, id.to_owned())).collect();
                 let without = refused.iter().map(|text| format!("; not to {text}"));
                 let said = std::iter::once(said).chain(without).collect();
-                refused.iter().for_each(|text| self.tell_refused(text));
+                for text in &refused {
+                    self.tell_refused(text);
+                }
                 Outcome::Delivered(Receipt { notes, said })
             }
             // one who is gone must not keep the message from the others

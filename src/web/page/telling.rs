@@ -356,7 +356,7 @@ mod tests {
     fn an_instance_that_is_down_is_said_although_another_one_delivers() {
         let down = vec![("http://am-2.example".to_owned(), "connection <refused>".to_owned())];
         let (health, failing) = (Health::default(), false);
-        let channels = Ok(vec![ChannelStatus { down, health, failing, ..channel() }]);
+        let channels = Ok(vec![ChannelStatus { failing, health, down, ..channel() }]);
         let html = html(&Telling { channels, dead: Vec::new(), board: Arc::default() });
         for want in ["degraded", "http://am-2.example does not take it: connection &#60;refused&#62;"] {
             assert!(html.contains(want), "{want}:\n{html}");
