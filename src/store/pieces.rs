@@ -16,7 +16,7 @@ use crate::domain::resource::Resource;
 use crate::domain::snapshot::{RegionList, ScopeView};
 
 /// So many chunks are written in one transaction, a few megabytes in a hundredth of a second.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 64;
 
 /// What is written in one transaction; see [`Difference`].
 #[derive(Debug, Default)]

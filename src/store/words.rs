@@ -20,6 +20,8 @@ pub(super) enum Odd {
     Json(#[from] serde_json::Error),
     #[error("it cannot be unpacked: {0}")]
     Packed(#[from] postcard::Error),
+    #[error("it cannot be unpacked: {0}")]
+    Squeezed(#[from] lz4_flex::block::DecompressError),
     #[error("a format that is not known: {0}")]
     Format(u8),
     #[error("unknown word `{0}`")]
