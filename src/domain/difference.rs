@@ -20,7 +20,7 @@ pub struct Difference<'s> {
     /// Scopes that are gone, with all their resources.
     pub gone_scopes: Vec<&'s Scope>,
     /// Chunks of resources that are new, or of which something changed; sorted by scope and by id.
-    pub chunks: Vec<(&'s Scope, &'s [Arc<Resource>])>,
+    pub chunks: Vec<(&'s Scope, &'s Arc<Chunk>)>,
     /// Chunks that are gone from scopes that are still there: scope, and id of the first resource.
     pub gone_chunks: Vec<(&'s Scope, &'s str)>,
     /// Lists of regions that were read anew.
@@ -65,13 +65,15 @@ impl<'s> Difference<'s> {
             self.scopes.push((scope, new));
         }
         let Some(old) = old else {
-            self.chunks.extend(new.resources.chunks().map(|chunk| (scope, &***chunk)));
+            self.chunks.extend(new.resources.chunks().map(|chunk| (scope, chunk)));
             return;
         };
         let written: Vec<_> = only_in(&new.resources, &old.resources).collect();
         let keys: HashSet<&str> = written.iter().map(|chunk| first_id(chunk)).collect();
         self.chunks.extend(written.iter().map(|chunk| (scope, *chunk)));
-        let gone = only_in(&old.resources, &new.resources).map(first_id).filter(|id| !keys.contains(id));
+        let gone = only_in(&old.resources, &new.resources)
+            .map(|chunk| first_id(chunk))
+            .filter(|id| !keys.contains(id));
         self.gone_chunks.extend(gone.map(|id| (scope, id)));
     }
 }
@@ -82,9 +84,9 @@ pub fn first_id(chunk: &[Arc<Resource>]) -> &str {
 }
 
 /// The chunks of a shelf that the other shelf does not share.
-fn only_in<'s>(shelf: &'s Shelf, other: &Shelf) -> impl Iterator<Item = &'s [Arc<Resource>]> {
+fn only_in<'s>(shelf: &'s Shelf, other: &Shelf) -> impl Iterator<Item = &'s Arc<Chunk>> {
     let shared: HashSet<*const Chunk> = other.chunks().map(Arc::as_ptr).collect();
-    shelf.chunks().filter(move |chunk| !shared.contains(&Arc::as_ptr(chunk))).map(|chunk| &***chunk)
+    shelf.chunks().filter(move |chunk| !shared.contains(&Arc::as_ptr(chunk)))
 }
 
 /// Everything about a scope but its resources.

@@ -32,7 +32,7 @@ mod statements;
 mod trouble;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -40,6 +40,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::any::{Any, AnyConnectOptions, AnyPoolOptions, install_default_drivers};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Error, Transaction};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 pub use alerts::Alerts;
 pub use facts::Facts;
@@ -52,15 +53,14 @@ use self::address::Address;
 use self::lock::Lock;
 use self::pieces::Piece;
 use self::prove::Check;
-use self::rows::Statement;
+use self::rows::{ChunkRow, Statement};
 use self::statements::{BATCHES, Batched};
 use self::trouble::Kind;
 use self::words::OddRows;
 use crate::domain::difference::Difference;
 use crate::domain::identity::Scope;
 use crate::domain::interner::Interner;
-use crate::domain::resource::Resource;
-use crate::domain::shelf::Shelf;
+use crate::domain::shelf::{Chunk, Shelf};
 use crate::domain::snapshot::{RegionList, Snapshot};
 
 /// A database that has not opened by then is not waited for.
@@ -71,6 +71,8 @@ const WORK_LIMIT: Duration = Duration::from_mins(1);
 const PAGE: i64 = 5000;
 /// What the driver calls it.
 const SQLITE: &str = "SQLite";
+/// So many pieces of a large save are packed at a time, and at most so many wait for the database.
+const AHEAD: usize = 3;
 /// Connections to a PostgreSQL server.
 const CONNECTIONS: u32 = 4;
 
@@ -167,9 +169,15 @@ impl Store {
         timeline_start: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.within_limit(async {
-            for piece in pieces::of(change) {
+            let pieces = pieces::of(change);
+            let mut packing = pieces.iter().map(|piece| pack(piece.chunks, timeline_start));
+            let mut ahead = VecDeque::with_capacity(AHEAD);
+            for piece in &pieces {
+                ahead.extend(packing.by_ref().take(AHEAD - ahead.len()));
+                let rows = ahead.pop_front().expect("there is one for each piece");
+                let rows = rows.await.map_err(|_| Error::WorkerCrashed)?;
                 let mut work = self.begin().await?;
-                write(&mut work, &piece, timeline_start).await?;
+                write(&mut work, piece, &rows).await?;
                 work.commit().await?;
             }
             Ok(())
@@ -222,11 +230,7 @@ fn pool(kind: Kind, options: AnyConnectOptions) -> AnyPool {
         .connect_lazy_with(options)
 }
 
-async fn write(
-    connection: &mut AnyConnection,
-    change: &Piece<'_>,
-    timeline_start: DateTime<Utc>,
-) -> Result<(), Error> {
+async fn write(connection: &mut AnyConnection, change: &Piece<'_>, chunks: &[ChunkRow]) -> Result<(), Error> {
     for scope in change.gone_scopes {
         erase_scope(connection, &words::scope_key(scope)).await?;
     }
@@ -234,19 +238,29 @@ async fn write(
         let key = words::scope_key(placeholder);
         sqlx::query(statements::ERASE_REGIONS).bind(key).execute(&mut *connection).await?;
     }
-    write_chunks(connection, change.chunks, timeline_start).await?;
+    in_batches(connection, &statements::WRITE_CHUNKS, chunks, rows::bind_chunk).await?;
     in_batches(connection, &statements::ERASE_CHUNKS, change.gone_chunks, rows::bind_chunk_key).await?;
     in_batches(connection, &statements::WRITE_SCOPES, change.scopes, rows::bind_scope).await?;
     in_batches(connection, &statements::WRITE_REGIONS, change.regions, rows::bind_regions).await
 }
 
-async fn write_chunks(
+/// Packs chunks on a thread of their own: it takes longer than to write them, and waits for memory most of the time.
+fn pack(chunks: &[(&Scope, &Arc<Chunk>)], timeline_start: DateTime<Utc>) -> JoinHandle<Vec<ChunkRow>> {
+    let chunks = chunks.iter().map(|(scope, chunk)| (words::scope_key(scope), Arc::clone(chunk)));
+    let chunks: Vec<_> = chunks.collect();
+    let pack = move |(scope, chunk): (_, Arc<Chunk>)| ChunkRow::of(scope, &chunk, timeline_start);
+    spawn_blocking(move || chunks.into_iter().map(pack).collect())
+}
+
+/// Writes all of a scope.
+async fn write_shelf(
     connection: &mut AnyConnection,
-    chunks: &[(&Scope, &[Arc<Resource>])],
+    key: &str,
+    shelf: &Shelf,
     timeline_start: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let bind = |statement, row: &(&Scope, &[Arc<Resource>])| rows::bind_chunk(statement, row, timeline_start);
-    in_batches(connection, &statements::WRITE_CHUNKS, chunks, bind).await
+    let rows = shelf.chunks().map(|chunk| ChunkRow::of(key.to_owned(), chunk, timeline_start));
+    in_batches(connection, &statements::WRITE_CHUNKS, &rows.collect::<Vec<_>>(), rows::bind_chunk).await
 }
 
 async fn erase_scope(connection: &mut AnyConnection, key: &str) -> Result<(), Error> {
@@ -297,7 +311,7 @@ impl Reader {
             let key = rows::Fields::of(&row).text()?.to_owned();
             match rows::read_scope(&row, &mut self.words)? {
                 Ok((scope, head)) => {
-                    let view = head.with_shelf(self.shelf(connection, &scope, &key).await?);
+                    let view = head.with_shelf(self.shelf(connection, &key).await?);
                     scopes.insert(Arc::new(scope), Arc::new(view));
                 }
                 Err(odd) => {
@@ -309,12 +323,7 @@ impl Reader {
         Ok(Snapshot { scopes, regions_listed, ..Snapshot::default() })
     }
 
-    async fn shelf(
-        &mut self,
-        connection: &mut AnyConnection,
-        scope: &Scope,
-        key: &str,
-    ) -> Result<Shelf, Error> {
+    async fn shelf(&mut self, connection: &mut AnyConnection, key: &str) -> Result<Shelf, Error> {
         let mut found = scope_rows::read(connection, key, self.timeline_start, &mut self.words).await?;
         for (first_id, odd) in std::mem::take(&mut found.odd) {
             self.odd.note(|| format!("{key}/{first_id}: {odd}"));
@@ -327,7 +336,7 @@ impl Reader {
         };
         let erase = sqlx::query(statements::ERASE_RESOURCES).bind(key.to_owned());
         erase.execute(&mut *connection).await?;
-        write_chunks(connection, &single::of_shelf(scope, &mended), self.timeline_start).await?;
+        write_shelf(connection, key, &mended, self.timeline_start).await?;
         Ok(mended)
     }
 

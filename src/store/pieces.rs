@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::domain::difference::Difference;
 use crate::domain::identity::Scope;
-use crate::domain::resource::Resource;
+use crate::domain::shelf::Chunk;
 use crate::domain::snapshot::{RegionList, ScopeView};
 
 /// So many chunks are written in one transaction, a few megabytes in a hundredth of a second.
@@ -23,7 +23,7 @@ const AT_ONCE: usize = 64;
 pub(super) struct Piece<'c> {
     pub(super) gone_scopes: &'c [&'c Scope],
     pub(super) gone_regions: &'c [&'c Scope],
-    pub(super) chunks: &'c [(&'c Scope, &'c [Arc<Resource>])],
+    pub(super) chunks: &'c [(&'c Scope, &'c Arc<Chunk>)],
     pub(super) gone_chunks: &'c [(&'c Scope, &'c str)],
     pub(super) scopes: &'c [(&'c Scope, &'c ScopeView)],
     pub(super) regions: &'c [(&'c Scope, RegionList)],

@@ -1,6 +1,5 @@
 //! Rows of the tables, to be written and as read. The order of the fields is that of the columns in `statements`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -13,7 +12,6 @@ use super::{json, packed};
 use crate::domain::difference::first_id;
 use crate::domain::identity::Scope;
 use crate::domain::interner::Interner;
-use crate::domain::resource::Resource;
 use crate::domain::shelf::Chunk;
 use crate::domain::snapshot::{RegionList, ScopeView};
 
@@ -35,17 +33,27 @@ pub(super) fn bind_scope(statement: Statement, (scope, view): &(&Scope, &ScopeVi
         .bind(view.filtered_by.cast_signed())
 }
 
-/// Binds a row of `resource_chunk`. Next looks are on the daemon's timeline, which began at `timeline_start`.
-pub(super) fn bind_chunk(
-    statement: Statement,
-    (scope, chunk): &(&Scope, &[Arc<Resource>]),
-    timeline_start: DateTime<Utc>,
-) -> Statement {
-    statement
-        .bind(scope_key(scope))
-        .bind(id_key(first_id(chunk)))
-        .bind(i64::try_from(chunk.len()).unwrap_or(i64::MAX))
-        .bind(packed::write(chunk, timeline_start))
+/// A row of `resource_chunk`, ready to be written.
+pub(super) struct ChunkRow {
+    scope: String,
+    first_id: String,
+    resources: i64,
+    data: Vec<u8>,
+}
+
+impl ChunkRow {
+    /// Packs the resources of a scope by its key. Next looks are on the daemon's timeline, which began at `timeline_start`.
+    pub(super) fn of(scope: String, chunk: &Chunk, timeline_start: DateTime<Utc>) -> Self {
+        let resources = i64::try_from(chunk.len()).unwrap_or(i64::MAX);
+        let first_id = id_key(first_id(chunk));
+        Self { scope, first_id, resources, data: packed::write(chunk, timeline_start) }
+    }
+}
+
+/// Binds a row of `resource_chunk`.
+pub(super) fn bind_chunk(statement: Statement, row: &ChunkRow) -> Statement {
+    let ChunkRow { scope, first_id, resources, data } = row;
+    statement.bind(scope.clone()).bind(first_id.clone()).bind(*resources).bind(data.clone())
 }
 
 /// Binds the key of a chunk.

@@ -10,8 +10,7 @@ use sqlx::{AnyConnection, Error};
 use super::packed::Columns;
 use super::rows::{Fields, Read};
 use super::words::{OddRows, id_of};
-use super::{PAGE, statements, words, write_chunks};
-use crate::domain::identity::Scope;
+use super::{PAGE, statements, words, write_shelf};
 use crate::domain::interner::Interner;
 use crate::domain::resource::Resource;
 use crate::domain::shelf::Shelf;
@@ -29,17 +28,12 @@ pub(super) async fn take_over(
     for row in sqlx::query(statements::READ_SCOPES).fetch_all(&mut *connection).await? {
         let key = Fields::of(&row).text()?;
         // the reader tells what is odd about a scope
-        if let Ok(scope) = words::scope_of(key, words) {
+        if words::scope_of(key, words).is_ok() {
             let shelf = read(connection, key, timeline_start, words, odd).await?;
-            write_chunks(connection, &of_shelf(&scope, &shelf), timeline_start).await?;
+            write_shelf(connection, key, &shelf, timeline_start).await?;
         }
     }
     sqlx::query(statements::ERASE_SINGLE).execute(connection).await.map(drop)
-}
-
-/// The rows of today of a scope.
-pub(super) fn of_shelf<'s>(scope: &'s Scope, shelf: &'s Shelf) -> Vec<(&'s Scope, &'s [Arc<Resource>])> {
-    shelf.chunks().map(|chunk| (scope, &***chunk)).collect()
 }
 
 async fn read(
