@@ -244,7 +244,7 @@ async fn write(connection: &mut AnyConnection, change: &Piece<'_>, chunks: &[Chu
     in_batches(connection, &statements::WRITE_REGIONS, change.regions, rows::bind_regions).await
 }
 
-/// Packs chunks on a thread of their own: it takes longer than to write them, and waits for memory most of the time.
+/// Packs chunks on a thread of their own, which takes longer than to write them: others pack meanwhile.
 fn pack(chunks: &[(&Scope, &Arc<Chunk>)], timeline_start: DateTime<Utc>) -> JoinHandle<Vec<ChunkRow>> {
     let chunks = chunks.iter().map(|(scope, chunk)| (words::scope_key(scope), Arc::clone(chunk)));
     let chunks: Vec<_> = chunks.collect();
