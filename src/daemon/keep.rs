@@ -282,7 +282,11 @@ mod tests {
 
     #[test]
     fn a_store_that_was_opened_late_loses_nothing_that_was_not_looked_for_yet() {
-        let known = || Arc::new(ScopeView::default().with_resources([resource("r-1")]));
+        let known = || {
+            let mut view = ScopeView::default().with_resources([resource("r-1")]);
+            view.listed_at = Some(moment());
+            Arc::new(view)
+        };
         let mut listed = ScopeView::default();
         listed.listed_at = Some(moment() + TimeDelta::days(1));
         let blind = Scope { region: "eu-central-1".into(), ..scope("redis") };

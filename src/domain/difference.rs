@@ -19,6 +19,9 @@ pub struct Difference<'s> {
     pub scopes: Vec<(&'s Scope, &'s ScopeView)>,
     /// Scopes that are gone, with all their resources.
     pub gone_scopes: Vec<&'s Scope>,
+    /// Scopes of which this is the first complete listing. Whatever a copy has of them is older than all that is known here,
+    /// and may have resources that are long gone: it goes before their chunks are written.
+    pub fresh_scopes: Vec<&'s Scope>,
     /// Chunks of resources that are new, or of which something changed; sorted by scope and by id.
     pub chunks: Vec<(&'s Scope, &'s Arc<Chunk>)>,
     /// Chunks that are gone from scopes that are still there: scope, and id of the first resource.
@@ -51,9 +54,10 @@ impl<'s> Difference<'s> {
 
     /// Nothing changed that is worth keeping.
     pub fn is_empty(&self) -> bool {
-        let Self { scopes, gone_scopes, chunks, gone_chunks, regions, gone_regions } = self;
+        let Self { scopes, gone_scopes, fresh_scopes, chunks, gone_chunks, regions, gone_regions } = self;
         scopes.is_empty()
             && gone_scopes.is_empty()
+            && fresh_scopes.is_empty()
             && chunks.is_empty()
             && gone_chunks.is_empty()
             && regions.is_empty()
@@ -64,7 +68,11 @@ impl<'s> Difference<'s> {
         if old.is_none_or(|old| !same_head(old, new)) {
             self.scopes.push((scope, new));
         }
-        let Some(old) = old else {
+        let is_fresh = new.listed_at.is_some() && old.is_none_or(|old| old.listed_at.is_none());
+        if is_fresh {
+            self.fresh_scopes.push(scope);
+        }
+        let Some(old) = old.filter(|_| !is_fresh) else {
             self.chunks.extend(new.resources.chunks().map(|chunk| (scope, chunk)));
             return;
         };
@@ -121,6 +129,9 @@ mod tests {
         for scope in &difference.gone_scopes {
             copy.remove(scope);
         }
+        for scope in &difference.fresh_scopes {
+            copy.remove(scope);
+        }
         for (scope, view) in &difference.scopes {
             let mut head = (*view).clone();
             head.resources = Shelf::default();
@@ -163,6 +174,30 @@ mod tests {
         assert_eq!((found.chunks.len(), found.scopes.len(), found.gone_chunks.len()), (1, 0, 0));
         assert!(found.chunks[0].1.iter().any(|resource| &*resource.id == "r-02500"));
         assert!(Difference::between(&snapshot, &snapshot.clone()).is_empty());
+    }
+
+    #[test]
+    fn the_first_complete_listing_stands_for_all_that_was_there_before() {
+        let (scope, listed) = large();
+        let known = |view: ScopeView| {
+            let mut snapshot = listed.clone();
+            *snapshot.scope_mut(&scope) = view;
+            snapshot
+        };
+        let mut unlisted = (*listed.scopes[&scope]).clone();
+        unlisted.listed_at = None;
+        for (name, old) in [("not known", Snapshot::default()), ("not listed", known(unlisted))] {
+            let found = Difference::between(&old, &listed);
+            assert_eq!((found.fresh_scopes.len(), found.gone_chunks.len()), (1, 0), "{name}");
+            assert_eq!(found.chunks.len(), listed.scopes[&scope].resources.chunks().count(), "{name}");
+        }
+        let again = known((*listed.scopes[&scope]).clone());
+        assert!(Difference::between(&listed, &again).fresh_scopes.is_empty());
+        let nothing = Snapshot::of_scopes([Arc::clone(&scope)]);
+        assert!(
+            Difference::between(&Snapshot::default(), &nothing).fresh_scopes.is_empty(),
+            "not listed yet"
+        );
     }
 
     #[test]

@@ -192,11 +192,7 @@ pub fn refused(what: Refusal, text: impl AsRef<str>) -> Outcome {
 
 /// The other side says that the place is gone for good.
 pub fn gone(said: impl AsRef<str>) -> Outcome {
-    let said = said.as_ref();
-    refused(
-        Refusal::Gone,
-        format!("gone for good: nothing is sent until a reload, a restart or a test ({said})"),
-    )
+    refused(Refusal::Gone, format!("gone for good ({})", said.as_ref()))
 }
 
 fn client_error(error: &reqwest::Error) -> BuildError {

@@ -231,7 +231,7 @@ fn pool(kind: Kind, options: AnyConnectOptions) -> AnyPool {
 }
 
 async fn write(connection: &mut AnyConnection, change: &Piece<'_>, chunks: &[ChunkRow]) -> Result<(), Error> {
-    for scope in change.gone_scopes {
+    for scope in change.gone_scopes.iter().chain(change.fresh_scopes) {
         erase_scope(connection, &words::scope_key(scope)).await?;
     }
     for placeholder in change.gone_regions {
@@ -310,8 +310,14 @@ impl Reader {
         for row in sqlx::query(statements::READ_SCOPES).fetch_all(&mut *connection).await? {
             let key = rows::Fields::of(&row).text()?.to_owned();
             match rows::read_scope(&row, &mut self.words)? {
-                Ok((scope, head)) => {
-                    let view = head.with_shelf(self.shelf(connection, &key).await?);
+                Ok((scope, mut head)) => {
+                    let odd = self.odd.count();
+                    let resources = self.shelf(connection, &key).await?;
+                    if self.odd.count() > odd {
+                        // what they held is known again after a listing, and nothing is taken for gone before
+                        head.listed_at = None;
+                    }
+                    let view = head.with_shelf(resources);
                     scopes.insert(Arc::new(scope), Arc::new(view));
                 }
                 Err(odd) => {

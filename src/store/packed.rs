@@ -24,7 +24,7 @@ use crate::domain::resource::{
 use crate::domain::shelf::Chunk;
 
 /// The first byte of what is written today.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// No run of resources is larger, in bytes: room for all is made before anything is read.
 const MOST: usize = 256 << 20;
@@ -309,7 +309,7 @@ mod tests {
     /// As it was written by the first version that squeezed it.
     #[test]
     fn what_was_stored_stays_readable() {
-        let stored = b"\x01y\x00\x00\x00\xf0\x0f\x02\x03r-1\x06orders\x06Normal\tRedis 7.0\x00\x01\x00\xf0\r\x01\x07enabled\
+        let stored = b"\x02y\x00\x00\x00\xf0\x0f\x02\x03r-1\x06orders\x06Normal\tRedis 7.0\x00\x01\x00\xf0\r\x01\x07enabled\
             \x01\x06server\x80\xa0\xa7\xa4\xc0h\x00\x03api \x00\x01\x02\x00\x03\x14\x00\x00\x0c\x00O\x03r-2Q\x00\n`\x00\x00\x00\x00\x00\x00";
         let read = read(stored, moment(), &mut Interner::default()).expect("known");
         assert_eq!(read, two());
@@ -339,7 +339,7 @@ mod tests {
         let squeezed = |plain: &[u8]| [&[FORMAT][..], &block::compress_prepend_size(plain)].concat();
         for (name, bytes, want) in [
             ("nothing", &[][..], "it is not what its columns say"),
-            ("another format", &newer, "a format that is not known: 2"),
+            ("another format", &newer, "a format that is not known: 3"),
             ("cut off", cut, "it cannot be unpacked: literal is out of bounds of the input"),
             ("longer", &longer, "it cannot be unpacked: expected another byte, found none"),
             ("said to be enormous", &[FORMAT, 0, 0, 0, 255], "it is not what its columns say"),

@@ -22,6 +22,8 @@ const AT_ONCE: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Piece<'c> {
     pub(super) gone_scopes: &'c [&'c Scope],
+    /// Nothing that is stored of them counts; they are not known until their head is written.
+    pub(super) fresh_scopes: &'c [&'c Scope],
     pub(super) gone_regions: &'c [&'c Scope],
     pub(super) chunks: &'c [(&'c Scope, &'c Arc<Chunk>)],
     pub(super) gone_chunks: &'c [(&'c Scope, &'c str)],
@@ -31,15 +33,17 @@ pub(super) struct Piece<'c> {
 
 /// The pieces of a change, in the order in which they are to be written.
 pub(super) fn of<'c>(change: &'c Difference<'c>) -> Vec<Piece<'c>> {
-    let Difference { scopes, gone_scopes, chunks, gone_chunks, regions, gone_regions } = change;
+    let Difference { scopes, gone_scopes, fresh_scopes, chunks, gone_chunks, regions, gone_regions } = change;
     let last = Piece { gone_regions, scopes, regions, ..Piece::default() };
-    if chunks.len() + gone_chunks.len() <= AT_ONCE && gone_scopes.len() <= 1 {
-        return vec![Piece { gone_scopes, chunks, gone_chunks, ..last }];
+    if chunks.len() + gone_chunks.len() <= AT_ONCE && gone_scopes.len() <= 1 && fresh_scopes.len() <= AT_ONCE
+    {
+        return vec![Piece { gone_scopes, fresh_scopes, chunks, gone_chunks, ..last }];
     }
+    let fresh = fresh_scopes.chunks(AT_ONCE).map(|fresh_scopes| Piece { fresh_scopes, ..Piece::default() });
     let scopes = gone_scopes.chunks(1).map(|gone_scopes| Piece { gone_scopes, ..Piece::default() });
     let chunks = chunks.rchunks(AT_ONCE).map(|chunks| Piece { chunks, ..Piece::default() });
     let gone = gone_chunks.chunks(AT_ONCE).map(|gone_chunks| Piece { gone_chunks, ..Piece::default() });
-    scopes.chain(chunks).chain(gone).chain([last]).collect()
+    scopes.chain(fresh).chain(chunks).chain(gone).chain([last]).collect()
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ impl ScopeRows {
 
     /// The shelf that these rows are, or else what is to be written in their place: a save that ended in the middle
     /// leaves resources in two chunks, and so do two daemons that write the same scope. Of two the one that was looked
-    /// at last counts.
+    /// at last counts; where that says nothing, either: the next listing puts it right.
     pub(super) fn shelf(mut self) -> Result<Shelf, Shelf> {
         // The order of the database is that of its own collation.
         self.chunks.sort_unstable_by(|a, b| first_id(a).cmp(first_id(b)));

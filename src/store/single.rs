@@ -1,5 +1,6 @@
 //! Resources as they stood before many of them shared a row, one in each (tables of version 1 to 4). When a store is read
-//! for the first time they go into rows of today, in one transaction, and their table is empty from then on.
+//! for the first time they go into rows of today, in one transaction, and their table is empty from then on. Rows that a
+//! daemon of an earlier version still wrote after that, into a database that is shared, are older than ours: they go.
 
 use std::sync::Arc;
 
@@ -28,7 +29,9 @@ pub(super) async fn take_over(
     for row in sqlx::query(statements::READ_SCOPES).fetch_all(&mut *connection).await? {
         let key = Fields::of(&row).text()?;
         // the reader tells what is odd about a scope
-        if words::scope_of(key, words).is_ok() {
+        let ours = sqlx::query(statements::ANY_CHUNK).bind(key.to_owned());
+        let is_ours = ours.fetch_optional(&mut *connection).await?.is_some();
+        if words::scope_of(key, words).is_ok() && !is_ours {
             let shelf = read(connection, key, timeline_start, words, odd).await?;
             write_shelf(connection, key, &shelf, timeline_start).await?;
         }

@@ -70,6 +70,7 @@ pub(super) const READ_CHUNKS: &str =
 /// A page of resources as they stood before they shared rows; behind the one that was read last.
 pub(super) const READ_SINGLE: &str = "SELECT id, facts, reading, failure, failures_in_a_row, looked_at, next_look_at, carried \
      FROM resource WHERE scope = $1 AND id > $2 ORDER BY id LIMIT $3";
+pub(super) const ANY_CHUNK: &str = "SELECT first_id FROM resource_chunk WHERE scope = $1 LIMIT 1";
 pub(super) const ANY_SINGLE: &str = "SELECT scope FROM resource LIMIT 1";
 pub(super) const ERASE_SINGLE: &str = "DELETE FROM resource";
 pub(super) const READ_REGIONS: &str = "SELECT scope, listed_at, asked_for FROM regions";

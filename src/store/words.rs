@@ -46,6 +46,10 @@ pub(super) struct OddRows {
 }
 
 impl OddRows {
+    pub(super) fn count(&self) -> usize {
+        self.found.as_ref().map_or(0, |(count, _)| *count)
+    }
+
     pub(super) fn note(&mut self, what: impl FnOnce() -> String) {
         self.found.get_or_insert_with(|| (0, what())).0 += 1;
     }

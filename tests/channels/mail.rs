@@ -75,6 +75,17 @@ async fn a_recipient_who_is_gone_does_not_stop_the_others() {
     assert_eq!(server.deliveries().len(), 3);
 }
 
+/// Servers hang up after so many refused recipients.
+#[tokio::test]
+async fn who_is_refused_by_a_server_that_then_hangs_up_does_not_count_as_told() {
+    let (line, server) = open().await;
+    server.refuse(Step::Recipient, Some("dba@example.com"), "554 5.7.1 relay access denied");
+    server.refuse(Step::Recipient, Some("ops@example.com"), "421 4.7.0 too many errors");
+    let outcomes = line.say(&samples::one_critical()).await;
+    assert!(outcomes.iter().all(|outcome| agrees(outcome, Want::Retry)), "{outcomes:?}");
+    assert!(server.deliveries().is_empty());
+}
+
 #[tokio::test]
 async fn a_server_that_refuses_us_for_a_while_loses_no_recipient() {
     for step in [Step::Hello, Step::Sender, Step::Recipient] {

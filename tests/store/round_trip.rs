@@ -210,6 +210,9 @@ over_both!(
     a_row_that_nobody_wrote_is_left_out_and_erased,
     what_stands_in_two_rows_is_read_once_and_mended,
     resources_of_before_they_shared_rows_are_taken_over,
+    what_an_older_daemon_still_writes_does_not_count,
+    what_was_stored_before_the_first_listing_does_not_come_back,
+    any_beginning_of_a_save_holds_all_that_is_known,
     what_is_past_is_due_now
 );
 
@@ -247,9 +250,91 @@ async fn many_rows_go_in_few_statements(database: Database) {
     store.close().await;
 }
 
+/// Its scopes were listed completely.
+fn listed(mut snapshot: Snapshot) -> Snapshot {
+    for scope in snapshot.scopes.keys().cloned().collect::<Vec<_>>() {
+        snapshot.scope_mut(&scope).listed_at = Some(moment());
+    }
+    snapshot
+}
+
+/// The same without one of its resources.
+fn without(mut snapshot: Snapshot, id: &str) -> Snapshot {
+    for scope in snapshot.scopes.keys().cloned().collect::<Vec<_>>() {
+        let view = snapshot.scope_mut(&scope);
+        let mut resources = view.resources.clone();
+        resources.remove(id);
+        *view = std::mem::take(view).with_shelf(resources);
+    }
+    snapshot
+}
+
+fn ids(snapshot: &Snapshot) -> Vec<&str> {
+    snapshot.resources().map(|(_, resource)| &*resource.id).collect()
+}
+
+/// As after a database that was opened late: of the scope nothing counts as stored before it is listed.
+async fn what_was_stored_before_the_first_listing_does_not_come_back(database: Database) {
+    let store = database.open().await;
+    let nothing = Snapshot::default();
+    store.save(&Difference::between(&nothing, &listed(of_size(3))), moment()).await.unwrap();
+    let now = without(listed(of_size(3)), "r-000000");
+    store.save(&Difference::between(&nothing, &now), moment()).await.unwrap();
+    assert_eq!(ids(&store.load(moment()).await.unwrap().snapshot), ["r-000001", "r-000002"]);
+    let later = without(now.clone(), "r-000002");
+    store.save(&Difference::between(&now, &later), moment()).await.unwrap();
+    assert_eq!(ids(&store.load(moment()).await.unwrap().snapshot), ["r-000001"]);
+    store.close().await;
+}
+
+/// A save that ends between two of its transactions: nothing that is in both snapshots is missing.
+async fn any_beginning_of_a_save_holds_all_that_is_known(database: Database) {
+    let store = database.open().await;
+    let old = listed(of_size(4 * CHUNK));
+    let mut new = old.clone();
+    for n in 0..4 {
+        new = without(new, &format!("r-{:06}", n * CHUNK));
+    }
+    let scope = Arc::clone(new.scopes.keys().next().unwrap());
+    // full chunks that get another one in their middle give their upper half away
+    let view = new.scope_mut(&scope);
+    let facts = view.resources.get("r-000001").unwrap().facts.clone();
+    let more = (0..9).map(|n| Resource::new(format!("r-{:06}x", 100 + n * CHUNK / 3).into(), facts.clone()));
+    *view = std::mem::take(view).with_resources(more);
+    let whole = Difference::between(&old, &new);
+    let both: Vec<_> =
+        ids(&old).into_iter().filter(|id| new.scopes[&scope].resources.get(id).is_some()).collect();
+    for written in 0..=whole.chunks.len() {
+        store.save(&Difference::between(&Snapshot::default(), &old), moment()).await.unwrap();
+        // chunks go from the last to the first
+        let (_, chunks) = whole.chunks.split_at(whole.chunks.len() - written);
+        let part = Difference { chunks: chunks.to_vec(), ..Difference::default() };
+        store.save(&part, moment()).await.unwrap();
+        let loaded = store.load(moment()).await.unwrap().snapshot;
+        let known = &loaded.scopes[&scope].resources;
+        let missing = both.iter().find(|id| known.get(id).is_none());
+        assert_eq!(missing, None, "after {written} of {} chunks", whole.chunks.len());
+    }
+    store.close().await;
+}
+
+async fn what_an_older_daemon_still_writes_does_not_count(database: Database) {
+    let store = database.open().await;
+    let snapshot = listed(of_size(3));
+    store.save(&Difference::between(&Snapshot::default(), &snapshot), moment()).await.unwrap();
+    store.close().await;
+    let row = "INSERT INTO resource VALUES ('p/a//r/s', 'r-000000', '{}', NULL, NULL, 0, NULL, NULL, 0)";
+    database.meddle(row).await;
+    let store = database.open().await;
+    let loaded = store.load(moment()).await.unwrap();
+    assert_eq!((loaded.odd, ids(&loaded.snapshot)), (None, ids(&snapshot)));
+    store.close().await;
+}
+
 async fn a_row_that_nobody_wrote_is_left_out_and_erased(database: Database) {
     let store = database.open().await;
-    store.save(&Difference::between(&Snapshot::default(), &of_size(4 * CHUNK)), moment()).await.unwrap();
+    let listed = listed(of_size(4 * CHUNK));
+    store.save(&Difference::between(&Snapshot::default(), &listed), moment()).await.unwrap();
     store.close().await;
     database.meddle("UPDATE resource_chunk SET first_id = 'r-000255' WHERE first_id = 'r-000256'").await;
     database
@@ -266,6 +351,8 @@ async fn a_row_that_nobody_wrote_is_left_out_and_erased(database: Database) {
     let store = database.open().await;
     let loaded = store.load(moment()).await.unwrap();
     assert_eq!(loaded.snapshot.resources().count(), 2 * CHUNK);
+    let listed_at = |snapshot: &Snapshot| snapshot.scopes.values().next().unwrap().listed_at;
+    assert_eq!(listed_at(&loaded.snapshot), None, "nobody takes the others for gone");
     let (count, first) = loaded.odd.expect("it is told");
     assert_eq!(count, 3, "{first}");
     let again = store.load(moment()).await.unwrap();
@@ -279,10 +366,7 @@ async fn what_stands_in_two_rows_is_read_once_and_mended(database: Database) {
     let old = of_size(2 * CHUNK);
     store.save(&Difference::between(&Snapshot::default(), &old), moment()).await.unwrap();
     let scope = Arc::clone(old.scopes.keys().next().unwrap());
-    let mut new = old.clone();
-    let mut shelf = new.scopes[&scope].resources.clone();
-    shelf.remove("r-000000");
-    *new.scope_mut(&scope) = ScopeView::default().with_shelf(shelf);
+    let mut new = without(old.clone(), "r-000000");
     let failed = Failure { reason: Reason::Timeout, text: "slow".into(), at: moment() };
     new.scope_mut(&scope).inspection_failed("r-000001", failed);
     let whole = Difference::between(&old, &new);
@@ -303,9 +387,8 @@ async fn what_stands_in_two_rows_is_read_once_and_mended(database: Database) {
 
 async fn resources_of_before_they_shared_rows_are_taken_over(database: Database) {
     let store = database.open().await;
-    let mut snapshot = of_size(3);
+    let snapshot = listed(of_size(3));
     let scope = Arc::clone(snapshot.scopes.keys().next().unwrap());
-    snapshot.scope_mut(&scope).listed_at = Some(moment());
     let empty = Snapshot::default();
     let change = Difference::between(&empty, &snapshot);
     store.save(&Difference { chunks: Vec::new(), ..change }, moment()).await.unwrap();

@@ -280,6 +280,8 @@ impl Courier {
             }
             Step::Stop => {
                 tracing::error!(channel = name, id, %error, "gone for good: the channel waits for a reload");
+                let error =
+                    format!("{error}: nothing is sent until a reload, a restart or a test").into_boxed_str();
                 self.line.edit_health(|health| health.ended(&error, now));
                 Settled::Again { next_at: now + PROBE_EVERY, error, unanswered }
             }

@@ -35,6 +35,9 @@ use crate::web::inside::RenewalOf;
 const SHARE: u32 = 20;
 /// And comes at most so often.
 const SOONEST: Duration = Duration::from_secs(1);
+/// After so many decisions in a row that came too late the next one waits for its time, and people can see that.
+const OVERTAKEN: u32 = 3;
+const LATE: &str = "messages are sent faster than it is decided what to tell";
 /// Stages change by time alone, so it comes at least so often.
 const LATEST: Duration = Duration::from_secs(15);
 /// The first evaluation waits so long for scopes that give no answer.
@@ -79,6 +82,8 @@ struct Course {
     /// The clocks at the last evaluation.
     steady: Steady,
     told_waiting: bool,
+    /// So many decisions in a row came too late: a message was taken meanwhile.
+    overtaken: u32,
     /// When the first round began.
     first_round: Option<Instant>,
     /// Resources that were not looked at yet, and since when that number is the same.
@@ -146,6 +151,9 @@ impl Watch {
             self.pulse.beat();
             let began = Instant::now();
             self.evaluate(&mut course).await;
+            if (1..=OVERTAKEN).contains(&course.overtaken) {
+                continue;
+            }
             let pause = (began.elapsed() * SHARE).clamp(SOONEST, LATEST);
             tokio::select! {
                 () = stop.requested() => return,
@@ -287,9 +295,11 @@ impl Watch {
             match store.commit_decision(&rows, &decision.messages, unsent, now).await {
                 Ok(Committed::Done) => {}
                 Ok(Committed::Overtaken) => {
+                    course.overtaken += 1;
                     tracing::debug!("a message was taken meanwhile; what to tell is decided anew");
                     self.ask.notify_one();
-                    return Ok(());
+                    let is_late = course.overtaken > OVERTAKEN;
+                    return if is_late { Err(LATE.to_owned()) } else { Ok(()) };
                 }
                 Err(error) => {
                     let text = error.to_string();
@@ -299,6 +309,7 @@ impl Watch {
             }
             course.memory = Arc::new(decision.memory);
         }
+        course.overtaken = 0;
         course.waiting = decision.waiting;
         for message in &decision.messages {
             let (id, channel, kind) = (&*message.id, &*message.channel, message.type_name());

@@ -137,8 +137,10 @@ async fn name_recipients(
     let Some((_, error)) = refused.into_iter().next() else { return Ok(Vec::new()) };
     for other in others {
         match name(connection, other).await {
+            Ok(_) => return Err(Broken::Recipient(error)),
             Err(refusal) if refuses_a_recipient(&refusal) => {}
-            _ => return Err(Broken::Recipient(error)),
+            // one that hangs up after so many errors has not said that it takes anybody
+            Err(later) => return Err(Broken::Naming(later)),
         }
     }
     Err(Broken::Everybody(error))
