@@ -292,7 +292,8 @@ async fn any_beginning_of_a_save_holds_all_that_is_known(database: Database) {
     let store = database.open().await;
     let old = listed(of_size(4 * CHUNK));
     let mut new = old.clone();
-    for n in 0..4 {
+    // two get another key, two keep theirs
+    for n in [0, 2] {
         new = without(new, &format!("r-{:06}", n * CHUNK));
     }
     let scope = Arc::clone(new.scopes.keys().next().unwrap());
