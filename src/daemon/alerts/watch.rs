@@ -93,6 +93,11 @@ struct Course {
 }
 
 impl Course {
+    /// A decision came too late since there were `before` of them in a row, and not too many.
+    fn decides_at_once(&self, before: u32) -> bool {
+        self.overtaken > before && self.overtaken <= OVERTAKEN
+    }
+
     /// Nobody was told anything yet, and the first looks are still under way: how things stand is told once they are
     /// known, not piece by piece. Ends when no look comes back any more, for whatever reason.
     fn is_first_round(&mut self, snapshot: &Snapshot) -> bool {
@@ -150,8 +155,9 @@ impl Watch {
         loop {
             self.pulse.beat();
             let began = Instant::now();
+            let before = course.overtaken;
             self.evaluate(&mut course).await;
-            if (1..=OVERTAKEN).contains(&course.overtaken) {
+            if course.decides_at_once(before) {
                 continue;
             }
             let pause = (began.elapsed() * SHARE).clamp(SOONEST, LATEST);
@@ -439,10 +445,19 @@ mod tests {
         watch.write(&store, &mut course, decision("evt_2"), &unsent, moment()).await.expect("no trouble");
         assert!(course.memory.is_empty(), "what was not written down does not count");
         assert!(soon().await.is_ok(), "the next evaluation comes at once");
+        assert!(course.decides_at_once(0));
+        assert!(!course.decides_at_once(1), "one that decided nothing does not go round and round");
+        for late in 2..=OVERTAKEN {
+            watch.write(&store, &mut course, decision("evt_2"), &unsent, moment()).await.expect("no trouble");
+            assert!(course.decides_at_once(late - 1));
+        }
+        let trouble = watch.write(&store, &mut course, decision("evt_2"), &unsent, moment()).await;
+        assert_eq!((trouble, course.decides_at_once(OVERTAKEN)), (Err(LATE.to_owned()), false));
+        assert!(soon().await.is_ok());
 
         let nothing = BTreeSet::new();
         watch.write(&store, &mut course, decision("evt_3"), &nothing, moment()).await.expect("no trouble");
-        assert!(!course.memory.is_empty(), "and that one counts");
+        assert!(!course.memory.is_empty() && course.overtaken == 0, "and that one counts");
         assert!(soon().await.is_err());
         let queued = store.queued("chat", moment()).await.expect("read");
         let ids: Vec<&str> = queued.iter().map(|row| &*row.message.id).collect();

@@ -35,7 +35,7 @@ impl Running {
         self.providers.send_replace(providers.clone());
         let (files, rules) = (told.files.clone(), told.rules.clone());
         let is_wanted = !told.is_nothing() || has_messages;
-        self.forget_channels(&told.channels, is_wanted);
+        self.forget_channels(&told.channels);
         let mut delivery = if is_wanted { self.delivery(told) } else { None };
         let renewals = self.renewals(renewed, rules, &providers, delivery.as_ref(), before);
         if let (Some(delivery), Some(renewals)) = (&mut delivery, &renewals) {
@@ -57,13 +57,10 @@ impl Running {
         self.known = known;
     }
 
-    /// What is counted and shown of a channel goes with it, once nobody speaks for it any more.
-    fn forget_channels(&self, channels: &[Channel], is_wanted: bool) {
+    /// What is counted of a channel goes with it, once nobody speaks for it any more.
+    fn forget_channels(&self, channels: &[Channel]) {
         let is_configured = |name: &str| channels.iter().any(|channel| *channel.name == *name);
         self.base.telemetry.forget_channels(is_configured);
-        if !is_wanted {
-            self.base.metrics.show_channels(Vec::new());
-        }
     }
 
     /// `None`: nothing can be written down.

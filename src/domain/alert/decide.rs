@@ -309,8 +309,8 @@ impl Decider<'_> {
         }
     }
 
-    /// What every channel was told, without the ends before this one of which it did not hear, where it heard of another:
-    /// that is the one it knows. The messages about them are overtaken (`delivery::current`), so it never will. `None`:
+    /// What every channel was told, without the ends before this one of which it did not hear, unless nothing would be left:
+    /// another one is what it knows. The messages about them are overtaken (`delivery::current`), so it never will. `None`:
     /// nothing has to be taken out. A pager may have what it did not confirm.
     fn heard(
         &mut self,
